@@ -1,0 +1,20 @@
+//! What crosses a wire between OpenSCM's programs.
+//!
+//! Owns the agent messages, the console API's types, the HTTP message signatures of both directions and the table of
+//! routes and roles. Server, agent and console depend on it and never on each other. Nothing here reads a clock, a file
+//! or a socket.
+//!
+//! Rooms carry the same name in the URL, the database, the server and the console: see `ARCHITECTURE.md`.
+
+pub mod access;
+pub mod agent;
+pub mod audit;
+pub mod auth;
+pub mod events;
+pub mod identity;
+pub mod ids;
+pub mod problem;
+pub mod refusal;
+pub mod signature;
+pub mod systems;
+pub mod telemetry;
