@@ -1,0 +1,63 @@
+//! `cargo xtask bench`: check-ins per second of a release build, the server alone on one processor.
+
+use crate::build::{self, Profile};
+use crate::process;
+use crate::site::{Settings, Site, two_processors};
+use anyhow::Result;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// The server on one processor, the simulated fleet on another.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// How many agents to simulate.
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    agents: u32,
+    /// Over how many connections.
+    #[arg(long, default_value_t = 256, value_name = "C")]
+    connections: u32,
+    /// Seconds of load.
+    #[arg(long, default_value_t = 20, value_name = "SECS")]
+    duration: u32,
+    /// Check-ins per second to offer; without it each connection sends as fast as it is answered.
+    #[arg(long, value_name = "R")]
+    rate: Option<u32>,
+    /// Write the figures there as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// Builds, loads, prints.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    two_processors()?;
+    let programs = build::programs(Profile::Release)?;
+    let mut site = Site::start(
+        &programs,
+        &Settings {
+            name: "bench",
+            interval_secs: 60,
+            log_level: "warn",
+            server_prefix: &["taskset", "-c", "0"],
+        },
+    )?;
+    load(&site, options)?;
+    site.must_run()
+}
+
+/// One run of the simulator: everyone registers, is approved and learns the server's key; then comes the load.
+fn load(site: &Site, options: &Options) -> Result<()> {
+    let mut fleet = Command::new("taskset");
+    fleet.args(["-c", "1"]).arg(site.programs().join("fleet"));
+    let mut fleet = site.as_fleet(fleet);
+    fleet.args(["--agents", &options.agents.to_string(), "--approve"]);
+    fleet.args(["--connections", &options.connections.to_string()]);
+    fleet.args(["--duration", &options.duration.to_string()]);
+    fleet.args(["--server-process", &site.server_id().to_string()]);
+    if let Some(rate) = options.rate {
+        fleet.args(["--rate", &rate.to_string()]);
+    }
+    if let Some(path) = &options.json {
+        fleet.arg("--json").arg(std::path::absolute(path)?);
+    }
+    process::run(fleet)
+}

@@ -1,0 +1,67 @@
+//! Where the sources and the built programs are, and building them.
+
+use crate::{needs, process};
+use anyhow::{Context, Result, ensure};
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The packages whose programs a site needs.
+const PROGRAMS: [&str; 4] = ["scmserver", "scmclient", "scmtui", "scm-tests"];
+
+/// How thoroughly to optimize.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// Quick to build.
+    Dev,
+    /// As it is shipped.
+    Release,
+}
+
+impl Profile {
+    fn folder(self) -> &'static str {
+        match self {
+            Profile::Dev => "debug",
+            Profile::Release => "release",
+        }
+    }
+}
+
+/// The root of the repository.
+pub(crate) fn root() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here)
+}
+
+/// Cargo, as it was called, in the root of the repository.
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments).current_dir(root());
+    command
+}
+
+/// Cargo's target folder.
+pub(crate) fn target() -> Result<PathBuf> {
+    let metadata = process::output(cargo(&["metadata", "--no-deps", "--format-version=1"]))
+        .context("`cargo metadata` failed")?;
+    let metadata: serde_json::Value = serde_json::from_str(&metadata).context("cargo metadata")?;
+    let folder = metadata["target_directory"].as_str().context("cargo metadata")?;
+    Ok(folder.into())
+}
+
+/// Builds the programs, and gives the folder that they are in.
+pub(crate) fn programs(profile: Profile) -> Result<PathBuf> {
+    needs::ensure(&[needs::LIBPQ])?;
+    let mut arguments = vec!["build", "--bins"];
+    arguments.extend(PROGRAMS.iter().flat_map(|package| ["--package", package]));
+    if profile == Profile::Release {
+        arguments.push("--release");
+    }
+    process::run(cargo(&arguments))?;
+    let folder = target()?.join(profile.folder());
+    for program in ["scmserver", "scmclient", "scmtui", "fleet"] {
+        let path = folder.join(program);
+        ensure!(path.is_file(), "cargo built no {}", path.display());
+    }
+    Ok(folder)
+}

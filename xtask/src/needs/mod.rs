@@ -1,0 +1,146 @@
+//! What a build or a test needs beyond Rust and a C compiler: looked for, and installed where that is allowed.
+
+mod installer;
+mod python;
+
+pub(crate) use python::venv;
+
+use crate::postgres;
+use crate::process::output;
+use anyhow::{Result, bail};
+use installer::Installer;
+use std::env;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// Something that must be on the machine.
+#[derive(Clone, Copy)]
+pub(crate) struct Need {
+    name: &'static str,
+    why: &'static str,
+    found: fn() -> bool,
+    apt: &'static [&'static str],
+    dnf: &'static [&'static str],
+    apk: &'static [&'static str],
+}
+
+/// PostgreSQL's client library, to link the server.
+pub(crate) const LIBPQ: Need = Need {
+    name: "libpq with its development files",
+    why: "the server links it for PostgreSQL",
+    found: libpq_links,
+    apt: &["libpq-dev"],
+    dnf: &["libpq-devel"],
+    apk: &["libpq-dev"],
+};
+
+/// PostgreSQL's server programs.
+const POSTGRES: Need = Need {
+    name: "PostgreSQL (initdb, postgres, createdb)",
+    why: "tests run on it as well as on SQLite",
+    found: || postgres::programs().is_some(),
+    apt: &["postgresql"],
+    dnf: &["postgresql-server"],
+    apk: &["postgresql", "postgresql-client"],
+};
+
+/// A terminal multiplexer.
+const TMUX: Need = Need {
+    name: "tmux",
+    why: "tests drive the console in it",
+    found: || on_path("tmux").is_some(),
+    apt: &["tmux"],
+    dnf: &["tmux"],
+    apk: &["tmux"],
+};
+
+/// A shifted clock for one process.
+const FAKETIME: Need = Need {
+    name: "faketime",
+    why: "a test runs the agent under a wrong clock",
+    found: || on_path("faketime").is_some(),
+    apt: &["faketime"],
+    dnf: &["libfaketime"],
+    apk: &["libfaketime"],
+};
+
+/// Python that can make virtual environments.
+const PYTHON: Need = Need {
+    name: "Python 3 with venv",
+    why: "a test talks to the server through an independent implementation",
+    found: python::makes_venvs,
+    apt: &["python3", "python3-venv"],
+    dnf: &["python3"],
+    apk: &["python3"],
+};
+
+/// Everything that the tests need.
+pub(crate) const ALL: &[Need] = &[LIBPQ, POSTGRES, TMUX, FAKETIME, PYTHON];
+
+/// Makes sure that all of them are there.
+///
+/// # Errors
+/// Names what is missing and how to install it, when that cannot be done from here.
+pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
+    let missing: Vec<Need> = needs.iter().copied().filter(|need| !(need.found)()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for need in &missing {
+        println!("missing: {} ({})", need.name, need.why);
+    }
+    let Some(installer) = Installer::find() else {
+        bail!("install what is missing by hand: no apt-get, dnf or apk here");
+    };
+    let packages: Vec<&str> = missing
+        .iter()
+        .flat_map(|need| installer.packages(need))
+        .copied()
+        .collect();
+    installer.install(&packages)?;
+    match missing.iter().find(|need| !(need.found)()) {
+        Some(need) => bail!(
+            "{} is still missing after installing {}",
+            need.name,
+            packages.join(" ")
+        ),
+        None => Ok(()),
+    }
+}
+
+/// The program of that name on `PATH`.
+pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path)
+        .map(|folder| folder.join(program))
+        .find(|file| file.is_file())
+}
+
+/// Whether a C program links against libpq, which is all that counts.
+fn libpq_links() -> bool {
+    if env::var_os("PQ_LIB_DIR").is_some() {
+        return true;
+    }
+    let mut folder = Command::new("pg_config");
+    folder.arg("--libdir");
+    let folder = output(folder).map(|folder| format!("-L{folder}"));
+    let compiler = env::var_os("CC").unwrap_or_else(|| "cc".into());
+    let mut link = Command::new(compiler);
+    link.args(["-x", "c", "-", "-o", "/dev/null"])
+        .args(folder)
+        .arg("-lpq");
+    let child = link
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    let Ok(mut child) = child else {
+        return false;
+    };
+    let written = child
+        .stdin
+        .take()
+        .is_some_and(|mut stdin| stdin.write_all(b"int main(void) { return 0; }\n").is_ok());
+    child.wait().is_ok_and(|status| status.success()) && written
+}

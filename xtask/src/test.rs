@@ -1,0 +1,67 @@
+//! `cargo xtask test`: every test, with what the tests need.
+
+use crate::build::{self, Profile};
+use crate::needs::{self, on_path};
+use crate::postgres::Cluster;
+use crate::process;
+use anyhow::Result;
+use std::process::Command;
+
+/// Every test, unit to end to end.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Only tests whose name contains this.
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
+}
+
+/// Builds, makes ready, tests.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    needs::ensure(needs::ALL)?;
+    let programs = build::programs(Profile::Dev)?;
+    let python = needs::venv()?;
+    let cluster = Cluster::start()?;
+    let with_surroundings = |mut command: Command| {
+        command
+            .env("SCM_BIN_DIR", &programs)
+            .env("SCM_PYTHON", &python)
+            .env("SCM_POSTGRES_BIN_DIR", cluster.programs())
+            .env("SCM_TEST_POSTGRES_URL", cluster.url());
+        command
+    };
+    process::run(with_surroundings(all_but_documentation(options)))?;
+    if options.only.is_none() {
+        process::run(with_surroundings(build::cargo(&[
+            "test",
+            "--workspace",
+            "--doc",
+            "--quiet",
+        ])))?;
+    }
+    Ok(())
+}
+
+/// Nextest when it is there: one process a test, and a time limit on each.
+fn all_but_documentation(options: &Options) -> Command {
+    let mut command = if on_path("cargo-nextest").is_some() {
+        build::cargo(&[
+            "nextest",
+            "run",
+            "--workspace",
+            "--no-fail-fast",
+            "--no-tests=fail",
+        ])
+    } else {
+        println!("cargo-nextest is not installed: using cargo test");
+        build::cargo(&[
+            "test",
+            "--workspace",
+            "--lib",
+            "--bins",
+            "--tests",
+            "--no-fail-fast",
+        ])
+    };
+    command.args(&options.only);
+    command
+}
