@@ -1,0 +1,170 @@
+use std::path::Path;
+
+use super::{Config, Level, LogFormat};
+
+const PACKAGED: &str = include_str!("../../../packaging/scmserver.config");
+
+fn parse(text: &str) -> Result<Config, String> {
+    Config::parse(text, Path::new("f")).map_err(|error| error.to_string())
+}
+
+fn refused(text: &str) -> String {
+    parse(text).unwrap_err()
+}
+
+/// The packaged file with its settings switched on: `#key = value` becomes `key = value`, prose (`# ...`) stays.
+fn switched_on(but: &[&str]) -> String {
+    let on = |line: &str| match line.strip_prefix('#') {
+        Some(setting)
+            if setting.starts_with(|c: char| c.is_ascii_lowercase())
+                && !but.iter().any(|key| setting.starts_with(&format!("{key} ="))) =>
+        {
+            setting.to_owned()
+        }
+        _ => line.to_owned(),
+    };
+    PACKAGED.lines().map(on).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn an_empty_file_is_the_defaults() {
+    assert_eq!(parse(""), Ok(Config::default()));
+    assert_eq!(
+        Config::default().database_url(),
+        "sqlite:///var/lib/openscm/server/openscm.db"
+    );
+}
+
+#[test]
+fn the_packaged_file_shows_the_defaults() {
+    assert_eq!(parse(PACKAGED), Ok(Config::default()));
+    let shown = parse(&switched_on(&["certificate", "key"])).unwrap();
+    assert_eq!(shown.database_url(), Config::default().database_url());
+    let mut shown = shown;
+    shown.database.url = None;
+    assert_eq!(shown, Config::default());
+    assert!(parse(&switched_on(&[])).unwrap().own_certificate().is_some());
+}
+
+/// A key that is missing from the packaged file could not be found by the person who needs it.
+#[test]
+fn the_packaged_file_names_every_key() {
+    let document: toml::Table = switched_on(&[]).parse().unwrap();
+    let debug = format!("{:#?}", Config::default());
+    let keys = debug
+        .lines()
+        .filter_map(|line| line.trim().split_once(": ").map(|(key, _)| key.to_owned()));
+    for key in keys.filter(|key| key.chars().all(|c| c.is_ascii_lowercase() || c == '_')) {
+        let found = document.contains_key(&key)
+            || document
+                .values()
+                .any(|section| section.as_table().is_some_and(|table| table.contains_key(&key)));
+        assert!(found, "{key} is not in packaging/scmserver.config");
+    }
+}
+
+#[test]
+fn every_section_is_read() {
+    let config = parse(
+        r#"
+        [server]
+        name = "Site 7"
+        listen = ["127.0.0.1:8443", "[::1]:8443"]
+        state_folder = "/srv/scm"
+        organization = "site-7"
+        hostnames = ["scm.example", "10.0.0.7"]
+        [database]
+        url = "postgres://scm@db/scm"
+        [log]
+        level = "debug"
+        format = "json"
+        "#,
+    )
+    .unwrap();
+    assert_eq!(config.server.listen.as_slice().len(), 2);
+    assert_eq!(config.database_url(), "postgres://scm@db/scm");
+    assert_eq!(config.pki_folder(), Path::new("/srv/scm/pki"));
+    assert_eq!(
+        (config.log.level, config.log.format),
+        (Level::Debug, LogFormat::Json)
+    );
+    assert_eq!(config.listen_limits().idle_timeout.as_secs(), 150);
+    assert_eq!(config.listen_limits().body_bytes, 1024 * 1024);
+}
+
+#[test]
+fn faults_name_place_key_and_reason() {
+    let cases = [
+        (
+            "[server]\nlissten = ''",
+            "f:2:1: unknown key `lissten` in [server], did you mean `listen`?",
+        ),
+        (
+            "[server]\nlisten = ['[::]:1', 'x:1']",
+            "f:2:21: `server.listen[1]` must be an address and a port such as \"[::]:8443\" or \"10.0.0.5:8443\", not \"x:1\"",
+        ),
+        (
+            "[server]\nlisten = 8443",
+            "f:2:10: `server.listen` must be a socket address such as \"[::]:8443\", or a list of them, not a whole number",
+        ),
+        (
+            "[server]\nlisten = []",
+            "f:2:1: `server.listen` must name at least one address",
+        ),
+        (
+            "[server]\nlisten = ['[::]:1', '[::]:1']",
+            "f:2:1: `server.listen` names [::]:1 twice",
+        ),
+        (
+            "[server]\nstate_folder = 'x'",
+            "f:2:1: `server.state_folder` must be an absolute path",
+        ),
+        (
+            "[server]\norganization = 'A'",
+            "f:2:16: `server.organization` `A` is not an organization name: 1 to 63 characters of a-z, 0-9 and -, beginning and ending with a letter or digit",
+        ),
+        (
+            "[server]\nhostnames = ['a_b!']",
+            "f:2:1: `server.hostnames` cannot be used: `a_b!` is neither a host name nor an address",
+        ),
+        (
+            "[tls]\ncertificate = '/a'",
+            "f:2:1: `tls.certificate` needs `key` beside it, or neither",
+        ),
+        (
+            "[tls]\nkey = '/a'",
+            "f:2:1: `tls.key` needs `certificate` beside it, or neither",
+        ),
+        (
+            "[database]\nurl = 'mysql://secret'",
+            "f:2:1: `database.url` must begin with `sqlite://` or `postgres://`",
+        ),
+        (
+            "[limits]\nmax_connections = 1",
+            "f:2:1: `limits.max_connections` must be between 16 and 1000000, not 1",
+        ),
+        (
+            "[limits]\nmax_connections = -1",
+            "f:2:19: `limits.max_connections` must be a whole number from 0 to 4294967295, not `-1`",
+        ),
+        (
+            "[agents]\npending_interval_secs = 300",
+            "f:1:1: `limits.idle_timeout_secs` must exceed the longest check-in interval (300), or every check-in costs a new connection",
+        ),
+        (
+            "[sessions]\nidle_minutes = 90\nabsolute_hours = 1",
+            "f:2:1: `sessions.idle_minutes` must not exceed `absolute_hours`",
+        ),
+        (
+            "[log]\nlevel = 'inof'",
+            "f:2:9: `log.level` cannot be `inof`, did you mean `info`?",
+        ),
+        (
+            "[proxy]",
+            "f:1:2: unknown key `proxy`, expected `server`, `tls`, `database`, `agents`, `limits`, `sessions`, `telemetry` or `log`",
+        ),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(refused(text), expected);
+    }
+}
