@@ -1,0 +1,217 @@
+//! The fleet simulator: any number of signed agents with keys of their own, over real TLS, against a running server.
+//!
+//! Phases: register, approve (where asked), first check-in (where the server's key is learned), check-ins. Each is tallied
+//! by itself. All on one thread: it is meant to run on one processor with the server on another.
+
+pub mod acknowledged;
+mod administrator;
+mod identities;
+mod machine;
+mod options;
+mod report;
+mod server_cost;
+mod tally;
+mod vitals;
+mod worker;
+
+pub use options::Options;
+pub use server_cost::ServerCost;
+
+use crate::http::Endpoint;
+use acknowledged::AckLog;
+use administrator::Administrator;
+use anyhow::{Context, Result, ensure};
+use machine::{Machine, Surroundings};
+use report::Report;
+use scm_tls::Trust;
+use std::sync::Arc;
+use std::time::Duration;
+use tally::Tally;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use worker::{Pace, Worker};
+
+/// Tries for each registration and first check-in.
+const TRIES: u32 = 5;
+
+/// Runs the simulator as its command line says.
+///
+/// # Errors
+/// When it cannot start, or the server does not take the fleet.
+pub async fn run(options: Options) -> Result<()> {
+    let endpoint = Endpoint::new(&options.server, &Trust::CaFile(options.ca_file.clone()))?;
+    let around = Arc::new(Surroundings {
+        endpoint,
+        organization: options.organization.clone(),
+        verify: !options.no_verify,
+        acks: AckLog::open(options.ack_log.as_deref())?,
+    });
+    let mut fleet = Fleet::new(options, around)?;
+    let outcome = fleet.live().await;
+    fleet.save()?;
+    outcome?;
+    fleet.report.print(&fleet.options)
+}
+
+struct Fleet {
+    options: Options,
+    around: Arc<Surroundings>,
+    workers: Vec<Worker>,
+    stop: watch::Receiver<bool>,
+    report: Report,
+}
+
+impl Fleet {
+    fn new(options: Options, around: Arc<Surroundings>) -> Result<Self> {
+        let machines = (0..options.agents).map(|index| Machine::new(&options.hostname_prefix, index));
+        let mut machines = machines.collect::<Result<Vec<_>>>()?;
+        if let Some(path) = &options.identities {
+            identities::load(path, &mut machines)?;
+        }
+        let stop = stop_on_signals()?;
+        let count = options.connection_count();
+        let mut shares = vec![Vec::new(); count];
+        for (index, machine) in machines.into_iter().enumerate() {
+            shares[index % count].push(machine);
+        }
+        let workers = shares
+            .into_iter()
+            .map(|machines| Worker::new(around.clone(), machines, stop.clone()))
+            .collect::<Result<_>>()?;
+        Ok(Fleet {
+            options,
+            around,
+            workers,
+            stop,
+            report: Report::default(),
+        })
+    }
+
+    async fn live(&mut self) -> Result<()> {
+        let registering = self.phase(|_| Pace::OnceEach { tries: TRIES }).await?;
+        self.report.add("register", registering);
+        let registered = self
+            .machines()
+            .iter()
+            .filter(|machine| machine.system.is_some())
+            .count();
+        ensure!(
+            registered == self.options.agents || *self.stop.borrow(),
+            "only {registered} of {} agents are registered: {}",
+            self.options.agents,
+            self.report.json()
+        );
+        self.save()?;
+        self.administer().await?;
+        if self.options.load_time() == Some(Duration::ZERO) {
+            return Ok(());
+        }
+        let first = self.phase(|_| Pace::OnceEach { tries: TRIES }).await?;
+        self.report.add("first check-in", first);
+        self.load().await
+    }
+
+    async fn administer(&mut self) -> Result<()> {
+        let Some(token) = &self.options.admin_token else {
+            return Ok(());
+        };
+        let mut administrator = Administrator::new(self.around.endpoint.clone(), token)?;
+        if self.options.approve {
+            let mut machines: Vec<&mut Machine> = self
+                .workers
+                .iter_mut()
+                .flat_map(|worker| worker.machines.iter_mut())
+                .collect();
+            let tally = administrator.approve(&mut machines, &self.around.acks).await?;
+            self.report.add("approve", tally);
+        }
+        match self.options.await_listed {
+            Some(count) => administrator.await_listed(count).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn load(&mut self) -> Result<()> {
+        let began = Instant::now();
+        let end = self.options.load_time().map(|time| began + time);
+        let cost = |process: Option<u32>| process.map(ServerCost::read).transpose();
+        let before = cost(self.options.server_process)?;
+        let connections = self.workers.len() as u32;
+        let rate = self.options.offered_rate();
+        let tally = self
+            .phase(|index| match rate {
+                None => Pace::Closed { end },
+                Some(rate) => Pace::Open {
+                    first: began + Duration::from_secs_f64(f64::from(index) / rate),
+                    every: Duration::from_secs_f64(f64::from(connections) / rate),
+                    end,
+                },
+            })
+            .await?;
+        if let Some((before, after)) = before.zip(cost(self.options.server_process).unwrap_or_default()) {
+            self.report.server(&before, &after, tally.count());
+        }
+        self.report.add("check-in", tally);
+        Ok(())
+    }
+
+    /// Runs every worker at its pace, and tallies.
+    async fn phase(&mut self, pace: impl Fn(u32) -> Pace) -> Result<Tally> {
+        let began = Instant::now();
+        let mut running = JoinSet::new();
+        for (index, worker) in std::mem::take(&mut self.workers).into_iter().enumerate() {
+            let pace = pace(index as u32);
+            running.spawn(async move { (index, worker.run(pace).await) });
+        }
+        let mut done = running.join_all().await;
+        done.sort_by_key(|(index, _)| *index);
+        let mut total = Tally::new()?;
+        for (_, worker) in &mut done {
+            total.add(&std::mem::replace(&mut worker.tally, Tally::new()?));
+        }
+        total.took(began.elapsed());
+        self.workers = done.into_iter().map(|(_, worker)| worker).collect();
+        Ok(total)
+    }
+
+    /// All machines, in the order in which they were made.
+    fn machines(&self) -> Vec<&Machine> {
+        let count = self.workers.len();
+        (0..self.options.agents)
+            .filter_map(|index| {
+                self.workers
+                    .get(index % count.max(1))?
+                    .machines
+                    .get(index / count)
+            })
+            .collect()
+    }
+
+    fn save(&self) -> Result<()> {
+        self.around.acks.flush()?;
+        match &self.options.identities {
+            Some(path) => {
+                let machines: Vec<Machine> = self.machines().into_iter().cloned().collect();
+                identities::save(path, &machines)
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn stop_on_signals() -> Result<watch::Receiver<bool>> {
+    let (stop, stopped) = watch::channel(false);
+    let mut terminate = signal(SignalKind::terminate()).context("cannot watch for signals")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot watch for signals")?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        let _ = stop.send(true);
+        std::future::pending::<()>().await;
+    });
+    Ok(stopped)
+}

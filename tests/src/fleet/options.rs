@@ -1,0 +1,85 @@
+//! The simulator's command line.
+
+use clap::Parser;
+use scm_protocol::ids::Organization;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Plays a fleet of signed agents against a running server, and says how it did.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "fleet", version)]
+pub struct Options {
+    /// Server, as `https://host:port`.
+    #[arg(long, value_name = "URL")]
+    pub server: String,
+    /// Certificate authority of the server (PEM).
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: PathBuf,
+    /// Organization to register with.
+    #[arg(long, default_value = Organization::DEFAULT, value_name = "NAME")]
+    pub organization: Organization,
+    /// How many agents.
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    pub agents: usize,
+    /// Over how many connections; each is used by its share of the agents, one request at a time. At most one for each
+    /// agent, and 256 without this option.
+    #[arg(long, value_name = "C")]
+    pub connections: Option<usize>,
+    /// Host names begin with this.
+    #[arg(long, default_value = "sim", value_name = "TEXT")]
+    pub hostname_prefix: String,
+    /// File with the local administrator's token, for what follows.
+    #[arg(long, value_name = "FILE")]
+    pub admin_token: Option<PathBuf>,
+    /// Approve every agent after it registered.
+    #[arg(long, requires = "admin_token")]
+    pub approve: bool,
+    /// After registering, wait until the server lists this many systems.
+    #[arg(long, requires = "admin_token", value_name = "N")]
+    pub await_listed: Option<i64>,
+    /// Open loop: offer this many check-ins per second, and measure each from the moment it was due.
+    #[arg(long, value_name = "R", conflicts_with = "interval")]
+    pub rate: Option<f64>,
+    /// Open loop: every agent checks in once in so many seconds.
+    #[arg(long, value_name = "SECS")]
+    pub interval: Option<f64>,
+    /// Seconds of check-ins; 0 for none.
+    #[arg(long, default_value_t = 10.0, value_name = "SECS")]
+    pub duration: f64,
+    /// Go on until Ctrl-C or SIGTERM.
+    #[arg(long, conflicts_with = "duration")]
+    pub stay: bool,
+    /// Do not verify the signatures of replies: more load from the same processor.
+    #[arg(long)]
+    pub no_verify: bool,
+    /// Where the identities are kept, so that a later run goes on as the same agents.
+    #[arg(long, value_name = "FILE")]
+    pub identities: Option<PathBuf>,
+    /// Record everything that the server acknowledged, as JSON lines.
+    #[arg(long, value_name = "FILE")]
+    pub ack_log: Option<PathBuf>,
+    /// Process id of the server, where it runs on this machine: its processor time and memory are reported too.
+    #[arg(long, value_name = "PID")]
+    pub server_process: Option<u32>,
+    /// Write the report there as JSON; `-` for standard output, in place of the table.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+impl Options {
+    /// How many connections to use.
+    pub fn connection_count(&self) -> usize {
+        self.connections.unwrap_or(256).clamp(1, self.agents.max(1))
+    }
+
+    /// Check-ins per second to offer; none for a closed loop.
+    pub fn offered_rate(&self) -> Option<f64> {
+        let by_interval = self.interval.map(|secs| self.agents as f64 / secs);
+        self.rate.or(by_interval)
+    }
+
+    /// How long to check in.
+    pub fn load_time(&self) -> Option<Duration> {
+        (!self.stay).then(|| Duration::try_from_secs_f64(self.duration).unwrap_or_default())
+    }
+}

@@ -1,0 +1,1 @@
+//! The real programs, each in a folder of its own.
