@@ -1,1 +1,8 @@
-fn main() {}
+//! `scmclient`: see `scmclient --help`.
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    scmclient::commands::execute(scmclient::commands::Arguments::parse())
+}

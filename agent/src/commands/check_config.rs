@@ -1,0 +1,18 @@
+//! `scmclient check-config`: everything that a start would refuse, without a start.
+
+use crate::config;
+use crate::wire::Client;
+use std::path::Path;
+
+/// Checks the file, and that what it points to can be used; contacts nobody.
+pub(super) fn check_config(path: &Path) -> anyhow::Result<()> {
+    let config = config::load(path)?;
+    for server in &config.servers {
+        Client::new(server, config.proxy.as_ref()).map_err(anyhow::Error::msg)?;
+    }
+    for warning in &config.warnings {
+        eprintln!("scmclient: warning: {warning}");
+    }
+    println!("{}: fine", path.display());
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! What can be asked of `scmclient` on its command line.
+
+mod check_config;
+mod run;
+mod status;
+
+use crate::platform::DEFAULT_CONFIG;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// OpenSCM agent: keeps this machine in touch with its server.
+#[derive(Debug, Parser)]
+#[command(name = "scmclient", version)]
+pub struct Arguments {
+    /// Configuration file
+    #[arg(long, global = true, value_name = "PATH", default_value = DEFAULT_CONFIG)]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs in the foreground until SIGTERM or SIGINT (the default)
+    Run,
+    /// Shows identity and state; exit code 0 active, 3 pending, 4 not registered, 5 denied or revoked, 1 unknown
+    Status(StatusArguments),
+    /// Checks the configuration without running
+    CheckConfig,
+}
+
+#[derive(Debug, Args)]
+struct StatusArguments {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Does what was asked.
+pub fn execute(arguments: Arguments) -> ExitCode {
+    let path = &arguments.config;
+    let result = match arguments.command.unwrap_or(Command::Run) {
+        Command::Run => run::run(path).map(|()| ExitCode::SUCCESS),
+        Command::Status(options) => status::status(path, options.json),
+        Command::CheckConfig => check_config::check_config(path).map(|()| ExitCode::SUCCESS),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("scmclient: {error:#}");
+        ExitCode::FAILURE
+    })
+}

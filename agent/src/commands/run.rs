@@ -1,0 +1,135 @@
+//! `scmclient run`: one worker per server until a signal.
+
+use crate::clock::SystemClock;
+use crate::config::{self, Config};
+use crate::identity::StateFolder;
+use crate::platform::StopSignals;
+use crate::random::random_hex;
+use crate::stop::Stop;
+use crate::wire::Client;
+use crate::worker::{Surroundings, Worker};
+use anyhow::{Context, bail};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long workers may take to end once asked; whatever they do then can be cut off without harm.
+const FAREWELL: Duration = Duration::from_millis(700);
+
+/// What the main thread waits for.
+enum Event {
+    Signal(&'static str),
+    WorkerEnded,
+}
+
+/// Runs until a signal, or until no worker is left.
+pub(super) fn run(path: &Path) -> anyhow::Result<()> {
+    let config = config::load(path)?;
+    log_to_stderr(&config)?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let (sender, events) = mpsc::channel();
+    listen_for_signals(sender.clone())?;
+    let stop = Arc::new(Stop::default());
+    let folder = StateFolder::open(&config.state_folder)?;
+    let around = Surroundings {
+        clock: Arc::new(SystemClock),
+        stop: stop.clone(),
+        folder: Arc::new(folder),
+        boot_id: random_hex()?,
+    };
+    tracing::info!(agent.version = env!("CARGO_PKG_VERSION"), config.file = %path.display(), "started");
+    let clients = start_workers(&config, &around, &sender)?;
+    drop(sender);
+    wait(&stop, &clients, &events)
+}
+
+fn log_to_stderr(config: &Config) -> anyhow::Result<()> {
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_max_level(config.log_level)
+        .finish();
+    tracing::subscriber::set_global_default(subscriber).context("cannot log")
+}
+
+fn listen_for_signals(sender: Sender<Event>) -> anyhow::Result<()> {
+    let mut signals = StopSignals::listen().context("cannot listen for signals")?;
+    let listen = move || while sender.send(Event::Signal(signals.wait())).is_ok() {};
+    thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(listen)
+        .context("cannot start a thread")?;
+    Ok(())
+}
+
+fn start_workers(
+    config: &Config,
+    around: &Surroundings,
+    sender: &Sender<Event>,
+) -> anyhow::Result<Vec<Client>> {
+    let mut clients = Vec::with_capacity(config.servers.len());
+    for server in &config.servers {
+        let client = Client::new(server, config.proxy.as_ref()).map_err(anyhow::Error::msg)?;
+        clients.push(client.clone());
+        let worker = Worker::new(around.clone(), server.clone(), client, config.telemetry)?;
+        let farewell = Farewell(sender.clone());
+        let work = move || {
+            let _farewell = farewell;
+            worker.run();
+        };
+        thread::Builder::new()
+            .name(format!("server {}", server.tag))
+            .spawn(work)
+            .context("cannot start a thread")?;
+    }
+    Ok(clients)
+}
+
+/// Tells the main thread that a worker ended, however it did.
+struct Farewell(Sender<Event>);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        // Nobody listens any more when the process ends.
+        let _ = self.0.send(Event::WorkerEnded);
+    }
+}
+
+fn wait(stop: &Stop, clients: &[Client], events: &Receiver<Event>) -> anyhow::Result<()> {
+    let mut working = clients.len();
+    while working > 0 {
+        match events.recv().context("no worker is left")? {
+            Event::WorkerEnded => working -= 1,
+            Event::Signal(name) => {
+                tracing::info!(signal = name, "stopping");
+                stop.request();
+                for client in clients {
+                    client.shut_down();
+                }
+                say_farewell(working, events);
+                return Ok(());
+            }
+        }
+    }
+    bail!("no server can be served, see the log")
+}
+
+fn say_farewell(mut working: usize, events: &Receiver<Event>) {
+    let until = Instant::now() + FAREWELL;
+    while working > 0 {
+        let left = until.saturating_duration_since(Instant::now());
+        match events.recv_timeout(left) {
+            Ok(Event::WorkerEnded) => working -= 1,
+            Ok(Event::Signal(_)) => {}
+            Err(_) => {
+                tracing::debug!("a worker was still busy");
+                return;
+            }
+        }
+    }
+    tracing::info!("stopped");
+}

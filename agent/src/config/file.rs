@@ -1,0 +1,95 @@
+//! The file's sections and keys as they are written down, each with its default.
+
+use super::Secret;
+use crate::platform::DEFAULT_STATE_FOLDER;
+use serde::Deserialize;
+use std::path::PathBuf;
+
+/// The whole file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// `[server]`, required.
+    pub server: ServerSettings,
+    /// `[agent]`.
+    #[serde(default)]
+    pub agent: AgentSettings,
+    /// `[telemetry]`.
+    #[serde(default)]
+    pub telemetry: TelemetrySettings,
+    /// `[log]`.
+    #[serde(default)]
+    pub log: LogSettings,
+}
+
+/// `[server]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerSettings {
+    /// `https://host[:port]`, required.
+    pub url: String,
+    /// The organization to register with; `default`.
+    pub organization: Option<String>,
+    /// Token that approves the registration; none: an administrator approves.
+    pub enrollment_token: Option<Secret>,
+    /// PEM file of certificate authorities; none: those of the system.
+    pub ca_file: Option<PathBuf>,
+    /// SHA-256 of the certificate authority's certificate.
+    pub ca_pin: Option<String>,
+    /// SHA-256 of the server's signing public key.
+    pub server_key_pin: Option<String>,
+}
+
+/// `[agent]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AgentSettings {
+    /// Where identities are kept.
+    pub state_folder: PathBuf,
+    /// `http://[user:password@]host:port`; none: `HTTPS_PROXY` and `NO_PROXY` of the environment.
+    pub proxy: Option<Secret>,
+}
+
+impl Default for AgentSettings {
+    fn default() -> Self {
+        AgentSettings {
+            state_folder: PathBuf::from(DEFAULT_STATE_FOLDER),
+            proxy: None,
+        }
+    }
+}
+
+/// `[telemetry]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TelemetrySettings {
+    /// Whether anything is measured; `true`.
+    pub enabled: bool,
+    /// Whether containers are listed; `true`.
+    pub containers: bool,
+}
+
+impl Default for TelemetrySettings {
+    fn default() -> Self {
+        TelemetrySettings {
+            enabled: true,
+            containers: true,
+        }
+    }
+}
+
+/// `[log]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogSettings {
+    /// `off`, `error`, `warn`, `info`, `debug` or `trace`; `info`.
+    pub level: String,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        LogSettings {
+            level: "info".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The agent's configuration file: what may stand in it, and what is made of it.
+//!
+//! Invariants: unknown keys and values that will not do are refused with their place; nothing but `https://` is accepted;
+//! there is no way to switch verification off; the enrollment token is never shown, not even by `Debug`.
+
+mod file;
+mod secret;
+
+pub use file::Settings;
+pub use secret::Secret;
+
+use crate::identity::ServerTag;
+use crate::platform;
+use scm_protocol::identity::Fingerprint;
+use scm_protocol::ids::Organization;
+use scm_settings::{Document, Error};
+use scm_tls::Trust;
+use std::path::{Path, PathBuf};
+
+/// A configuration that can be run.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The servers to report to, each with an own worker.
+    pub servers: Vec<Server>,
+    /// Where identities are kept.
+    pub state_folder: PathBuf,
+    /// The proxy for all servers; none: as the environment says.
+    pub proxy: Option<Secret>,
+    /// What is measured.
+    pub telemetry: Telemetry,
+    /// What is logged.
+    pub log_level: tracing::level_filters::LevelFilter,
+    /// What an administrator should know though it is not an error.
+    pub warnings: Vec<String>,
+}
+
+/// One server.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// `https://host[:port]` without trailing slash.
+    pub url: String,
+    /// The name of its files.
+    pub tag: ServerTag,
+    /// The organization to belong to.
+    pub organization: Organization,
+    /// Sent with the registration, never otherwise.
+    pub enrollment_token: Option<Secret>,
+    /// How its certificate is verified.
+    pub trust: Trust,
+    /// What the delivered server key must match.
+    pub server_key_pin: Option<Fingerprint>,
+}
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Telemetry {
+    /// Anything at all.
+    pub enabled: bool,
+    /// Running containers.
+    pub containers: bool,
+}
+
+/// Reads and checks the configuration.
+///
+/// # Errors
+/// [`Error`], which names file, line, key and reason.
+pub fn load(path: &Path) -> Result<Config, Error> {
+    let document = Document::read(path)?;
+    let settings: Settings = document.parse()?;
+    let mut config = check(&document, settings)?;
+    let holds_secret = config
+        .servers
+        .iter()
+        .any(|server| server.enrollment_token.is_some());
+    let readable = std::fs::metadata(path)
+        .is_ok_and(|metadata| platform::exposure(&metadata) == Some(platform::OTHERS_MAY_READ));
+    if holds_secret && readable {
+        config.warnings.push(format!(
+            "{} holds an enrollment token and others than its owner may read it: chmod 600 it",
+            path.display()
+        ));
+    }
+    Ok(config)
+}
+
+/// Checks what was read from `document`.
+///
+/// # Errors
+/// As [`load`].
+pub fn check(document: &Document, settings: Settings) -> Result<Config, Error> {
+    let server = settings.server;
+    let refuse = |key: &str, reason: String| document.refuse(key, reason);
+    let url = server_url(&server.url).map_err(|reason| refuse("server.url", reason))?;
+    let organization = match server.organization {
+        Some(name) => name
+            .parse()
+            .map_err(|error| refuse("server.organization", format!("is not usable: {error}")))?,
+        None => Organization::default(),
+    };
+    let token = match server.enrollment_token {
+        Some(token) if !token.reveal().starts_with("oscm_") || token.reveal().len() > 128 => {
+            let reason = "must be a token as the console shows it, beginning with `oscm_`".to_owned();
+            return Err(refuse("server.enrollment_token", reason));
+        }
+        other => other,
+    };
+    let trust = match (server.ca_file, server.ca_pin) {
+        (Some(_), Some(_)) => {
+            let reason = "cannot be used together with `server.ca_pin`: choose one".to_owned();
+            return Err(refuse("server.ca_file", reason));
+        }
+        (Some(file), None) if !file.is_absolute() => {
+            return Err(refuse("server.ca_file", "must be an absolute path".to_owned()));
+        }
+        (Some(file), None) => Trust::CaFile(file),
+        (None, Some(pin)) => Trust::CaPin(
+            scm_tls::parse_pin(&pin).map_err(|error| refuse("server.ca_pin", format!("is {error}")))?,
+        ),
+        (None, None) => Trust::System,
+    };
+    let server_key_pin = match server.server_key_pin {
+        Some(pin) => Some(
+            pin.parse()
+                .map_err(|error| refuse("server.server_key_pin", format!("is not usable: {error}")))?,
+        ),
+        None => None,
+    };
+    if !settings.agent.state_folder.is_absolute() {
+        return Err(refuse(
+            "agent.state_folder",
+            "must be an absolute path".to_owned(),
+        ));
+    }
+    if let Some(proxy) = &settings.agent.proxy {
+        crate::wire::check_proxy(proxy.reveal()).map_err(|reason| refuse("agent.proxy", reason))?;
+    }
+    let log_level = log_level(&settings.log.level).map_err(|reason| refuse("log.level", reason))?;
+    let tag = ServerTag::of(&url);
+    Ok(Config {
+        servers: vec![Server {
+            url,
+            tag,
+            organization,
+            enrollment_token: token,
+            trust,
+            server_key_pin,
+        }],
+        state_folder: settings.agent.state_folder,
+        proxy: settings.agent.proxy,
+        telemetry: Telemetry {
+            enabled: settings.telemetry.enabled,
+            containers: settings.telemetry.containers,
+        },
+        log_level,
+        warnings: Vec::new(),
+    })
+}
+
+/// `https://host[:port]`, without user, path, query or fragment.
+fn server_url(text: &str) -> Result<String, String> {
+    let example = "for example https://scm.example.com:8443";
+    let url = text.trim_end_matches('/');
+    if url.starts_with("http://") {
+        return Err("must begin with https://, plain HTTP is never used".to_owned());
+    }
+    if !url.starts_with("https://") {
+        return Err(format!("must begin with https://, {example}"));
+    }
+    let uri: ureq::http::Uri = url
+        .parse()
+        .map_err(|error| format!("is not a URL ({error}), {example}"))?;
+    let authority = uri.authority().ok_or_else(|| format!("has no host, {example}"))?;
+    if authority.as_str().contains('@') {
+        return Err("must not hold a user or password".to_owned());
+    }
+    if !matches!(uri.path(), "" | "/") || uri.query().is_some() || url.contains('#') {
+        return Err(format!("must be host and port only, {example}"));
+    }
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+    rustls_pki_types::ServerName::try_from(host.to_owned())
+        .map_err(|_| format!("has no valid host name or address, {example}"))?;
+    Ok(url.to_owned())
+}
+
+fn log_level(name: &str) -> Result<tracing::level_filters::LevelFilter, String> {
+    let known = ["off", "error", "warn", "info", "debug", "trace"];
+    let level = known
+        .contains(&name)
+        .then(|| name.parse().ok())
+        .flatten()
+        .ok_or_else(|| format!("is `{name}`, must be one of {}", known.join(", ")))?;
+    Ok(level)
+}
+
+#[cfg(test)]
+mod tests;

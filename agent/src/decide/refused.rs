@@ -1,0 +1,133 @@
+//! What follows from each refusal that is believed.
+
+use super::{Action, Change, Corrected, Note, Situation, Standing, Task, failed, heard, untrusted};
+use crate::identity::MAX_SEQUENCE;
+use crate::random::Jitter;
+use crate::schedule;
+use scm_protocol::ids::UnixMillis;
+use scm_protocol::refusal::{Refusal, RefusalCode};
+use std::time::Duration;
+
+/// How long a denied or revoked agent waits when the server does not say: an hour.
+const CUT_OFF_WAIT_SECS: u32 = 3600;
+/// No server's clock shows a time before this one (2024-01-01): an older one is broken and not followed.
+const EARLIEST_TIME: UnixMillis = UnixMillis(1_704_067_200_000);
+
+pub(super) fn refused(
+    situation: &Situation,
+    refusal: &Refusal,
+    now: UnixMillis,
+    jitter: &mut Jitter,
+) -> Action {
+    let trouble = || {
+        format!(
+            "the server refused: `{}`, {}",
+            refusal.code.as_str(),
+            refusal.detail
+        )
+    };
+    match refusal.code {
+        RefusalCode::StaleClock => stale_clock(situation, refusal, now, jitter),
+        RefusalCode::Replayed => replayed(situation, refusal, jitter),
+        RefusalCode::UnknownSystem => unknown_system(situation, refusal, jitter),
+        RefusalCode::Denied => cut_off(situation, Standing::Denied, refusal, jitter),
+        RefusalCode::Revoked => cut_off(situation, Standing::Revoked, refusal, jitter),
+        RefusalCode::RateLimited | RefusalCode::Busy => Action {
+            contact: true,
+            ..failed(situation, trouble(), refusal.retry_after_secs, jitter)
+        },
+        RefusalCode::BadSignature
+        | RefusalCode::UnknownOrganization
+        | RefusalCode::InvalidRequest
+        | RefusalCode::Internal => Action {
+            contact: true,
+            ..failed(situation, trouble(), None, jitter)
+        },
+    }
+}
+
+/// Takes the server's time and goes on at once; a second time in one attempt, the server and its clock disagree with
+/// themselves, and the attempt is given up.
+fn stale_clock(situation: &Situation, refusal: &Refusal, now: UnixMillis, jitter: &mut Jitter) -> Action {
+    if situation.corrected.clock || refusal.server_time_ms < EARLIEST_TIME {
+        let reason = format!(
+            "the clock is refused although it follows the server's ({} ms)",
+            refusal.server_time_ms.0
+        );
+        return failed(situation, reason, None, jitter);
+    }
+    let clock_offset_ms = refusal.server_time_ms.since(now);
+    Action {
+        clock_offset_ms,
+        corrected: Corrected {
+            clock: true,
+            ..situation.corrected
+        },
+        wait: Duration::ZERO,
+        failures: situation.failures,
+        note: Note::Trouble(format!(
+            "the host's clock is {} s off the server's; the server's time is used",
+            -clock_offset_ms / 1000
+        )),
+        ..heard(situation)
+    }
+}
+
+fn replayed(situation: &Situation, refusal: &Refusal, jitter: &mut Jitter) -> Action {
+    match refusal.next_sequence {
+        Some(number) if number <= MAX_SEQUENCE && !situation.corrected.sequence => Action {
+            change: Change::JumpTo(number),
+            corrected: Corrected {
+                sequence: true,
+                ..situation.corrected
+            },
+            wait: Duration::ZERO,
+            failures: situation.failures,
+            note: Note::Trouble(format!(
+                "the server has seen this sequence number before, going on at {number}"
+            )),
+            ..heard(situation)
+        },
+        number => {
+            let reason = format!("the server refused: `replayed`, next sequence number {number:?}");
+            failed(situation, reason, None, jitter)
+        }
+    }
+}
+
+/// The one refusal that costs the id, if it is about this id.
+fn unknown_system(situation: &Situation, refusal: &Refusal, jitter: &mut Jitter) -> Action {
+    let own = match situation.task {
+        Task::CheckIn(id) => Some(id),
+        Task::Register => None,
+    };
+    if own.is_none() || refusal.system_id != own {
+        let reason = "an `unknown_system` that does not name this agent's id was dropped".to_owned();
+        return untrusted(situation, "refusal_of_another", reason, jitter);
+    }
+    // A whole fleet may be told this at once: it spreads over the interval.
+    let span = Duration::from_secs(u64::from(situation.interval_secs));
+    Action {
+        change: Change::GiveUpId,
+        standing: Standing::Unregistered,
+        wait: schedule::within(span, jitter),
+        note: Note::Trouble(
+            "the server does not know this system any more, it is registered anew".to_owned(),
+        ),
+        ..heard(situation)
+    }
+}
+
+fn cut_off(situation: &Situation, standing: Standing, refusal: &Refusal, jitter: &mut Jitter) -> Action {
+    let wait_secs = refusal.retry_after_secs.unwrap_or(CUT_OFF_WAIT_SECS).max(60);
+    let name = match standing {
+        Standing::Denied => "denied this machine's key",
+        _ => "revoked this system",
+    };
+    Action {
+        standing,
+        wait: schedule::asked_for(wait_secs, jitter),
+        note: Note::Trouble(format!("an administrator {name}; the identity is kept")),
+        ..heard(situation)
+    }
+}

@@ -1,0 +1,183 @@
+//! Who this agent is to one server: key pair, id, the pinned server key and the sequence of its requests.
+//!
+//! Files in the state folder, named after the server (eight hexadecimal digits of the SHA-256 of its URL):
+//! `client_<8>.key` (PKCS#8 PEM), `client_<8>.pub`, `client_<8>.id`, `client_<8>.seq`, `server_<8>.pub`.
+//!
+//! Invariants: a private key file is made once and never written again; what cannot be read as what it should be is set
+//! aside, never deleted or overwritten; a file that merely cannot be read now is an error and changes nothing; memory
+//! follows the disk, so that what is not durable is not believed.
+
+mod folder;
+mod key;
+mod sequence;
+mod tag;
+
+pub use folder::{Error, StateFolder};
+pub use sequence::{BLOCK, MAX_SEQUENCE, Sequence};
+pub use tag::ServerTag;
+
+use ed25519_dalek::SigningKey;
+use scm_protocol::identity::PublicKey;
+use scm_protocol::ids::{Organization, SystemId, UnixMillis};
+use std::sync::Arc;
+
+/// An agent's identity with one server.
+#[derive(Debug)]
+pub struct Identity {
+    folder: Arc<StateFolder>,
+    tag: ServerTag,
+    organization: Organization,
+    key: SigningKey,
+    id: Option<SystemId>,
+    server_key: Option<PublicKey>,
+    /// The numbers of its requests.
+    pub sequence: Sequence,
+}
+
+impl Identity {
+    /// Reads the identity for `tag`, or makes a new one. Files that are corrupt, or belong to another key or organization,
+    /// are set aside.
+    ///
+    /// # Errors
+    /// [`Error`] when the folder cannot be read or written, or there is no randomness; then nothing was lost.
+    pub fn open(
+        folder: Arc<StateFolder>,
+        tag: ServerTag,
+        organization: Organization,
+        now: UnixMillis,
+    ) -> Result<Self, Error> {
+        let key = key::open(&folder, &tag, now)?;
+        let id = open_id(&folder, &tag, &organization, now)?;
+        let server_key = open_server_key(&folder, &tag, now)?;
+        let sequence = Sequence::open(folder.clone(), tag.file("client", "seq"), now)?;
+        Ok(Identity {
+            folder,
+            tag,
+            organization,
+            key,
+            id,
+            server_key,
+            sequence,
+        })
+    }
+
+    /// The private key.
+    pub fn key(&self) -> &SigningKey {
+        &self.key
+    }
+
+    /// The public key.
+    pub fn public_key(&self) -> PublicKey {
+        self.key.verifying_key().into()
+    }
+
+    /// The id that the server gave, where there is one.
+    pub fn id(&self) -> Option<SystemId> {
+        self.id
+    }
+
+    /// The server's key, once it was delivered and pinned.
+    pub fn server_key(&self) -> Option<PublicKey> {
+        self.server_key
+    }
+
+    /// The organization that this identity belongs to.
+    pub fn organization(&self) -> &Organization {
+        &self.organization
+    }
+
+    /// Keeps the id that the server gave.
+    ///
+    /// # Errors
+    /// [`Error`] when it cannot be made durable; the identity is as before.
+    pub fn set_id(&mut self, id: SystemId) -> Result<(), Error> {
+        let text = format!("{}/{id}\n", self.organization);
+        self.folder
+            .write(&self.tag.file("client", "id"), text.as_bytes())?;
+        self.id = Some(id);
+        Ok(())
+    }
+
+    /// Gives up the id; its file is set aside. Key and pinned server key stay.
+    ///
+    /// # Errors
+    /// [`Error`] when the file cannot be set aside; the identity is as before.
+    pub fn forget_id(&mut self, now: UnixMillis) -> Result<(), Error> {
+        self.folder
+            .set_aside(&self.tag.file("client", "id"), "former", now)?;
+        self.id = None;
+        Ok(())
+    }
+
+    /// Pins the server's key.
+    ///
+    /// # Errors
+    /// [`Error`] when it cannot be made durable; the identity is as before.
+    pub fn pin(&mut self, server_key: PublicKey) -> Result<(), Error> {
+        let text = format!("{server_key}\n");
+        self.folder
+            .write(&self.tag.file("server", "pub"), text.as_bytes())?;
+        self.server_key = Some(server_key);
+        Ok(())
+    }
+}
+
+/// The id's file holds `organization/id`. An id of another organization is not ours to use, and its server key signs
+/// nothing for us: both are set aside.
+fn open_id(
+    folder: &StateFolder,
+    tag: &ServerTag,
+    organization: &Organization,
+    now: UnixMillis,
+) -> Result<Option<SystemId>, Error> {
+    let name = tag.file("client", "id");
+    let Some(text) = folder.read(&name)? else {
+        return Ok(None);
+    };
+    let Some((found, id)) = parse_id(&text) else {
+        tracing::error!(file.name = %name, "the id file is corrupt, it is set aside and the agent registers anew");
+        folder.set_aside(&name, "corrupt", now)?;
+        return Ok(None);
+    };
+    if found != *organization {
+        tracing::warn!(
+            file.name = %name, organization.before = %found, organization.now = %organization,
+            "the organization was changed, the id and server key of the former one are set aside"
+        );
+        folder.set_aside(&tag.file("server", "pub"), "former", now)?;
+        folder.set_aside(&name, "former", now)?;
+        return Ok(None);
+    }
+    Ok(Some(id))
+}
+
+fn parse_id(bytes: &[u8]) -> Option<(Organization, SystemId)> {
+    let (organization, id) = std::str::from_utf8(bytes).ok()?.trim().split_once('/')?;
+    let id: i64 = id.parse().ok().filter(|id| *id > 0)?;
+    Some((organization.parse().ok()?, SystemId(id)))
+}
+
+fn open_server_key(
+    folder: &StateFolder,
+    tag: &ServerTag,
+    now: UnixMillis,
+) -> Result<Option<PublicKey>, Error> {
+    let name = tag.file("server", "pub");
+    let Some(bytes) = folder.read(&name)? else {
+        return Ok(None);
+    };
+    let key = std::str::from_utf8(&bytes)
+        .ok()
+        .and_then(|text| text.trim().parse().ok());
+    if key.is_none() {
+        tracing::error!(
+            target: "security", event = "server_key_corrupt", file.name = %name,
+            "the pinned server key is corrupt, it is set aside and asked for again"
+        );
+        folder.set_aside(&name, "corrupt", now)?;
+    }
+    Ok(key)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,18 @@
+//! The OpenSCM agent: registers a machine with its server, checks in, reports telemetry. Outbound only.
+//!
+//! `commands` are what a person calls; `worker` serves one server with what `identity`, `collect`, `wire`, `decide` and
+//! `schedule` give it. Decisions are pure functions over values; reading and writing stand around them.
+
+pub mod clock;
+pub mod collect;
+pub mod commands;
+pub mod config;
+pub mod decide;
+pub mod identity;
+pub mod platform;
+pub mod random;
+pub mod report;
+pub mod schedule;
+pub mod stop;
+pub mod wire;
+pub mod worker;

@@ -1,0 +1,13 @@
+//! Everything that differs between operating systems: paths, file modes, signals, where the host describes itself.
+//!
+//! The only folder of this crate with `cfg`. Each system's file offers the same names.
+
+#[cfg(unix)]
+mod unix;
+
+#[cfg(unix)]
+pub use unix::{
+    DEFAULT_CONFIG, DEFAULT_STATE_FOLDER, LocalStream, OTHERS_MAY_READ, RUNTIMES, StopSignals, VolumeSpace,
+    create_private_file, create_private_folder, exposure, local_stream, machine_id, os_name, restrict_file,
+    restrict_folder, root_volume, sync_folder,
+};

@@ -1,0 +1,168 @@
+//! One server's HTTP client: connections kept between check-ins, everything bounded, stoppable at any moment.
+
+use super::reply::{RawReply, SentRequest};
+use super::{proxy, tls::TlsConnector};
+use crate::config::{Secret, Server};
+use std::error::Error as _;
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+use ureq::http::{HeaderMap, Response};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector, TcpConnector};
+use ureq::{Agent, Body};
+
+/// The most that is read of a reply's body, in bytes.
+const MAX_REPLY_BYTES: u64 = 64 * 1024;
+/// The most that is read of a reply's header, in bytes.
+const MAX_HEADER_BYTES: usize = 16 * 1024;
+/// The longest that a whole exchange may take.
+const EXCHANGE_LIMIT: Duration = Duration::from_secs(30);
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+const IDLE_LIMIT: Duration = Duration::from_secs(300);
+const BUFFER_BYTES: usize = 16 * 1024;
+
+/// Why there is no reply.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The server's certificate does not verify: this may be an attack, or a wrong setting.
+    #[error("the server's certificate was refused: {0}")]
+    Untrusted(String),
+    /// The server cannot be reached, or did not answer in time and within bounds.
+    #[error("{0}")]
+    Unreachable(String),
+}
+
+/// Exchanges messages with one server. Clones share connections.
+#[derive(Clone)]
+pub struct Client {
+    base: String,
+    agent: Agent,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Client({})", self.base)
+    }
+}
+
+impl Client {
+    /// A client for this server; nothing is connected yet.
+    ///
+    /// # Errors
+    /// Why the trust or the proxy cannot be used, for a person.
+    pub fn new(server: &Server, proxy: Option<&Secret>) -> Result<Self, String> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = scm_tls::client_config(&server.trust, provider).map_err(|error| error.to_string())?;
+        let proxy = match proxy {
+            Some(address) => Some(proxy::parse(address.reveal())?),
+            None => proxy::from_environment(|name| std::env::var(name).ok())?,
+        };
+        let config = Agent::config_builder()
+            .https_only(true)
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .proxy(proxy)
+            .user_agent(concat!("scmclient/", env!("CARGO_PKG_VERSION")))
+            .accept("application/json, application/problem+json")
+            .max_response_header_size(MAX_HEADER_BYTES)
+            .input_buffer_size(BUFFER_BYTES)
+            .output_buffer_size(BUFFER_BYTES)
+            .max_idle_connections(1)
+            .max_idle_connections_per_host(1)
+            .max_idle_age(IDLE_LIMIT)
+            .timeout_connect(Some(CONNECT_LIMIT))
+            .timeout_global(Some(EXCHANGE_LIMIT))
+            .build();
+        let connector = ConnectProxyConnector::default()
+            .chain(TcpConnector::default())
+            .chain(TlsConnector::new(tls));
+        let agent = Agent::with_parts(config, connector, DefaultResolver::default());
+        Ok(Client {
+            base: server.url.clone(),
+            agent,
+        })
+    }
+
+    /// Sends a request and reads the whole reply.
+    ///
+    /// # Errors
+    /// [`Failure`] when there is none.
+    pub fn exchange(&self, request: &SentRequest) -> Result<RawReply, Failure> {
+        let response = self
+            .agent
+            .post(format!("{}{}", self.base, request.path))
+            .header("content-type", "application/json")
+            .header("content-digest", &request.fields.content_digest)
+            .header("signature-input", &request.fields.signature_input)
+            .header("signature", &request.fields.signature)
+            .send(&request.body[..])
+            .map_err(|error| failure(&error))?;
+        read(response)
+    }
+
+    /// Breaks off what is going on, at once and for good.
+    pub fn shut_down(&self) {
+        self.agent.clone().shutdown();
+    }
+}
+
+fn read(response: Response<Body>) -> Result<RawReply, Failure> {
+    let (head, body) = response.into_parts();
+    let mut bytes = Vec::new();
+    let mut reader = body.into_reader().take(MAX_REPLY_BYTES + 1);
+    reader
+        .read_to_end(&mut bytes)
+        .map_err(|error| failure(&ureq::Error::from(error)))?;
+    if bytes.len() as u64 > MAX_REPLY_BYTES {
+        let reason = format!("the reply's body is larger than {MAX_REPLY_BYTES} bytes");
+        return Err(Failure::Unreachable(reason));
+    }
+    Ok(RawReply {
+        status: head.status.as_u16(),
+        content_digest: field(&head.headers, "content-digest"),
+        signature_input: field(&head.headers, "signature-input"),
+        signature: field(&head.headers, "signature"),
+        retry_after_secs: field(&head.headers, "retry-after").and_then(|text| text.trim().parse().ok()),
+        body: bytes,
+    })
+}
+
+/// A field's value; several lines of it are one list, as RFC 9110 §5.3 has it.
+fn field(headers: &HeaderMap, name: &str) -> Option<String> {
+    let lines: Option<Vec<&str>> = headers
+        .get_all(name)
+        .iter()
+        .map(|value| value.to_str().ok())
+        .collect();
+    lines
+        .filter(|lines| !lines.is_empty())
+        .map(|lines| lines.join(", "))
+}
+
+fn failure(error: &ureq::Error) -> Failure {
+    match tls_fault(error) {
+        Some(fault @ rustls::Error::InvalidCertificate(_)) => Failure::Untrusted(in_words(fault)),
+        Some(fault) => Failure::Unreachable(format!("TLS: {fault}")),
+        None => Failure::Unreachable(error.to_string()),
+    }
+}
+
+fn tls_fault(error: &ureq::Error) -> Option<&rustls::Error> {
+    match error {
+        ureq::Error::Rustls(fault) => Some(fault),
+        ureq::Error::Io(error) => error.get_ref()?.downcast_ref(),
+        _ => None,
+    }
+}
+
+/// The certificate's fault, from the verifier itself where it said one.
+fn in_words(fault: &rustls::Error) -> String {
+    match fault {
+        rustls::Error::InvalidCertificate(rustls::CertificateError::Other(other)) => other
+            .source()
+            .map_or_else(|| other.to_string(), ToString::to_string),
+        other => other.to_string(),
+    }
+}

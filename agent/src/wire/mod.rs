@@ -1,0 +1,15 @@
+//! From a message to the server's answer: signed requests over verified TLS, bounded replies, and what a reply is worth.
+//!
+//! Invariants: `https` only, redirects never followed, header and body of a reply bounded, the time of a whole exchange
+//! bounded; a reply is parsed only after its signature held, or, while no server key is pinned, after TLS was verified.
+
+mod answer;
+mod client;
+mod proxy;
+mod reply;
+mod tls;
+
+pub use answer::{Answer, Evidence, Trusted, read_checkin, read_registration};
+pub use client::{Client, Failure};
+pub use proxy::check_proxy;
+pub use reply::{RawReply, SentRequest};

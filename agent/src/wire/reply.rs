@@ -1,0 +1,57 @@
+//! A request as it was sent and a reply as it arrived: bytes, not yet meaning.
+
+use scm_protocol::signature::{OwnedSignatureFields, RequestEcho, RequestLine, SignatureFields};
+
+/// A signed request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentRequest {
+    /// Its path; the method is always `POST`.
+    pub path: &'static str,
+    /// Its signature.
+    pub fields: OwnedSignatureFields,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
+impl SentRequest {
+    /// Method and path.
+    pub fn line(path: &'static str) -> RequestLine<'static> {
+        RequestLine { method: "POST", path }
+    }
+
+    /// What a reply's signature must cover.
+    pub fn echo(&self) -> RequestEcho<'_> {
+        RequestEcho {
+            line: Self::line(self.path),
+            fields: self.fields.as_fields(),
+        }
+    }
+}
+
+/// A reply, as it arrived over verified TLS.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RawReply {
+    /// HTTP status.
+    pub status: u16,
+    /// `Content-Digest`, where it is there.
+    pub content_digest: Option<String>,
+    /// `Signature-Input`, where it is there.
+    pub signature_input: Option<String>,
+    /// `Signature`, where it is there.
+    pub signature: Option<String>,
+    /// `Retry-After` in seconds, where it is there.
+    pub retry_after_secs: Option<u32>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl RawReply {
+    /// The signature's fields; none when not all are there.
+    pub fn fields(&self) -> Option<SignatureFields<'_>> {
+        Some(SignatureFields {
+            content_digest: self.content_digest.as_deref()?,
+            signature_input: self.signature_input.as_deref()?,
+            signature: self.signature.as_deref()?,
+        })
+    }
+}

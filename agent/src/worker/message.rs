@@ -1,0 +1,134 @@
+//! The bodies that are sent, and their signatures.
+//!
+//! Invariant: the enrollment token stands in a registration's body and nowhere else.
+
+use crate::config::Secret;
+use crate::identity::Identity;
+use crate::wire::SentRequest;
+use scm_protocol::agent::{CHECKIN_PATH, CheckIn, HostFacts, MAX_BODY_BYTES, REGISTER_PATH, RegisterRequest};
+use scm_protocol::ids::{SystemId, UnixMillis};
+use scm_protocol::signature::{KeyId, RequestClaims, Signer, sign_request};
+use scm_protocol::telemetry::Telemetry;
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The body of a registration.
+pub(super) fn registration(facts: HostFacts, boot_id: String, token: Option<&Secret>) -> Vec<u8> {
+    let request = RegisterRequest {
+        facts,
+        agent_version: VERSION.to_owned(),
+        boot_id,
+        enrollment_token: token.map(|token| token.reveal().to_owned()),
+    };
+    json(&request)
+}
+
+/// The body of a check-in. Containers are left out from the end where they would make it larger than a server reads.
+pub(super) fn check_in(
+    facts: Option<HostFacts>,
+    telemetry: Option<Telemetry>,
+    boot_id: String,
+    has_server_key: bool,
+) -> Vec<u8> {
+    let mut message = CheckIn {
+        agent_version: VERSION.to_owned(),
+        boot_id,
+        has_server_key,
+        facts,
+        telemetry,
+    };
+    loop {
+        let body = json(&message);
+        let containers = message
+            .telemetry
+            .as_mut()
+            .and_then(|telemetry| telemetry.containers.as_mut());
+        match containers {
+            Some(containers) if body.len() > MAX_BODY_BYTES && !containers.is_empty() => {
+                containers.truncate(containers.len() / 2);
+            }
+            _ => return body,
+        }
+    }
+}
+
+/// Structs of texts and numbers always have a JSON form.
+fn json(message: &impl serde::Serialize) -> Vec<u8> {
+    serde_json::to_vec(message).unwrap_or_default()
+}
+
+/// Signs for one identity at one moment.
+pub(super) struct Sender<'a> {
+    identity: &'a Identity,
+    created_secs: i64,
+}
+
+impl<'a> Sender<'a> {
+    /// `now` is the server's time, as far as known.
+    pub(super) fn new(identity: &'a Identity, now: UnixMillis) -> Self {
+        Sender {
+            identity,
+            created_secs: now.as_secs(),
+        }
+    }
+
+    pub(super) fn register(&self, body: Vec<u8>, nonce: String) -> SentRequest {
+        self.sign(
+            REGISTER_PATH,
+            body,
+            Signer::New(self.identity.public_key()),
+            nonce,
+        )
+    }
+
+    pub(super) fn check_in(&self, id: SystemId, body: Vec<u8>, sequence: u64) -> SentRequest {
+        self.sign(CHECKIN_PATH, body, Signer::System(id), sequence.to_string())
+    }
+
+    fn sign(&self, path: &'static str, body: Vec<u8>, signer: Signer, nonce: String) -> SentRequest {
+        let keyid = KeyId {
+            organization: self.identity.organization().clone(),
+            signer,
+        };
+        let claims = RequestClaims {
+            keyid,
+            created_secs: self.created_secs,
+            nonce,
+        };
+        let fields = sign_request(self.identity.key(), SentRequest::line(path), &body, &claims);
+        SentRequest { path, fields, body }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use scm_protocol::telemetry::Container;
+
+    #[test]
+    fn a_check_in_never_exceeds_what_a_server_reads() {
+        let container = Container {
+            runtime: "docker".to_owned(),
+            name: "n".repeat(256),
+            image: "i".repeat(256),
+        };
+        let telemetry = Telemetry {
+            cpu_percent: Some(1.0),
+            containers: Some(vec![container; 256]),
+            ..Telemetry::default()
+        };
+        let body = check_in(None, Some(telemetry), "b".to_owned(), true);
+        assert!(body.len() <= MAX_BODY_BYTES);
+        let read: CheckIn = serde_json::from_slice(&body).unwrap();
+        assert_eq!(read.telemetry.unwrap().containers.unwrap().len(), 64);
+    }
+
+    #[test]
+    fn the_token_is_in_the_registration_only() {
+        let token = Secret::from("oscm_secret".to_owned());
+        let body = registration(HostFacts::default(), "b".to_owned(), Some(&token));
+        assert!(String::from_utf8(body).unwrap().contains("oscm_secret"));
+        let body = check_in(Some(HostFacts::default()), None, "b".to_owned(), false);
+        assert!(!String::from_utf8(body).unwrap().contains("token"));
+    }
+}

@@ -1,0 +1,339 @@
+//! One server's worker: attempts, one after the other, each decided by [`crate::decide`] and carried out here.
+//!
+//! Invariants: what an action changes is durable before it is believed; one worker's trouble touches no other's; a wish to
+//! stop ends an attempt without counting as its failure.
+
+mod message;
+
+use crate::clock::Clock;
+use crate::collect::{self, Collector};
+use crate::config;
+use crate::decide::{self, Action, Change, Corrected, Note, Situation, Standing, Task};
+use crate::identity::{Error, Identity, StateFolder};
+use crate::random::{Jitter, NoEntropy, entropy, random_hex};
+use crate::report::Report;
+use crate::schedule::{self, DEFAULT_INTERVAL_SECS};
+use crate::stop::Stop;
+use crate::wire::{Answer, Client, SentRequest, Trusted, read_checkin, read_registration};
+use message::Sender;
+use scm_protocol::agent::HostFacts;
+use scm_protocol::ids::UnixMillis;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The longest that a start waits before its first attempt, so that machines switched on together do not call together.
+const START_SPREAD: Duration = Duration::from_secs(2);
+
+/// What a worker needs of the world.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// The wish to stop.
+    pub stop: Arc<Stop>,
+    /// Where identities are kept.
+    pub folder: Arc<StateFolder>,
+    /// Random per start of the agent.
+    pub boot_id: String,
+}
+
+/// Serves one server.
+pub struct Worker {
+    around: Surroundings,
+    server: config::Server,
+    client: Client,
+    collector: Collector,
+    jitter: Jitter,
+    report: Report,
+    standing: Standing,
+    interval_secs: u32,
+    clock_offset_ms: i64,
+    failures: u32,
+    known_facts: Option<HostFacts>,
+    /// Registers although there is an id: a token that was configured since is presented this way.
+    present_token: bool,
+}
+
+impl Worker {
+    /// A worker that has done nothing yet.
+    ///
+    /// # Errors
+    /// [`NoEntropy`].
+    pub fn new(
+        around: Surroundings,
+        server: config::Server,
+        client: Client,
+        telemetry: config::Telemetry,
+    ) -> Result<Self, NoEntropy> {
+        let report = Report::read(&around.folder, &server.tag);
+        Ok(Worker {
+            jitter: Jitter::seeded(u64::from_be_bytes(entropy()?)),
+            around,
+            server,
+            client,
+            collector: Collector::new(telemetry),
+            report,
+            standing: Standing::Unregistered,
+            interval_secs: DEFAULT_INTERVAL_SECS,
+            clock_offset_ms: 0,
+            failures: 0,
+            known_facts: None,
+            present_token: false,
+        })
+    }
+
+    /// Works until asked to stop.
+    pub fn run(mut self) {
+        let Some(mut identity) = self.identity() else {
+            return;
+        };
+        let mut wait = schedule::within(START_SPREAD, &mut self.jitter);
+        while self.around.stop.wait(wait) {
+            wait = self.attempt(&mut identity);
+        }
+    }
+
+    /// The identity, as soon as it can be read or made. None when asked to stop, or when it may not be used.
+    fn identity(&mut self) -> Option<Identity> {
+        let mut failures = 0;
+        loop {
+            match self.open() {
+                Ok(identity) => return self.usable(identity),
+                Err(error) => {
+                    failures += 1;
+                    tracing::error!(server.url = %self.server.url, %error, "the identity cannot be opened, trying again");
+                    self.fail(&error.to_string());
+                    if !self
+                        .around
+                        .stop
+                        .wait(schedule::backoff(failures, &mut self.jitter))
+                    {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+
+    fn open(&self) -> Result<Identity, Error> {
+        Identity::open(
+            self.around.folder.clone(),
+            self.server.tag.clone(),
+            self.server.organization.clone(),
+            self.around.clock.now(),
+        )
+    }
+
+    /// An identity whose pinned key is not the configured one belongs to another server.
+    fn usable(&mut self, identity: Identity) -> Option<Identity> {
+        let pinned = identity.server_key().map(|key| key.fingerprint());
+        if let (Some(pinned), Some(configured)) = (pinned, self.server.server_key_pin)
+            && pinned != configured
+        {
+            let reason = format!("the pinned server key {pinned} is not the configured {configured}");
+            tracing::error!(
+                target: "security", event = "server_key_mismatch", server.url = %self.server.url,
+                "{reason}; this server is not contacted"
+            );
+            self.fail(&reason);
+            return None;
+        }
+        self.standing = match (identity.id(), pinned, self.report.standing) {
+            (None, _, _) => Standing::Unregistered,
+            (Some(_), _, cut_off @ (Standing::Denied | Standing::Revoked)) => cut_off,
+            (Some(_), None, _) => Standing::Pending,
+            (Some(_), Some(_), Standing::Pending) => Standing::Pending,
+            (Some(_), Some(_), _) => Standing::Active,
+        };
+        self.present_token = self.server.enrollment_token.is_some() && pinned.is_none();
+        tracing::info!(
+            server.url = %self.server.url,
+            organization = %identity.organization(),
+            system.id = identity.id().map(|id| id.0),
+            identity.fingerprint = %identity.public_key().fingerprint(),
+            "serving"
+        );
+        Some(identity)
+    }
+
+    /// One attempt, with the corrections that go on at once. How long to wait for the next.
+    fn attempt(&mut self, identity: &mut Identity) -> Duration {
+        let mut corrected = Corrected::default();
+        loop {
+            let Some(action) = self.step(identity, corrected) else {
+                return Duration::ZERO;
+            };
+            corrected = action.corrected;
+            if !action.wait.is_zero() {
+                return action.wait;
+            }
+        }
+    }
+
+    /// One request and what follows from its answer. None when asked to stop.
+    fn step(&mut self, identity: &mut Identity, corrected: Corrected) -> Option<Action> {
+        let task = match identity.id() {
+            Some(id) if !self.present_token => Task::CheckIn(id),
+            _ => Task::Register,
+        };
+        let situation = self.situation(identity, task, corrected);
+        let action = match self.ask(identity, &situation) {
+            _ if self.around.stop.is_requested() => return None,
+            Ok(answer) => decide::next(&situation, &answer, self.around.clock.now(), &mut self.jitter),
+            Err(error) => decide::failed_here(&situation, error.to_string(), &mut self.jitter),
+        };
+        let action = match self.make_durable(identity, &action) {
+            Ok(()) => action,
+            Err(error) => decide::failed_here(&situation, error.to_string(), &mut self.jitter),
+        };
+        self.believe(identity, &situation, &action);
+        Some(action)
+    }
+
+    fn situation(&self, identity: &Identity, task: Task, corrected: Corrected) -> Situation {
+        Situation {
+            organization: self.server.organization.clone(),
+            task,
+            trusted: Trusted {
+                server_key: identity.server_key(),
+                server_key_pin: self.server.server_key_pin,
+            },
+            standing: self.standing,
+            interval_secs: self.interval_secs,
+            clock_offset_ms: self.clock_offset_ms,
+            failures: self.failures,
+            corrected,
+        }
+    }
+
+    /// Sends what the task is and reads what comes back.
+    fn ask(&mut self, identity: &mut Identity, situation: &Situation) -> Result<Answer, Error> {
+        let stop = self.around.stop.clone();
+        let boot_id = self.around.boot_id.clone();
+        match situation.task {
+            Task::Register => {
+                let token = self.server.enrollment_token.as_ref();
+                let body = message::registration(collect::facts(), boot_id, token);
+                let request = self.sender(identity).register(body, random_hex()?);
+                let answer = read_registration(&request, self.exchange(&request), &situation.trusted);
+                self.present_token &= !matches!(answer, Answer::Registered(_) | Answer::Refused(_));
+                Ok(answer)
+            }
+            Task::CheckIn(id) => {
+                let telemetry = self.collector.measure(|window| stop.wait(window));
+                let facts = collect::facts();
+                let news = (self.known_facts.as_ref() != Some(&facts)).then(|| facts.clone());
+                let body = message::check_in(news, telemetry, boot_id, identity.server_key().is_some());
+                let sequence = identity.sequence.take()?;
+                let request = self.sender(identity).check_in(id, body, sequence);
+                let answer = read_checkin(&request, self.exchange(&request), &situation.trusted);
+                if matches!(answer, Answer::CheckedIn(_) | Answer::Introduced { .. }) {
+                    self.known_facts = Some(facts);
+                }
+                Ok(answer)
+            }
+        }
+    }
+
+    fn exchange(&self, request: &SentRequest) -> Result<crate::wire::RawReply, crate::wire::Failure> {
+        tracing::debug!(server.url = %self.server.url, request.path = request.path, request.bytes = request.body.len(), "asking");
+        self.client.exchange(request)
+    }
+
+    fn sender<'a>(&self, identity: &'a Identity) -> Sender<'a> {
+        let now = self.around.clock.now().plus(self.clock_offset_ms);
+        Sender::new(identity, now)
+    }
+
+    fn make_durable(&self, identity: &mut Identity, action: &Action) -> Result<(), Error> {
+        match action.change {
+            Change::Nothing => Ok(()),
+            Change::TakeId(id) => identity.set_id(id),
+            Change::GiveUpId => identity.forget_id(self.around.clock.now()),
+            Change::Pin(key) => identity.pin(key),
+            Change::JumpTo(number) => {
+                identity.sequence.jump(number);
+                Ok(())
+            }
+        }
+    }
+
+    fn believe(&mut self, identity: &Identity, situation: &Situation, action: &Action) {
+        self.interval_secs = action.interval_secs;
+        self.clock_offset_ms = action.clock_offset_ms;
+        self.failures = action.failures;
+        if action.change == Change::GiveUpId {
+            self.known_facts = None;
+        }
+        self.log(identity, situation, action);
+        self.standing = action.standing;
+        let now = self.around.clock.now();
+        self.report = Report {
+            url: self.server.url.clone(),
+            organization: self.server.organization.to_string(),
+            system_id: identity.id(),
+            standing: action.standing,
+            agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+            last_contact_ms: action.contact.then_some(now).or(self.report.last_contact_ms),
+            next_attempt_ms: Some(now.plus(i64::try_from(action.wait.as_millis()).unwrap_or(i64::MAX))),
+            clock_offset_ms: action.clock_offset_ms,
+            last_error: None,
+            last_error_ms: None,
+        };
+        match &action.note {
+            Note::Fine => self.write_report(),
+            Note::Trouble(reason) | Note::Security { reason, .. } => self.fail(reason),
+        }
+    }
+
+    fn log(&self, identity: &Identity, situation: &Situation, action: &Action) {
+        let url = &self.server.url;
+        let id = identity.id().map(|id| id.0);
+        let wait_ms = u64::try_from(action.wait.as_millis()).unwrap_or(u64::MAX);
+        match &action.note {
+            Note::Fine => {}
+            Note::Trouble(reason) => tracing::warn!(
+                server.url = %url, system.id = id, attempt.failures = action.failures, attempt.next_ms = wait_ms, "{reason}"
+            ),
+            Note::Security { event, reason } => tracing::error!(
+                target: "security", event, server.url = %url, system.id = id, attempt.next_ms = wait_ms, "{reason}"
+            ),
+        }
+        if action.standing != situation.standing {
+            tracing::info!(
+                server.url = %url, system.id = id, standing.before = ?situation.standing, standing.now = ?action.standing,
+                "the standing changed"
+            );
+        } else if situation.failures > 0 && action.failures == 0 {
+            tracing::info!(server.url = %url, system.id = id, attempt.failed = situation.failures, "the server is back");
+        }
+        if let Change::Pin(key) = action.change {
+            tracing::info!(server.url = %url, server.fingerprint = %key.fingerprint(), "pinned the server's key");
+        }
+        tracing::debug!(server.url = %url, system.id = id, attempt.next_ms = wait_ms, "done");
+    }
+
+    /// Leaves an error for `scmclient status`.
+    fn fail(&mut self, reason: &str) {
+        self.report.url.clone_from(&self.server.url);
+        self.report.last_error = Some(reason.to_owned());
+        self.report.last_error_ms = Some(self.now());
+        self.write_report();
+    }
+
+    fn write_report(&self) {
+        if let Err(error) = self.report.write(&self.around.folder, &self.server.tag) {
+            tracing::warn!(server.url = %self.server.url, %error, "the state for `scmclient status` cannot be written");
+        }
+    }
+
+    fn now(&self) -> UnixMillis {
+        self.around.clock.now()
+    }
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Worker({})", self.server.url)
+    }
+}
