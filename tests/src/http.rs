@@ -148,6 +148,11 @@ impl Connection {
         self.reusable
     }
 
+    /// The stream beneath.
+    pub fn stream(&mut self) -> &mut TlsStream<TcpStream> {
+        &mut self.stream
+    }
+
     /// Sends a request and reads its reply.
     ///
     /// # Errors

@@ -1,0 +1,191 @@
+//! The real agent.
+
+use super::process::{Process, binary};
+use anyhow::{Context, Result, ensure};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
+
+/// What a test wants of an agent.
+pub struct AgentBuilder {
+    url: String,
+    server_lines: String,
+    prefix: Vec<String>,
+}
+
+impl AgentBuilder {
+    pub(super) fn new(url: &str, ca_file: &Path) -> Self {
+        AgentBuilder {
+            url: url.to_owned(),
+            server_lines: format!("ca_file = \"{}\"\n", ca_file.display()),
+            prefix: Vec::new(),
+        }
+    }
+
+    /// Another line of `[server]`.
+    pub fn server_line(mut self, line: &str) -> Self {
+        self.server_lines += &format!("{line}\n");
+        self
+    }
+
+    /// Trust exactly as this line says, in place of the CA file.
+    pub fn trust(mut self, line: &str) -> Self {
+        self.server_lines = format!("{line}\n");
+        self
+    }
+
+    /// Words before the agent's command line, for example those of `faketime`.
+    pub fn prefix(mut self, words: &[&str]) -> Self {
+        self.prefix = words.iter().map(|word| (*word).to_owned()).collect();
+        self
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(self) -> Result<Agent> {
+        let folder = tempfile::Builder::new().prefix("scm-agent-").tempdir()?;
+        let mut agent = Agent {
+            process: None,
+            folder,
+            url: self.url,
+            server_lines: self.server_lines,
+            prefix: self.prefix,
+        };
+        agent.write_config()?;
+        agent.start()?;
+        Ok(agent)
+    }
+}
+
+/// An agent in a folder of its own. Its state folder is made by itself.
+pub struct Agent {
+    // Declared before the folder: stopped before its files go.
+    process: Option<Process>,
+    folder: TempDir,
+    url: String,
+    server_lines: String,
+    prefix: Vec<String>,
+}
+
+impl Agent {
+    /// Starts it (again).
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(&mut self) -> Result<()> {
+        let program = binary("scmclient")?;
+        let mut command = match self.prefix.split_first() {
+            None => Command::new(program),
+            Some((first, rest)) => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(program);
+                command
+            }
+        };
+        command.args(["run", "--config"]).arg(self.config());
+        self.process = Some(Process::start(
+            "the agent",
+            command,
+            &self.folder.path().join("log"),
+        )?);
+        Ok(())
+    }
+
+    /// Its process.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn process(&mut self) -> Result<&mut Process> {
+        self.process.as_mut().context("the agent does not run")
+    }
+
+    /// SIGTERM, and waits for the end.
+    ///
+    /// # Errors
+    /// When it does not end, or not with success.
+    pub fn stop(&mut self) -> Result<()> {
+        let status = self.process()?.stop()?;
+        self.process = None;
+        ensure!(status.success(), "the agent ended with {status}");
+        Ok(())
+    }
+
+    /// Points it at another address, for its next start.
+    ///
+    /// # Errors
+    /// When its configuration cannot be written.
+    pub fn write_config(&self) -> Result<()> {
+        let text = format!(
+            "[server]\nurl = \"{}\"\n{}\n[agent]\nstate_folder = \"{}\"\n\n[log]\nlevel = \"debug\"\n",
+            self.url,
+            self.server_lines,
+            self.state().display()
+        );
+        fs::write(self.config(), text)?;
+        Ok(fs::set_permissions(self.config(), Permissions::from_mode(0o600))?)
+    }
+
+    /// What `scmclient <command> --config …` prints.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn run(&self, command: &str) -> Result<String> {
+        let output = Command::new(binary("scmclient")?)
+            .args([command, "--config"])
+            .arg(self.config())
+            .output()?;
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        ensure!(
+            output.status.success(),
+            "scmclient {command}: {}\n{printed}{errors}",
+            output.status
+        );
+        Ok(printed)
+    }
+
+    /// Everything it logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Its state folder.
+    pub fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    /// Its configuration file.
+    pub fn config(&self) -> PathBuf {
+        self.folder.path().join("scmclient.config")
+    }
+
+    /// The files of its state folder that end so, with their content.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn state_files(&self, ending: &str) -> Result<Vec<(PathBuf, Vec<u8>)>> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(self.state())? {
+            let path = entry?.path();
+            if path.to_string_lossy().ends_with(ending) {
+                found.push((path.clone(), fs::read(&path)?));
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    /// The only file of its state folder that ends so.
+    ///
+    /// # Errors
+    /// When there is none, or more.
+    pub fn state_file(&self, ending: &str) -> Result<(PathBuf, Vec<u8>)> {
+        let mut found = self.state_files(ending)?;
+        ensure!(found.len() == 1, "{} files end in {ending}", found.len());
+        found.pop().context("no file")
+    }
+}

@@ -1,0 +1,62 @@
+//! A database of its own for one test.
+
+use anyhow::{Context, Result, bail};
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+/// Where a server keeps its data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Database {
+    /// A file in the server's folder.
+    Sqlite,
+    /// A new database in the cluster at `SCM_TEST_POSTGRES_URL`.
+    Postgres,
+}
+
+impl Database {
+    /// A new, empty one; its URL.
+    pub(super) fn create(self, state: &Path) -> Result<String> {
+        match self {
+            Database::Sqlite => Ok(format!("sqlite://{}", state.join("openscm.db").display())),
+            Database::Postgres => create_postgres(),
+        }
+    }
+}
+
+fn create_postgres() -> Result<String> {
+    let cluster = env::var("SCM_TEST_POSTGRES_URL")
+        .context("SCM_TEST_POSTGRES_URL is not set: `cargo xtask test` starts PostgreSQL and sets it")?;
+    let (scheme, rest) = cluster
+        .split_once("://")
+        .context("SCM_TEST_POSTGRES_URL is no URL")?;
+    let (authority, rest) = rest
+        .split_once('/')
+        .context("SCM_TEST_POSTGRES_URL names no database")?;
+    let parameters = rest
+        .split_once('?')
+        .map(|(_, parameters)| format!("?{parameters}"));
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("scm_{}_{number}", std::process::id());
+    let created = Command::new(program("createdb"))
+        .args(["--maintenance-db", &cluster, &name])
+        .output()
+        .context("createdb cannot be started")?;
+    if !created.status.success() {
+        bail!("createdb: {}", String::from_utf8_lossy(&created.stderr));
+    }
+    Ok(format!(
+        "{scheme}://{authority}/{name}{}",
+        parameters.unwrap_or_default()
+    ))
+}
+
+fn program(name: &str) -> PathBuf {
+    match env::var_os("SCM_POSTGRES_BIN_DIR") {
+        Some(folder) => Path::new(&folder).join(name),
+        None => name.into(),
+    }
+}
