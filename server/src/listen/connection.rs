@@ -1,0 +1,174 @@
+//! One connection, from the accepted socket to its end.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{HttpService, service_fn};
+use hyper_util::rt::TokioIo;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::activity::{Activity, Noticed, Watched};
+use super::guard::{Guard, Shared};
+use super::limits::Limits;
+use super::serve::{Admission, App, ReplyBody, stopped};
+use super::tls::TlsReloader;
+use super::{Peer, refusal};
+
+/// What a connection needs of the server around it.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) tls: Arc<TlsReloader>,
+    pub(super) shared: Shared,
+    pub(super) shutdown: watch::Receiver<bool>,
+}
+
+/// Why a connection ended before its time.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Fault {
+    #[error("its socket: {0}")]
+    Socket(std::io::Error),
+    #[error("no TLS handshake in time")]
+    SlowHandshake,
+    #[error("TLS handshake: {0}")]
+    Handshake(std::io::Error),
+    #[error("a limit of time has passed")]
+    Expired,
+    #[error("HTTP: {0}")]
+    Http(hyper::Error),
+}
+
+/// For the last bytes in both directions once everything is said.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// A connection that is turned away has no business beyond one request.
+const TURNED_AWAY: Duration = Duration::from_secs(5);
+
+/// Serves one connection to its end.
+pub(super) async fn run<S: App>(
+    stream: TcpStream,
+    peer: Peer,
+    admission: Admission,
+    app: S,
+    mut place: Place,
+) -> Result<(), Fault> {
+    let limits = place.shared.limits.clone();
+    prepare(&stream, &limits).map_err(Fault::Socket)?;
+    let handshake = TlsAcceptor::from(place.tls.current()).accept(stream);
+    let stream = tokio::select! {
+        () = stopped(&mut place.shutdown) => return Ok(()),
+        shaken = tokio::time::timeout(limits.header_timeout, handshake) => {
+            shaken.map_err(|_| Fault::SlowHandshake)?.map_err(Fault::Handshake)?
+        }
+    };
+    let (_permit, stream, outcome, unread) = match admission {
+        Admission::Seat(permit) => {
+            let activity = Activity::new(limits);
+            let guard = Guard {
+                service: app,
+                shared: place.shared,
+                peer,
+                activity: activity.clone(),
+            };
+            let http = builder(&activity);
+            let (stream, outcome) = drive(&http, stream, guard, &activity, place.shutdown).await;
+            (permit, stream, outcome, activity.is_unread())
+        }
+        Admission::TurnedAway(permit) => {
+            let header_timeout = limits.header_timeout.min(TURNED_AWAY);
+            let activity = Activity::new(Arc::new(Limits {
+                header_timeout,
+                ..Limits::clone(&limits)
+            }));
+            let service = service_fn(|_| {
+                activity.request();
+                let reply = refusal::too_many_connections();
+                let reply = reply.map(|body| Noticed::new(body, activity.clone()));
+                std::future::ready(Ok::<_, Infallible>(reply))
+            });
+            let mut http = builder(&activity);
+            http.keep_alive(false);
+            let (stream, outcome) = drive(&http, stream, service, &activity, place.shutdown).await;
+            (permit, stream, outcome, true)
+        }
+    };
+    // A client that takes nothing more may still hold this up; it has a bound of its own.
+    drop(tokio::time::timeout(FAREWELL, close(stream, unread)).await);
+    outcome
+}
+
+/// No waiting to fill packets; a peer that is gone, or takes nothing of what it is sent, is given up by the kernel.
+fn prepare(stream: &TcpStream, limits: &Limits) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(stream);
+    let keepalive = TcpKeepalive::new()
+        .with_time(Duration::from_secs(30))
+        .with_interval(Duration::from_secs(10))
+        .with_retries(3);
+    socket.set_tcp_keepalive(&keepalive)?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(limits.write_timeout))?;
+    Ok(())
+}
+
+fn builder(activity: &Activity) -> http1::Builder {
+    let mut http = http1::Builder::new();
+    // Time is kept by the activity, see there.
+    http.header_read_timeout(None)
+        .max_header_size(activity.limits().header_bytes)
+        .half_close(false);
+    http
+}
+
+/// Speaks HTTP until the client or the server has enough, or a limit is passed.
+async fn drive<S>(
+    http: &http1::Builder,
+    stream: TlsStream<TcpStream>,
+    service: S,
+    activity: &Arc<Activity>,
+    mut shutdown: watch::Receiver<bool>,
+) -> (TlsStream<TcpStream>, Result<(), Fault>)
+where
+    S: HttpService<Incoming, ResBody: ReplyBody, Future: Unpin> + Unpin,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let stream = Watched {
+        stream,
+        activity: activity.clone(),
+    };
+    let mut connection = http.serve_connection(TokioIo::new(stream), service);
+    let mut timer = pin!(tokio::time::sleep(activity.limits().header_timeout));
+    let mut draining = false;
+    let outcome = loop {
+        tokio::select! {
+            biased;
+            ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => break ended.map_err(Fault::Http),
+            () = poll_fn(|cx| activity.poll_expired(timer.as_mut(), cx)) => break Err(Fault::Expired),
+            () = stopped(&mut shutdown), if !draining => {}
+        }
+        draining = true;
+        Pin::new(&mut connection).graceful_shutdown();
+    };
+    (connection.into_parts().io.into_inner().stream, outcome)
+}
+
+/// Ends both directions. A client that is still sending what was refused is listened to for a moment: closing at once
+/// would reset the connection, and the reply that says why would be lost on the way.
+async fn close(mut stream: TlsStream<TcpStream>, unread: bool) -> std::io::Result<()> {
+    stream.shutdown().await?;
+    if unread {
+        let (socket, _) = stream.get_mut();
+        let mut scrap = [0; 4096];
+        while socket.read(&mut scrap).await? > 0 {}
+    }
+    Ok(())
+}
