@@ -4,7 +4,7 @@ use super::reply::{RawReply, SentRequest};
 use super::{proxy, tls::TlsConnector};
 use crate::config::{Secret, Server};
 use std::error::Error as _;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::sync::Arc;
 use std::time::Duration;
 use ureq::http::{HeaderMap, Response};
@@ -145,7 +145,19 @@ fn failure(error: &ureq::Error) -> Failure {
     match tls_fault(error) {
         Some(fault @ rustls::Error::InvalidCertificate(_)) => Failure::Untrusted(in_words(fault)),
         Some(fault) => Failure::Unreachable(format!("TLS: {fault}")),
-        None => Failure::Unreachable(error.to_string()),
+        None => Failure::Unreachable(plainly(error)),
+    }
+}
+
+/// What happened, for a person who does not know the libraries.
+fn plainly(error: &ureq::Error) -> String {
+    match error {
+        ureq::Error::Io(error) if error.kind() == ErrorKind::UnexpectedEof => {
+            "the connection was closed before a whole reply came".to_owned()
+        }
+        ureq::Error::Io(error) => error.to_string(),
+        ureq::Error::HostNotFound => "the host's name cannot be resolved".to_owned(),
+        other => other.to_string(),
     }
 }
 
