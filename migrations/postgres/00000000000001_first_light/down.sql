@@ -1,0 +1,10 @@
+DROP TABLE audit_entries;
+DROP TABLE login_failures;
+DROP TABLE setup_codes;
+DROP TABLE sessions;
+DROP TABLE users;
+DROP TABLE registration_nonces;
+DROP TABLE telemetry_samples;
+DROP TABLE system_states;
+DROP TABLE systems;
+DROP TABLE organizations;

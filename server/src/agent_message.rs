@@ -1,0 +1,268 @@
+//! The envelope of the agent routes: reads the signature's fields, finds the organization, and signs what is answered.
+//!
+//! Invariants: nothing is parsed before its signature held; every reply of a known organization is signed and bound to its
+//! request, but for `bad_signature`, `busy` and the like, which an attacker could ask for by the thousand and which no
+//! agent acts on.
+
+use crate::app::App;
+use crate::call::Call;
+use crate::error::Error;
+use crate::signing::SigningOrganization;
+use scm_protocol::agent::{MAX_BODY_BYTES, MAX_CLOCK_SKEW_SECS};
+use scm_protocol::identity::PublicKey;
+use scm_protocol::ids::{SystemId, UnixMillis};
+use scm_protocol::problem::{InvalidJson, PROBLEM_JSON};
+use scm_protocol::refusal::{Refusal, RefusalCode};
+use scm_protocol::signature::{
+    OwnedSignatureFields, RequestClaims, RequestEcho, RequestLine, SignatureFields, Unverified, Verified,
+    sign_response,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
+use warp::reply::{Reply, Response};
+
+/// A verified body with the key that it was verified with.
+#[derive(Debug)]
+pub struct Received<'a> {
+    /// The bytes that were signed.
+    pub body: Verified<&'a [u8]>,
+    /// Whose signature held.
+    pub key: PublicKey,
+    /// When it arrived.
+    pub now: UnixMillis,
+}
+
+impl Received<'_> {
+    /// Parses the verified body.
+    ///
+    /// # Errors
+    /// `invalid_request` naming the place or the member.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<Verified<T>, Refusal> {
+        self.body.json().map_err(|error| {
+            let refusal = Refusal::new(RefusalCode::InvalidRequest, error.to_string(), self.now);
+            match error {
+                InvalidJson::Syntax { .. } => Refusal {
+                    status: 400,
+                    ..refusal
+                },
+                InvalidJson::Shape { field, .. } => Refusal {
+                    field: Some(field),
+                    ..refusal
+                },
+            }
+        })
+    }
+}
+
+/// A request whose organization is known and whose signature's fields were read, with everything its answer is bound to.
+#[derive(Debug)]
+pub struct Envelope<'a> {
+    /// The organization that the request is for.
+    pub organization: Arc<SigningOrganization>,
+    line: RequestLine<'static>,
+    fields: SignatureFields<'a>,
+    now: UnixMillis,
+}
+
+/// Reads the envelope of a call.
+///
+/// # Errors
+/// The unsigned reply to a request that is not signed, too large, or for an organization that does not exist.
+pub fn open<'a>(
+    app: &App,
+    call: &'a Call,
+    path: &'static str,
+) -> Result<(Envelope<'a>, Unverified<'a>), Box<Response>> {
+    let now = app.clock.now();
+    let line = RequestLine { method: "POST", path };
+    let unsigned = |refusal: Refusal| Box::new(respond(encode(Err::<(), _>(refusal)), None));
+    let (fields, unverified) = read(call, line, now).map_err(unsigned)?;
+    let name = &unverified.claims().keyid.organization;
+    let Some(organization) = app.organizations.get(name) else {
+        let detail = format!("there is no organization `{name}`");
+        return Err(unsigned(Refusal::new(
+            RefusalCode::UnknownOrganization,
+            detail,
+            now,
+        )));
+    };
+    Ok((
+        Envelope {
+            organization: Arc::clone(organization),
+            line,
+            fields,
+            now,
+        },
+        unverified,
+    ))
+}
+
+impl Envelope<'_> {
+    /// The reply to this request, signed unless it is one of the cheap refusals.
+    pub fn answer<T: Serialize>(&self, result: Result<T, Refusal>) -> Response {
+        use RefusalCode::{BadSignature, Busy, Internal, RateLimited};
+        let sign = !matches!(&result, Err(refusal) if matches!(refusal.code, BadSignature | Busy | Internal | RateLimited));
+        let answer = encode(result);
+        let fields = sign.then(|| {
+            let echo = RequestEcho {
+                line: self.line,
+                fields: self.fields,
+            };
+            let organization = &self.organization;
+            sign_response(
+                &organization.key,
+                &organization.name,
+                echo,
+                answer.status,
+                &answer.body,
+                self.now.as_secs(),
+            )
+        });
+        respond(answer, fields)
+    }
+}
+
+/// A reply's status, body and `Retry-After`.
+struct Answer {
+    status: u16,
+    body: Vec<u8>,
+    retry_after_secs: Option<u32>,
+}
+
+fn encode<T: Serialize>(result: Result<T, Refusal>) -> Answer {
+    match result {
+        Ok(reply) => Answer {
+            status: 200,
+            body: serde_json::to_vec(&reply).unwrap_or_default(),
+            retry_after_secs: None,
+        },
+        Err(refusal) => Answer {
+            status: refusal.status,
+            body: serde_json::to_vec(&refusal).unwrap_or_default(),
+            retry_after_secs: refusal.retry_after_secs,
+        },
+    }
+}
+
+fn respond(answer: Answer, fields: Option<OwnedSignatureFields>) -> Response {
+    let mut headers = HeaderMap::new();
+    let media = if answer.status == 200 {
+        "application/json"
+    } else {
+        PROBLEM_JSON
+    };
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(seconds) = answer.retry_after_secs {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    for (name, value) in fields.into_iter().flat_map(|fields| {
+        [
+            ("content-digest", fields.content_digest),
+            ("signature-input", fields.signature_input),
+            ("signature", fields.signature),
+        ]
+    }) {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
+    }
+    let mut response = answer.body.into_response();
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.headers_mut() = headers;
+    response
+}
+
+fn read<'a>(
+    call: &'a Call,
+    line: RequestLine<'_>,
+    now: UnixMillis,
+) -> Result<(SignatureFields<'a>, Unverified<'a>), Refusal> {
+    let refuse = |detail: String| {
+        tracing::warn!(target: "security", { peer.address = %call.peer, route = call.route, reason = %detail }, "an unsigned agent request was refused");
+        Refusal::new(RefusalCode::BadSignature, detail, now)
+    };
+    if call.body.len() > MAX_BODY_BYTES {
+        let detail = format!(
+            "the body has {} bytes, at most {MAX_BODY_BYTES} are read",
+            call.body.len()
+        );
+        return Err(Refusal {
+            status: 413,
+            ..Refusal::new(RefusalCode::InvalidRequest, detail, now)
+        });
+    }
+    if !call.query.is_empty() {
+        return Err(refuse("agent routes take no query".to_owned()));
+    }
+    let fields = SignatureFields {
+        content_digest: field(call, "content-digest").map_err(refuse)?,
+        signature_input: field(call, "signature-input").map_err(refuse)?,
+        signature: field(call, "signature").map_err(refuse)?,
+    };
+    let unverified =
+        Unverified::parse(line, fields, &call.body).map_err(|error| refuse(error.to_string()))?;
+    Ok((fields, unverified))
+}
+
+/// The one value of a header field.
+fn field<'a>(call: &'a Call, name: &str) -> Result<&'a str, String> {
+    let mut values = call.headers.get_all(name).iter();
+    let value = values
+        .next()
+        .ok_or_else(|| format!("the {name} field is missing"))?;
+    if values.next().is_some() {
+        return Err(format!("the {name} field is given twice"));
+    }
+    value
+        .to_str()
+        .map_err(|_| format!("the {name} field is not ASCII"))
+}
+
+/// Refuses a request that was signed too long ago or too far in the future.
+///
+/// # Errors
+/// `stale_clock` with the server's time.
+pub fn check_clock(app: &App, claims: &RequestClaims, id: Option<SystemId>) -> Result<(), Refusal> {
+    let now = app.clock.now();
+    let skew = claims.created_secs.saturating_sub(now.as_secs());
+    if (-MAX_CLOCK_SKEW_SECS..=MAX_CLOCK_SKEW_SECS).contains(&skew) {
+        return Ok(());
+    }
+    let detail =
+        format!("`created` is {skew} s off the server's clock, at most {MAX_CLOCK_SKEW_SECS} s are accepted");
+    Err(Refusal {
+        system_id: id,
+        ..Refusal::new(RefusalCode::StaleClock, detail, now)
+    })
+}
+
+/// The refusal for an error of ours.
+pub fn failed(error: &Error, now: UnixMillis) -> Refusal {
+    match error {
+        Error::Busy | Error::Unavailable(_) => {
+            if let Error::Unavailable(inside) = error {
+                tracing::error!(error.inside = %inside, "database not available");
+            }
+            let refusal = Refusal::new(
+                RefusalCode::Busy,
+                "the server cannot take this now, come back",
+                now,
+            );
+            Refusal {
+                retry_after_secs: Some(5),
+                ..refusal
+            }
+        }
+        other => {
+            tracing::error!(error.inside = %other, "internal error");
+            Refusal::new(
+                RefusalCode::Internal,
+                "the server failed; nothing was changed",
+                now,
+            )
+        }
+    }
+}

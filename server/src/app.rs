@@ -1,0 +1,103 @@
+//! What a running server is made of; handed to every handler.
+
+use crate::auth::LocalAdmin;
+use crate::clock::Clock;
+use crate::enrollment::RegistrationLimits;
+use crate::events::Events;
+use crate::signing::Organizations;
+use crate::storage::Storage;
+use crate::systems::{BatchContext, CheckinQueue, Intervals, KeyCache};
+use scm_protocol::ids::UnixMillis;
+use std::sync::Arc;
+use tokio::sync::{Semaphore, watch};
+
+/// A server's parts.
+#[derive(Debug)]
+pub struct App {
+    /// Where state lives.
+    pub storage: Storage,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// The organizations and the keys that sign for them.
+    pub organizations: Organizations,
+    /// Verified check-ins go here.
+    pub checkins: CheckinQueue,
+    /// Decoded keys of systems.
+    pub keys: KeyCache,
+    /// Tells the consoles what changed.
+    pub events: Events,
+    /// Settings that handlers need.
+    pub settings: Settings,
+    /// The local administrator token of this boot.
+    pub local_admin: LocalAdmin,
+    /// Password hashes at work at once: each takes 19 MiB and a core.
+    pub password_work: Semaphore,
+    /// How many may register.
+    pub registration_limits: RegistrationLimits,
+    /// When this process started.
+    pub started: UnixMillis,
+    /// Turns true when the server stops; live streams end then.
+    pub stopping: watch::Receiver<bool>,
+}
+
+/// Settings that handlers need, from the configuration.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Shown in the console's header.
+    pub server_name: String,
+    /// Told to agents.
+    pub intervals: Intervals,
+    /// How long an unused session lasts, in milliseconds.
+    pub session_idle_ms: i64,
+    /// How long any session lasts, in milliseconds.
+    pub session_absolute_ms: i64,
+    /// The private CA's certificate, or none when own certificates are configured.
+    pub ca_pem: Option<String>,
+    /// Check-ins that may wait.
+    pub max_queue: usize,
+}
+
+/// What an [`App`] is built from.
+#[derive(Debug)]
+pub struct Parts {
+    /// Where state lives.
+    pub storage: Storage,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// The organizations.
+    pub organizations: Organizations,
+    /// Settings.
+    pub settings: Settings,
+    /// The token of this boot.
+    pub local_admin: LocalAdmin,
+    /// See [`App::stopping`].
+    pub stopping: watch::Receiver<bool>,
+}
+
+impl App {
+    /// Puts the parts together and starts the check-in task; needs a running tokio runtime.
+    pub fn start(parts: Parts) -> Arc<Self> {
+        let events = Events::default();
+        let context = BatchContext {
+            writer: parts.storage.writer.clone(),
+            organizations: parts.organizations.clone(),
+            intervals: parts.settings.intervals,
+            clock: Arc::clone(&parts.clock),
+            events: events.clone(),
+        };
+        Arc::new(App {
+            checkins: CheckinQueue::start(parts.settings.max_queue, context),
+            keys: KeyCache::default(),
+            events,
+            password_work: Semaphore::new(2),
+            registration_limits: RegistrationLimits::default(),
+            started: parts.clock.now(),
+            storage: parts.storage,
+            clock: parts.clock,
+            organizations: parts.organizations,
+            settings: parts.settings,
+            local_admin: parts.local_admin,
+            stopping: parts.stopping,
+        })
+    }
+}

@@ -1,0 +1,71 @@
+//! Who did what: one entry for every change, written in the transaction of the change itself.
+//!
+//! Invariants: entry ids rise by one within an organization, so a missing one shows; no entry holds a secret; what cannot
+//! be recorded is not done.
+
+pub mod routes;
+mod service;
+mod store;
+
+use crate::error::Error;
+use crate::storage::Conn;
+use scm_protocol::ids::UnixMillis;
+use serde_json::Value;
+
+pub use service::recent;
+
+/// Who acts, and from where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor {
+    /// `user:jdoe`, `system:42`, `local-admin` or `server`.
+    pub name: String,
+    /// Address of the peer; empty for the server itself.
+    pub address: String,
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was done.
+    Done,
+    /// It was refused.
+    Refused,
+}
+
+impl Outcome {
+    fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Done => "ok",
+            Outcome::Refused => "refused",
+        }
+    }
+}
+
+/// An entry to write.
+#[derive(Clone, Debug)]
+pub struct Entry<'a> {
+    /// Whose audit it belongs to.
+    pub organization_id: i64,
+    /// When.
+    pub at: UnixMillis,
+    /// Who.
+    pub actor: &'a Actor,
+    /// What: the name of the route, or of what the server does by itself.
+    pub action: &'a str,
+    /// On what, for example `system:42`.
+    pub target: &'a str,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Before, after and reason.
+    pub detail: Value,
+}
+
+impl Entry<'_> {
+    /// Writes it.
+    ///
+    /// # Errors
+    /// When the database fails; the change that it belongs to must fail with it.
+    pub fn write(self, conn: &mut Conn) -> Result<(), Error> {
+        store::record(conn, self)
+    }
+}

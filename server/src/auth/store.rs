@@ -1,0 +1,173 @@
+//! Rows of users, sessions, setup codes and failed logins.
+
+use super::secret::SecretHash;
+use super::throttle::{Failures, Subject};
+use crate::error::Error;
+use crate::per_backend;
+use crate::storage::Conn;
+use crate::storage::schema::{login_failures, sessions, setup_codes, users};
+use diesel::prelude::*;
+use scm_protocol::ids::UnixMillis;
+
+/// A user as a login needs them.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = users)]
+pub(super) struct User {
+    pub id: i64,
+    pub organization_id: i64,
+    pub username: String,
+    pub password_hash: String,
+    pub role: String,
+}
+
+/// A session with its user.
+#[derive(Clone, Debug, Queryable)]
+pub(super) struct SessionRow {
+    pub username: String,
+    pub role: String,
+    pub organization_id: i64,
+    pub last_used_ms: i64,
+    pub expires_ms: i64,
+}
+
+#[derive(Debug, Insertable)]
+#[diesel(table_name = users)]
+pub(super) struct NewUser {
+    pub organization_id: i64,
+    pub username: String,
+    pub password_hash: String,
+    pub role: String,
+    pub created_ms: i64,
+}
+
+#[derive(Debug, Insertable)]
+#[diesel(table_name = sessions)]
+pub(super) struct NewSession {
+    pub token_hash: Vec<u8>,
+    pub user_id: i64,
+    pub address: String,
+    pub created_ms: i64,
+    pub last_used_ms: i64,
+    pub expires_ms: i64,
+}
+
+pub(super) fn has_users(conn: &mut Conn) -> Result<bool, Error> {
+    let first: Option<i64> = users::table.select(users::id).first(conn).optional()?;
+    Ok(first.is_some())
+}
+
+pub(super) fn user(conn: &mut Conn, username: &str) -> Result<Option<User>, Error> {
+    Ok(users::table
+        .filter(users::username.eq(username))
+        .select(User::as_select())
+        .first(conn)
+        .optional()?)
+}
+
+/// Adds a user and reads them back.
+pub(super) fn add_user(conn: &mut Conn, new: &NewUser) -> Result<User, Error> {
+    diesel::insert_into(users::table).values(new).execute(conn)?;
+    user(conn, &new.username)?.ok_or_else(|| Error::internal("a user that was just added is gone"))
+}
+
+pub(super) fn add_session(conn: &mut Conn, new: &NewSession) -> Result<(), Error> {
+    // Sessions that ended are swept where sessions begin: no job of its own is needed.
+    diesel::delete(sessions::table.filter(sessions::expires_ms.lt(new.created_ms))).execute(conn)?;
+    diesel::insert_into(sessions::table).values(new).execute(conn)?;
+    Ok(())
+}
+
+pub(super) fn session(conn: &mut Conn, hash: &SecretHash) -> Result<Option<SessionRow>, Error> {
+    let columns = (
+        users::username,
+        users::role,
+        users::organization_id,
+        sessions::last_used_ms,
+        sessions::expires_ms,
+    );
+    let row = sessions::table
+        .inner_join(users::table)
+        .filter(sessions::token_hash.eq(hash.as_bytes()));
+    Ok(row.select(columns).first(conn).optional()?)
+}
+
+pub(super) fn touch_session(conn: &mut Conn, hash: &SecretHash, now: UnixMillis) -> Result<(), Error> {
+    let row = sessions::table.filter(sessions::token_hash.eq(hash.as_bytes()));
+    diesel::update(row)
+        .set(sessions::last_used_ms.eq(now.0))
+        .execute(conn)?;
+    Ok(())
+}
+
+pub(super) fn end_session(conn: &mut Conn, hash: &SecretHash) -> Result<(), Error> {
+    diesel::delete(sessions::table.filter(sessions::token_hash.eq(hash.as_bytes()))).execute(conn)?;
+    Ok(())
+}
+
+pub(super) fn add_setup_code(conn: &mut Conn, hash: &SecretHash, now: UnixMillis) -> Result<(), Error> {
+    let row = (
+        setup_codes::code_hash.eq(hash.as_bytes()),
+        setup_codes::created_ms.eq(now.0),
+    );
+    diesel::insert_into(setup_codes::table)
+        .values(row)
+        .execute(conn)?;
+    Ok(())
+}
+
+pub(super) fn has_setup_code(conn: &mut Conn, hash: &SecretHash) -> Result<bool, Error> {
+    let row = setup_codes::table.filter(setup_codes::code_hash.eq(hash.as_bytes()));
+    let found: Option<i64> = row.select(setup_codes::created_ms).first(conn).optional()?;
+    Ok(found.is_some())
+}
+
+pub(super) fn end_setup(conn: &mut Conn) -> Result<(), Error> {
+    diesel::delete(setup_codes::table).execute(conn)?;
+    Ok(())
+}
+
+pub(super) fn failures(conn: &mut Conn, subject: &Subject) -> Result<Failures, Error> {
+    let columns = (
+        login_failures::failures,
+        login_failures::last_ms,
+        login_failures::blocked_until_ms,
+    );
+    let row: Option<(i64, i64, i64)> = login_failures::table
+        .find(&subject.name)
+        .select(columns)
+        .first(conn)
+        .optional()?;
+    Ok(
+        row.map_or_else(Failures::default, |(count, last, until)| Failures {
+            count,
+            last: UnixMillis(last),
+            blocked_until: UnixMillis(until),
+        }),
+    )
+}
+
+pub(super) fn set_failures(conn: &mut Conn, subject: &Subject, failures: Failures) -> Result<(), Error> {
+    let row = (
+        login_failures::subject.eq(&subject.name),
+        login_failures::failures.eq(failures.count),
+        login_failures::last_ms.eq(failures.last.0),
+        login_failures::blocked_until_ms.eq(failures.blocked_until.0),
+    );
+    let changed = (
+        login_failures::failures.eq(failures.count),
+        login_failures::last_ms.eq(failures.last.0),
+        login_failures::blocked_until_ms.eq(failures.blocked_until.0),
+    );
+    per_backend!(conn, c => diesel::insert_into(login_failures::table)
+        .values(&row)
+        .on_conflict(login_failures::subject)
+        .do_update()
+        .set(changed)
+        .execute(c))?;
+    Ok(())
+}
+
+pub(super) fn forget_failures(conn: &mut Conn, subject: &Subject) -> Result<(), Error> {
+    diesel::delete(login_failures::table.find(&subject.name)).execute(conn)?;
+    Ok(())
+}

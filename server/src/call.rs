@@ -1,0 +1,90 @@
+//! A request to the console API after routing: path parameters, query, body, and who calls.
+
+use crate::audit::Actor;
+use crate::auth::Principal;
+use crate::error::Error;
+use bytes::Bytes;
+use scm_protocol::ids::SystemId;
+use scm_protocol::problem::from_json;
+use serde::de::DeserializeOwned;
+use std::net::IpAddr;
+use warp::http::HeaderMap;
+
+/// A request on its way to a handler.
+#[derive(Debug)]
+pub struct Call {
+    /// Name of the route in the table of routes.
+    pub route: &'static str,
+    /// Values of the path's parameters, in order.
+    pub params: Vec<String>,
+    /// The query as received.
+    pub query: String,
+    /// The request's header fields.
+    pub headers: HeaderMap,
+    /// The body, within the listener's limit.
+    pub body: Bytes,
+    /// The peer's address.
+    pub peer: IpAddr,
+}
+
+impl Call {
+    /// The `{id}` of a system in the path.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when it is no positive number.
+    pub fn system_id(&self) -> Result<SystemId, Error> {
+        let text = self.params.first().map_or("", String::as_str);
+        let id = text.parse().ok().filter(|id| *id > 0);
+        id.map(SystemId)
+            .ok_or_else(|| Error::NotFound(format!("there is no system `{}`", printable(text))))
+    }
+
+    /// The query's parameters.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] or [`Error::Invalid`] naming the parameter.
+    pub fn query<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(self.query.as_bytes()));
+        serde_path_to_error::deserialize(pairs).map_err(|error| {
+            let field = error.path().to_string();
+            let reason = error.inner().to_string();
+            if field == "." {
+                Error::Malformed(format!("query: {reason}"))
+            } else {
+                Error::invalid(field, reason)
+            }
+        })
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] naming the place, [`Error::Invalid`] naming the member.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        Ok(from_json(&self.body)?)
+    }
+}
+
+/// At most 40 characters of a caller's text, without control characters, to repeat in an error.
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(40).collect()
+}
+
+/// A request whose caller is known and may call this route.
+#[derive(Debug)]
+pub struct Authorized {
+    /// The request.
+    pub call: Call,
+    /// Who calls.
+    pub principal: Principal,
+}
+
+impl Authorized {
+    /// The caller as the audit names them.
+    pub fn actor(&self) -> Actor {
+        Actor {
+            name: self.principal.audit_name(),
+            address: self.call.peer.to_string(),
+        }
+    }
+}

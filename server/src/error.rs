@@ -1,0 +1,100 @@
+//! What can go wrong, without any transport in it. `problem.rs` maps it to HTTP.
+//!
+//! The outside message says what is wrong and what to do; what happened inside (a database's words) is only logged.
+
+/// Why a request was not carried out. Nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// There is no such thing.
+    #[error("{0}")]
+    NotFound(String),
+    /// Not JSON, or not a usable request at all.
+    #[error("{0}")]
+    Malformed(String),
+    /// A member or parameter has a value that cannot be.
+    #[error("`{field}` {reason}")]
+    Invalid {
+        /// The member or parameter.
+        field: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The state is not the one that the request was made for.
+    #[error("{detail}")]
+    Conflict {
+        /// Stable code.
+        code: &'static str,
+        /// What it is instead.
+        detail: String,
+    },
+    /// No valid credential.
+    #[error("{0}")]
+    Unauthenticated(&'static str),
+    /// A valid credential that may not do this.
+    #[error("{0}")]
+    Forbidden(String),
+    /// Too many attempts.
+    #[error("too many attempts, try again in {retry_after_secs} s")]
+    Throttled {
+        /// Seconds to wait.
+        retry_after_secs: u32,
+    },
+    /// More work than can be queued.
+    #[error("the server is busy, try again in a moment")]
+    Busy,
+    /// The database cannot be reached or written.
+    #[error("the database is not available: {0}")]
+    Unavailable(String),
+    /// A fault of the server.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+impl Error {
+    /// A fault of the server.
+    pub fn internal(what: impl Into<String>) -> Self {
+        Error::Internal(what.into())
+    }
+
+    /// The server is stopping.
+    pub fn shutting_down() -> Self {
+        Error::Unavailable("the server is shutting down".to_owned())
+    }
+
+    /// A value that cannot be.
+    pub fn invalid(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Error::Invalid {
+            field: field.into(),
+            reason: reason.into(),
+        }
+    }
+}
+
+impl From<diesel::result::Error> for Error {
+    fn from(error: diesel::result::Error) -> Self {
+        use diesel::result::{DatabaseErrorKind, Error as Diesel};
+        match &error {
+            // A full disk, a lock that is not given, a connection that went: the same request may work later.
+            Diesel::DatabaseError(
+                DatabaseErrorKind::Unknown
+                | DatabaseErrorKind::ClosedConnection
+                | DatabaseErrorKind::UnableToSendCommand
+                | DatabaseErrorKind::ReadOnlyTransaction
+                | DatabaseErrorKind::SerializationFailure,
+                _,
+            )
+            | Diesel::BrokenTransactionManager => Error::Unavailable(error.to_string()),
+            _ => Error::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<scm_protocol::problem::InvalidJson> for Error {
+    fn from(error: scm_protocol::problem::InvalidJson) -> Self {
+        use scm_protocol::problem::InvalidJson;
+        match error {
+            InvalidJson::Syntax { .. } => Error::Malformed(error.to_string()),
+            InvalidJson::Shape { field, reason } => Error::Invalid { field, reason },
+        }
+    }
+}

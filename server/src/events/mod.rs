@@ -1,0 +1,151 @@
+//! What changed, told to the consoles that listen: gathered for half a second, then sent as one server-sent event.
+//!
+//! Events say that something changed, never what it is now: a console asks for what it shows, under its own rights. A
+//! listener that falls behind is told that it missed something; it never holds anybody up.
+
+pub mod routes;
+
+use scm_protocol::events::{Change, MAX_CHANGED_IDS};
+use scm_protocol::ids::SystemId;
+use std::sync::Arc;
+use tokio::sync::broadcast;
+
+/// Notices that may wait for a slow listener.
+const BACKLOG: usize = 1024;
+
+/// One thing that changed.
+#[derive(Clone, Debug)]
+enum Notice {
+    Updated(i64, Arc<[SystemId]>),
+    Listed(i64, SystemId),
+    Audit(i64),
+}
+
+/// The stream of changes.
+#[derive(Clone, Debug)]
+pub struct Events {
+    sender: broadcast::Sender<Notice>,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Events {
+            sender: broadcast::channel(BACKLOG).0,
+        }
+    }
+}
+
+impl Events {
+    /// Systems of an organization sent telemetry.
+    pub fn updated(&self, organization_id: i64, systems: &[SystemId]) {
+        if self.sender.receiver_count() > 0 {
+            let _ = self.sender.send(Notice::Updated(organization_id, systems.into()));
+        }
+    }
+
+    /// A system appeared, went, or changed its status; that is audited, too.
+    pub fn listed(&self, organization_id: i64, system: SystemId) {
+        let _ = self.sender.send(Notice::Listed(organization_id, system));
+        self.audited(organization_id);
+    }
+
+    /// An audit entry was added.
+    pub fn audited(&self, organization_id: i64) {
+        let _ = self.sender.send(Notice::Audit(organization_id));
+    }
+
+    /// Listens to one organization.
+    pub fn listen(&self, organization_id: i64) -> Listener {
+        Listener {
+            organization_id,
+            receiver: self.sender.subscribe(),
+        }
+    }
+}
+
+/// One console's end of the stream.
+#[derive(Debug)]
+pub struct Listener {
+    organization_id: i64,
+    receiver: broadcast::Receiver<Notice>,
+}
+
+impl Listener {
+    /// Waits for a change, gathers what follows within `gather`, and returns it all; nothing when the server stops.
+    pub async fn next(&mut self, gather: std::time::Duration) -> Option<Change> {
+        let mut change = Change::default();
+        while change == Change::default() {
+            let notice = self.receiver.recv().await;
+            self.add(&mut change, notice)?;
+        }
+        let deadline = tokio::time::Instant::now() + gather;
+        while let Ok(notice) = tokio::time::timeout_at(deadline, self.receiver.recv()).await {
+            if self.add(&mut change, notice).is_none() {
+                break;
+            }
+        }
+        Some(change)
+    }
+
+    fn add(&self, change: &mut Change, notice: Result<Notice, broadcast::error::RecvError>) -> Option<()> {
+        match notice {
+            Ok(Notice::Updated(of, systems)) if of == self.organization_id => {
+                for system in systems.iter() {
+                    gather(&mut change.updated, &mut change.updated_overflow, *system);
+                }
+            }
+            Ok(Notice::Listed(of, system)) if of == self.organization_id => {
+                gather(&mut change.listed, &mut change.listed_overflow, system);
+            }
+            Ok(Notice::Audit(of)) if of == self.organization_id => change.audit = true,
+            Ok(_) => {}
+            Err(broadcast::error::RecvError::Lagged(_)) => {
+                change.updated_overflow = true;
+                change.listed_overflow = true;
+                change.audit = true;
+            }
+            Err(broadcast::error::RecvError::Closed) => return None,
+        }
+        Some(())
+    }
+}
+
+fn gather(ids: &mut Vec<SystemId>, overflow: &mut bool, id: SystemId) {
+    if ids.len() >= MAX_CHANGED_IDS {
+        *overflow = true;
+    } else if !ids.contains(&id) {
+        ids.push(id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    const SOON: Duration = Duration::from_millis(20);
+
+    #[tokio::test]
+    async fn changes_are_gathered_per_organization() {
+        let events = Events::default();
+        let mut listener = events.listen(1);
+        events.updated(2, &[SystemId(9)]);
+        events.updated(1, &[SystemId(3), SystemId(4)]);
+        events.updated(1, &[SystemId(3)]);
+        events.listed(1, SystemId(5));
+        let change = listener.next(SOON).await.unwrap();
+        assert_eq!(change.updated, [SystemId(3), SystemId(4)]);
+        assert_eq!(change.listed, [SystemId(5)]);
+        assert!(change.audit && !change.updated_overflow && !change.listed_overflow);
+    }
+
+    #[tokio::test]
+    async fn a_listener_that_fell_behind_is_told() {
+        let events = Events::default();
+        let mut listener = events.listen(1);
+        for id in 0..2000 {
+            events.updated(1, &[SystemId(id)]);
+        }
+        assert!(listener.next(SOON).await.unwrap().listed_overflow);
+    }
+}

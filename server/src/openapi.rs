@@ -1,0 +1,284 @@
+//! `GET /api/v1/openapi.json`: generated from the table of routes and the types that cross the wire.
+//!
+//! Each route of the table is described by [`shape`]; one that is missing there fails the test below and the build of the
+//! document alike.
+
+use crate::app::App;
+use crate::call::Call;
+use crate::error::Error;
+use crate::router::open_endpoint;
+use crate::{audit, systems, telemetry};
+use scm_protocol::access::{Audience, ROUTES, Route};
+use scm_protocol::agent::{CheckIn, CheckInReply, RegisterReply, RegisterRequest};
+use scm_protocol::audit::AuditPage;
+use scm_protocol::auth::{LoginReply, LoginRequest, Session, SetupRequest, SetupState};
+use scm_protocol::events::{Change, Hello, Overview};
+use scm_protocol::problem::{PROBLEM_JSON, Problem};
+use scm_protocol::refusal::Refusal;
+use scm_protocol::systems::{StatusChange, SystemDetail, SystemPage};
+use scm_protocol::telemetry::TelemetryHistory;
+use std::sync::{Arc, OnceLock};
+use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::path::{
+    HttpMethod, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, PathItem,
+};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{
+    ComponentsBuilder, InfoBuilder, License, OpenApi, OpenApiBuilder, PathsBuilder, Ref, RefOr, Required,
+    ResponseBuilder, Schema,
+};
+use utoipa::{PartialSchema, ToSchema};
+use warp::filters::BoxedFilter;
+use warp::reply::{Reply, Response, json};
+
+/// The route.
+pub fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
+    open_endpoint(app, "openapi", openapi)
+}
+
+async fn openapi(_app: Arc<App>, _call: Call) -> Result<Response, Error> {
+    static DOCUMENT: OnceLock<OpenApi> = OnceLock::new();
+    Ok(json(DOCUMENT.get_or_init(document)).into_response())
+}
+
+/// What a route takes and gives: name of the request's type, status, media type and type of the reply.
+struct Shape {
+    summary: &'static str,
+    request: Option<&'static str>,
+    status: &'static str,
+    reply: Option<(&'static str, Option<&'static str>)>,
+    query: Vec<Parameter>,
+}
+
+const JSON: &str = "application/json";
+
+fn shape(route: &str) -> Option<Shape> {
+    let get = |summary, reply| Shape {
+        summary,
+        request: None,
+        status: "200",
+        reply: Some((JSON, Some(reply))),
+        query: Vec::new(),
+    };
+    let text = |summary, media| Shape {
+        reply: Some((media, None)),
+        ..get(summary, "")
+    };
+    let post = |summary, request, reply| Shape {
+        request: Some(request),
+        ..get(summary, reply)
+    };
+    let made = |summary, request| Shape {
+        status: "201",
+        ..post(summary, request, "LoginReply")
+    };
+    let decide = |summary| Shape {
+        summary,
+        request: Some("StatusChange"),
+        status: "204",
+        reply: None,
+        query: Vec::new(),
+    };
+    Some(match route {
+        "health.live" => text("The process answers", "text/plain"),
+        "health.ready" => text("The server can do its work", "text/plain"),
+        "openapi" => text("This document", JSON),
+        "pki.ca" => text(
+            "The private CA's certificate",
+            "application/pem-certificate-chain",
+        ),
+        "auth.setup_state" => get("Whether the first owner is still to be created", "SetupState"),
+        "auth.setup" => made(
+            "Create the first owner with the setup code, and log in",
+            "SetupRequest",
+        ),
+        "auth.login" => made("Log in with a password", "LoginRequest"),
+        "auth.session" => get("Who is logged in", "Session"),
+        "auth.logout" => Shape {
+            status: "204",
+            reply: None,
+            ..get("End this session", "")
+        },
+        "overview" => get("The dashboard", "Overview"),
+        "events" => text(
+            "Live changes as server-sent events: `hello` (Hello), `change` (Change)",
+            "text/event-stream",
+        ),
+        "systems.list" => Shape {
+            query: systems::routes::list_parameters(),
+            ..get("A page of systems, Pending first", "SystemPage")
+        },
+        "systems.show" => get("Everything about one system", "SystemDetail"),
+        "telemetry.history" => Shape {
+            query: telemetry::history_parameters(),
+            ..get(
+                "Averages of a system's telemetry over a range",
+                "TelemetryHistory",
+            )
+        },
+        "systems.approve" => decide("Approve a Pending system"),
+        "systems.reject" => decide("Delete a Pending request"),
+        "systems.deny" => decide("Block the public key of a system for good"),
+        "systems.revoke" => decide("Cut an Active system off and keep its history"),
+        "systems.restore" => decide("Let a revoked system in again, or put a denied one back to Pending"),
+        "systems.delete" => decide("Delete a system with its history"),
+        "audit.list" => Shape {
+            query: audit::routes::list_parameters(),
+            ..get("The audit, newest first", "AuditPage")
+        },
+        "enrollment.register" => post(
+            "An agent's registration, signed (docs/protocol.md)",
+            "RegisterRequest",
+            "RegisterReply",
+        ),
+        "systems.checkin" => post(
+            "An agent's heartbeat, signed (docs/protocol.md)",
+            "CheckIn",
+            "CheckInReply",
+        ),
+        _ => return None,
+    })
+}
+
+/// The document.
+pub fn document() -> OpenApi {
+    let mut paths = PathsBuilder::new();
+    for (route, shape) in ROUTES
+        .iter()
+        .filter_map(|route| Some((route, shape(route.name)?)))
+    {
+        let method = match route.method {
+            "GET" => HttpMethod::Get,
+            "DELETE" => HttpMethod::Delete,
+            _ => HttpMethod::Post,
+        };
+        paths = paths.path(route.path, PathItem::new(method, operation(route, shape)));
+    }
+    let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+    let info = InfoBuilder::new()
+        .title("OpenSCM")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some("Console API and agent routes of an OpenSCM server"))
+        .license(Some(License::new("Apache-2.0")))
+        .build();
+    OpenApiBuilder::new()
+        .info(info)
+        .paths(paths.build())
+        .components(Some(schemas().security_scheme("bearer", bearer).build()))
+        .build()
+}
+
+fn operation(route: &Route, shape: Shape) -> utoipa::openapi::path::Operation {
+    let mut operation = OperationBuilder::new()
+        .operation_id(Some(route.name))
+        .tag(route.name.split('.').next().unwrap_or(route.name))
+        .summary(Some(shape.summary));
+    for segment in route.path.split('/').filter(|segment| segment.starts_with('{')) {
+        operation = operation.parameter(path_parameter(segment.trim_matches(['{', '}'])));
+    }
+    for parameter in shape.query {
+        operation = operation.parameter(parameter);
+    }
+    if let Some(name) = shape.request {
+        let content = ContentBuilder::new().schema(Some(reference(name))).build();
+        let body = RequestBodyBuilder::new()
+            .content(JSON, content)
+            .required(Some(Required::True))
+            .build();
+        operation = operation.request_body(Some(body));
+    }
+    let error = if route.audience == Audience::Agent {
+        "Refusal"
+    } else {
+        "Problem"
+    };
+    operation = operation
+        .response(shape.status, response("done", shape.reply))
+        .response("default", response("refused", Some((PROBLEM_JSON, Some(error)))));
+    if matches!(route.audience, Audience::Roles(_)) {
+        operation = operation.security(SecurityRequirement::new("bearer", Vec::<String>::new()));
+    }
+    operation.build()
+}
+
+fn path_parameter(name: &str) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .schema(Some(<i64 as PartialSchema>::schema()))
+        .build()
+}
+
+fn reference(name: &str) -> RefOr<Schema> {
+    RefOr::Ref(Ref::from_schema_name(name))
+}
+
+fn response(description: &str, content: Option<(&str, Option<&str>)>) -> utoipa::openapi::Response {
+    let builder = ResponseBuilder::new().description(description);
+    match content {
+        Some((media, schema)) => builder
+            .content(media, ContentBuilder::new().schema(schema.map(reference)).build())
+            .build(),
+        None => builder.build(),
+    }
+}
+
+/// The types that routes name, with every type that they hold.
+fn schemas() -> ComponentsBuilder {
+    let mut all = Vec::new();
+    add::<Problem>(&mut all);
+    add::<Refusal>(&mut all);
+    add::<SetupState>(&mut all);
+    add::<SetupRequest>(&mut all);
+    add::<LoginRequest>(&mut all);
+    add::<LoginReply>(&mut all);
+    add::<Session>(&mut all);
+    add::<Overview>(&mut all);
+    add::<Hello>(&mut all);
+    add::<Change>(&mut all);
+    add::<SystemPage>(&mut all);
+    add::<SystemDetail>(&mut all);
+    add::<StatusChange>(&mut all);
+    add::<TelemetryHistory>(&mut all);
+    add::<AuditPage>(&mut all);
+    add::<RegisterRequest>(&mut all);
+    add::<RegisterReply>(&mut all);
+    add::<CheckIn>(&mut all);
+    add::<CheckInReply>(&mut all);
+    ComponentsBuilder::new().schemas_from_iter(all)
+}
+
+fn add<T: ToSchema>(all: &mut Vec<(String, RefOr<Schema>)>) {
+    all.push((T::name().into_owned(), T::schema()));
+    T::schemas(all);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_is_described_and_every_reference_leads_somewhere() {
+        for route in ROUTES {
+            assert!(shape(route.name).is_some(), "{} is not described", route.name);
+        }
+        let document = serde_json::to_value(document()).unwrap();
+        let operations: usize = document["paths"]
+            .as_object()
+            .unwrap()
+            .values()
+            .map(|item| item.as_object().unwrap().len())
+            .sum();
+        assert_eq!(operations, ROUTES.len());
+        let text = document.to_string();
+        for part in text.split("#/components/schemas/").skip(1) {
+            let name = part.split('"').next().unwrap();
+            assert!(
+                document["components"]["schemas"].get(name).is_some(),
+                "{name} is not in the document"
+            );
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Everything that is served, room by room. What may be called by whom stands in `scm_protocol::access`; a route that is
+//! not in that table cannot be added here.
+
+use crate::app::App;
+use crate::call::{Authorized, Call};
+use crate::error::Error;
+use crate::{
+    audit, auth, enrollment, events, health, openapi, overview, pki_routes, problem, systems, telemetry,
+};
+use bytes::Bytes;
+use scm_protocol::access::{self, Audience, ROUTES, Route};
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use warp::filters::BoxedFilter;
+use warp::http::{HeaderMap, Method};
+use warp::path::FullPath;
+use warp::reply::Response;
+use warp::{Filter, Rejection};
+
+/// All routes; always answers.
+pub fn routes(
+    app: &Arc<App>,
+) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + use<> {
+    let rooms = [
+        health::routes(app),
+        openapi::routes(app),
+        pki_routes::routes(app),
+        auth::routes::routes(app),
+        overview::routes(app),
+        events::routes::routes(app),
+        systems::routes::routes(app),
+        telemetry::routes(app),
+        audit::routes::routes(app),
+        enrollment::routes::routes(app),
+    ];
+    // The agents' route comes first: it is called a thousand times as often as any other.
+    let checkin = systems::agent_routes::routes(app);
+    let served = rooms
+        .into_iter()
+        .fold(checkin, |all, room| all.or(room).unify().boxed());
+    served
+        .or_else(|rejection: Rejection| async move { Err::<(Response,), _>(rejection) })
+        .recover(not_served)
+        .unify()
+}
+
+async fn not_served(rejection: Rejection) -> Result<Response, Infallible> {
+    if !rejection.is_not_found() && rejection.find::<WrongMethod>().is_none() {
+        tracing::warn!(rejection = ?rejection, "a request was rejected outside its handler");
+        return Ok(problem::reply(&Error::Malformed(
+            "the request cannot be read".to_owned(),
+        )));
+    }
+    Ok(problem::not_served(
+        rejection.find::<WrongMethod>().map_or(&[], |wrong| &wrong.0),
+    ))
+}
+
+/// The path is served, with other methods.
+#[derive(Debug)]
+struct WrongMethod(Vec<&'static str>);
+impl warp::reject::Reject for WrongMethod {}
+
+/// A route of the console API: checks the caller against the table, then calls the handler.
+pub fn endpoint<H, F>(app: &Arc<App>, name: &'static str, handler: H) -> BoxedFilter<(Response,)>
+where
+    H: Fn(Arc<App>, Authorized) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Result<Response, Error>> + Send,
+{
+    let app = Arc::clone(app);
+    called(name)
+        .then(move |call: Call| {
+            let (app, handler) = (Arc::clone(&app), handler.clone());
+            async move {
+                let result = async {
+                    let principal = auth::authorize(&app, &call).await?;
+                    handler(app, Authorized { call, principal }).await
+                };
+                result.await.unwrap_or_else(|error| problem::reply(&error))
+            }
+        })
+        .boxed()
+}
+
+/// A route that anyone may call, or whose callers are checked by their signature.
+pub fn open_endpoint<H, F>(app: &Arc<App>, name: &'static str, handler: H) -> BoxedFilter<(Response,)>
+where
+    H: Fn(Arc<App>, Call) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Result<Response, Error>> + Send,
+{
+    let app = Arc::clone(app);
+    called(name)
+        .then(move |call: Call| {
+            let answer = handler(Arc::clone(&app), call);
+            async move { answer.await.unwrap_or_else(|error| problem::reply(&error)) }
+        })
+        .boxed()
+}
+
+/// Matches method and path of a route of the table and collects the request.
+fn called(name: &'static str) -> impl Filter<Extract = (Call,), Error = Rejection> + Clone + Send + Sync {
+    warp::method()
+        .and(warp::path::full())
+        .and_then(move |method: Method, path: FullPath| {
+            let matched = matches(name, &method, path.as_str());
+            async move { matched }
+        })
+        .and(query())
+        .and(warp::header::headers_cloned())
+        .and(warp::ext::optional::<crate::listen::Peer>())
+        .and(warp::body::bytes())
+        .map(
+            move |params, query, headers: HeaderMap, peer: Option<crate::listen::Peer>, body: Bytes| {
+                let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| {
+                    peer.address.ip().to_canonical()
+                });
+                Call {
+                    route: name,
+                    params,
+                    query,
+                    headers,
+                    body,
+                    peer,
+                }
+            },
+        )
+}
+
+fn query() -> impl Filter<Extract = (String,), Error = Infallible> + Copy {
+    warp::query::raw().or(warp::any().map(String::new)).unify()
+}
+
+/// The path's parameters when the request is for this route.
+fn matches(name: &'static str, method: &Method, path: &str) -> Result<Vec<String>, Rejection> {
+    let route = access::by_name(name).ok_or_else(warp::reject::not_found)?;
+    let params = parameters(route, path).ok_or_else(warp::reject::not_found)?;
+    if method.as_str() == route.method {
+        return Ok(params);
+    }
+    let served = ROUTES.iter().filter(|other| parameters(other, path).is_some());
+    let methods: Vec<&'static str> = served.map(|route| route.method).collect();
+    if methods.contains(&method.as_str()) {
+        Err(warp::reject::not_found())
+    } else {
+        Err(warp::reject::custom(WrongMethod(methods)))
+    }
+}
+
+/// The values of `{name}` segments when the path has the route's shape.
+fn parameters(route: &Route, path: &str) -> Option<Vec<String>> {
+    let mut params = Vec::new();
+    let mut segments = path.split('/');
+    for expected in route.path.split('/') {
+        let segment = segments.next()?;
+        if expected.starts_with('{') && !segment.is_empty() {
+            params.push(segment.to_owned());
+        } else if expected != segment {
+            return None;
+        }
+    }
+    segments.next().is_none().then_some(params)
+}
+
+/// Whether the table lets this role call this route.
+pub fn allowed(route: &Route, role: scm_protocol::auth::Role) -> bool {
+    matches!(route.audience, Audience::Roles(roles) if roles.contains(&role))
+}

@@ -1,0 +1,210 @@
+//! From a configuration to a serving server and back to an orderly end.
+
+use crate::app::{App, Parts, Settings};
+use crate::auth::{LocalAdmin, offer_setup};
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::listen::{CertificateFiles, Listener, TlsReloader};
+use crate::pki::{Names, Pki};
+use crate::signing::{MasterKey, Organizations};
+use crate::storage::{DatabaseUrl, Storage};
+use crate::systems::Intervals;
+use crate::{enrollment, private_file, router, telemetry};
+use anyhow::Context;
+use http::{Extensions, HeaderMap, StatusCode, Version};
+use rustls::crypto::CryptoProvider;
+use scm_protocol::ids::UnixMillis;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, Predicate};
+
+/// How often registration nonces are swept and the certificate's age is looked at.
+const HOUSEKEEPING: Duration = Duration::from_secs(3600);
+
+/// Serves until SIGTERM or SIGINT, then drains.
+///
+/// # Errors
+/// When something that serving needs is missing or damaged; the message says what to do.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let state = &config.server.state_folder;
+    create_state_folder(state)?;
+    let _lock = lock(state)?;
+    let (stop, stopping) = watch::channel(false);
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let (tls, pki) = tls(&config, &clock, provider)?;
+    let storage = storage(&config).await?;
+    let master = MasterKey::open_or_create(&state.join("master.key"))?;
+    let organizations =
+        Organizations::load(&storage, &master, &config.server.organization, clock.now()).await?;
+    let local_admin = LocalAdmin::write(&state.join("local-admin.token"), organizations.first_id())?;
+    let settings = settings(&config, pki.as_ref());
+    let parts = Parts {
+        storage,
+        clock,
+        organizations,
+        settings,
+        local_admin,
+        stopping: stopping.clone(),
+    };
+    let app = App::start(parts);
+    let listener = Listener::bind(&config.server.listen.0, Arc::clone(&tls), config.listen_limits())?;
+    announce(&app, &config, &listener).await?;
+    tokio::spawn(Arc::clone(&tls).watch(stopping.clone()));
+    tokio::spawn(telemetry::keep_clean(
+        Arc::clone(&app),
+        config.telemetry.retention_days,
+    ));
+    tokio::spawn(housekeeping(
+        Arc::clone(&app),
+        pki,
+        config.server.hostnames.clone(),
+    ));
+    tokio::spawn(stop_on_signal(stop)?);
+    let service = tower::ServiceBuilder::new()
+        .layer(
+            CompressionLayer::new()
+                .gzip(true)
+                .compress_when(DefaultPredicate::new().and(unsigned)),
+        )
+        .service(warp::service(router::routes(&app)));
+    listener.serve(service, stopping).await;
+    let _ = std::fs::remove_file(state.join("listening"));
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// A signed reply is sent as it was signed: its digest covers the bytes on the wire.
+fn unsigned(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
+    !headers.contains_key("signature")
+}
+
+fn create_state_folder(folder: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    // Others may pass through to the CA's certificate, which is public; they may list or read nothing else.
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o711)
+        .create(folder)
+        .with_context(|| format!("creating the state folder {}", folder.display()))
+}
+
+/// Two servers on one state folder would overwrite each other's files.
+fn lock(state: &Path) -> anyhow::Result<std::fs::File> {
+    let path = state.join("lock");
+    let file = std::fs::File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .with_context(|| format!("opening {}", path.display()))?;
+    file.try_lock()
+        .with_context(|| format!("another scmserver runs on {}; stop it first", state.display()))?;
+    Ok(file)
+}
+
+fn tls(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    provider: Arc<CryptoProvider>,
+) -> anyhow::Result<(Arc<TlsReloader>, Option<Pki>)> {
+    if let Some((certificate, key)) = config.own_certificate() {
+        let files = CertificateFiles {
+            certificate: certificate.to_owned(),
+            key: key.to_owned(),
+        };
+        return Ok((TlsReloader::open(files, provider)?, None));
+    }
+    let names = Names::of_machine(&config.server.hostnames)?;
+    let pki = Pki::open_or_create(&config.pki_folder(), &names, clock.now())?;
+    let files = CertificateFiles {
+        certificate: pki.certificate_path(),
+        key: pki.key_path(),
+    };
+    Ok((TlsReloader::open(files, provider)?, Some(pki)))
+}
+
+async fn storage(config: &Config) -> anyhow::Result<Storage> {
+    let url: DatabaseUrl = config.database_url().parse().map_err(anyhow::Error::msg)?;
+    let storage = tokio::task::spawn_blocking(move || Storage::open(&url)).await??;
+    Ok(storage)
+}
+
+fn settings(config: &Config, pki: Option<&Pki>) -> Settings {
+    Settings {
+        server_name: config.server.name.clone(),
+        intervals: Intervals {
+            active_secs: config.agents.checkin_interval_secs,
+            pending_secs: config.agents.pending_interval_secs,
+        },
+        session_idle_ms: i64::from(config.sessions.idle_minutes) * 60_000,
+        session_absolute_ms: i64::from(config.sessions.absolute_hours) * 3_600_000,
+        ca_pem: pki.map(|pki| pki.ca_pem().to_owned()),
+        max_queue: config.limits.max_queue as usize,
+    }
+}
+
+/// Says where the server listens and, at the first run, how to begin.
+async fn announce(app: &App, config: &Config, listener: &Listener) -> anyhow::Result<()> {
+    let state = &config.server.state_folder;
+    let code_file = state.join("setup-code");
+    if let Some(code) = offer_setup(app, &code_file).await? {
+        // Once, for the person in front of it; the log is not where codes belong.
+        eprintln!(
+            "\n  No owner exists yet. Setup code (also in {}): {code}\n",
+            code_file.display()
+        );
+    }
+    let addresses: Vec<String> = listener.local_addrs().iter().map(ToString::to_string).collect();
+    private_file::replace(
+        &state.join("listening"),
+        format!("{}\n", addresses.join("\n")).as_bytes(),
+    )?;
+    tracing::info!(
+        server.version = env!("CARGO_PKG_VERSION"),
+        server.addresses = %addresses.join(" "),
+        server.state_folder = %state.display(),
+        "listening"
+    );
+    Ok(())
+}
+
+fn stop_on_signal(stop: watch::Sender<bool>) -> anyhow::Result<impl Future<Output = ()>> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: requests in flight are finished first");
+        let _ = stop.send(true);
+    })
+}
+
+async fn housekeeping(app: Arc<App>, pki: Option<Pki>, hostnames: Vec<String>) {
+    let mut stopping = app.stopping.clone();
+    loop {
+        tokio::select! {
+            _ = stopping.wait_for(|stop| *stop) => return,
+            () = tokio::time::sleep(HOUSEKEEPING) => {}
+        }
+        if let Err(error) = enrollment::sweep_nonces(&app).await {
+            tracing::warn!(error = %error, "expired registration nonces could not be deleted, it is tried again later");
+        }
+        if let Some(pki) = &pki
+            && let Err(error) = renew(pki, &hostnames, app.clock.now())
+        {
+            tracing::error!(error = %error, "the server's certificate could not be renewed, it is tried again later");
+        }
+    }
+}
+
+/// The listener watches the file and takes the renewed certificate by itself.
+fn renew(pki: &Pki, hostnames: &[String], now: UnixMillis) -> anyhow::Result<()> {
+    pki.renew_if_due(&Names::of_machine(hostnames)?, now)?;
+    Ok(())
+}

@@ -1,0 +1,142 @@
+//! The organizations and the Ed25519 keys that sign every reply to their agents.
+//!
+//! Invariant: a signing key leaves this process only sealed under the master key; a copy of the database alone signs
+//! nothing.
+
+mod master;
+mod store;
+
+pub use master::MasterKey;
+
+use crate::clock::random;
+use crate::error::Error;
+use crate::storage::Storage;
+use ed25519_dalek::SigningKey;
+use scm_protocol::identity::PublicKey;
+use scm_protocol::ids::{Organization, UnixMillis};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// An organization with its key in usable form.
+pub struct SigningOrganization {
+    /// Its id in the database.
+    pub id: i64,
+    /// Its name.
+    pub name: Organization,
+    /// Signs replies.
+    pub key: SigningKey,
+    /// What agents pin.
+    pub public_key: PublicKey,
+}
+
+impl std::fmt::Debug for SigningOrganization {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "SigningOrganization({} {} {:?})",
+            self.id, self.name, self.public_key
+        )
+    }
+}
+
+/// Every organization, by name.
+#[derive(Clone, Debug)]
+pub struct Organizations {
+    by_name: Arc<HashMap<Organization, Arc<SigningOrganization>>>,
+    first_id: i64,
+}
+
+impl Organizations {
+    /// Reads the organizations, making `default` and its key when there is none of that name.
+    ///
+    /// # Errors
+    /// When the database fails, or a key cannot be unsealed with this master key.
+    pub async fn load(
+        storage: &Storage,
+        master: &MasterKey,
+        default: &Organization,
+        now: UnixMillis,
+    ) -> Result<Self, Error> {
+        let seed = zeroize::Zeroizing::new(random::<32>()?);
+        let key = SigningKey::from_bytes(&seed);
+        let public_key: PublicKey = key.verifying_key().into();
+        let new = store::NewOrganization {
+            name: default.to_string(),
+            sealed_signing_key: master.seal(seed.as_slice(), default.as_str())?,
+            public_key: public_key.as_bytes().to_vec(),
+            created_ms: now.0,
+        };
+        let rows = storage
+            .writer
+            .run(move |conn| {
+                store::add_if_missing(conn, &new)?;
+                store::all(conn)
+            })
+            .await?;
+        let opened = rows.into_iter().map(|row| {
+            let organization = open(row, master)?;
+            Ok((organization.name.clone(), Arc::new(organization)))
+        });
+        let by_name: HashMap<Organization, Arc<SigningOrganization>> =
+            opened.collect::<Result<_, Error>>()?;
+        let first = by_name
+            .get(default)
+            .ok_or_else(|| Error::internal("the first organization is missing"))?;
+        Ok(Organizations {
+            first_id: first.id,
+            by_name: Arc::new(by_name),
+        })
+    }
+
+    /// Id of the organization that the configuration names.
+    pub fn first_id(&self) -> i64 {
+        self.first_id
+    }
+
+    /// The organization of that name.
+    pub fn get(&self, name: &Organization) -> Option<&Arc<SigningOrganization>> {
+        self.by_name.get(name)
+    }
+
+    /// The public key of the organization with that id.
+    pub fn key_of(&self, id: i64) -> Option<PublicKey> {
+        self.by_name
+            .values()
+            .find(|organization| organization.id == id)
+            .map(|organization| organization.public_key)
+    }
+
+    /// The name of the organization with that id.
+    pub fn name_of(&self, id: i64) -> Option<&Organization> {
+        self.by_name
+            .values()
+            .find(|organization| organization.id == id)
+            .map(|organization| &organization.name)
+    }
+}
+
+fn open(row: store::OrganizationRow, master: &MasterKey) -> Result<SigningOrganization, Error> {
+    let seed = master.unseal(&row.sealed_signing_key, &row.name).map_err(|_| {
+        Error::internal(format!(
+            "the signing key of organization `{}` cannot be opened: this is not the master key that the database was made with",
+            row.name
+        ))
+    })?;
+    let seed: zeroize::Zeroizing<[u8; 32]> = zeroize::Zeroizing::new(
+        seed.as_slice()
+            .try_into()
+            .map_err(|_| Error::internal("a signing key must be 32 bytes"))?,
+    );
+    let key = SigningKey::from_bytes(&seed);
+    let public_key = key.verifying_key().into();
+    let name = row
+        .name
+        .parse()
+        .map_err(|error| Error::internal(format!("{error}")))?;
+    Ok(SigningOrganization {
+        id: row.id,
+        name,
+        key,
+        public_key,
+    })
+}

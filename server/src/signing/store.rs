@@ -1,0 +1,43 @@
+//! Rows of `organizations`.
+
+use crate::error::Error;
+use crate::per_backend;
+use crate::storage::Conn;
+use crate::storage::schema::organizations;
+use diesel::prelude::*;
+
+/// A row to add.
+#[derive(Debug, Insertable)]
+#[diesel(table_name = organizations)]
+pub(super) struct NewOrganization {
+    pub name: String,
+    pub sealed_signing_key: Vec<u8>,
+    pub public_key: Vec<u8>,
+    pub created_ms: i64,
+}
+
+/// A row as read.
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = organizations)]
+pub(super) struct OrganizationRow {
+    pub id: i64,
+    pub name: String,
+    pub sealed_signing_key: Vec<u8>,
+}
+
+/// Adds an organization unless its name is taken, so that two replicas that start at once agree on one key.
+pub(super) fn add_if_missing(conn: &mut Conn, new: &NewOrganization) -> Result<(), Error> {
+    per_backend!(conn, c => diesel::insert_into(organizations::table)
+        .values(new)
+        .on_conflict(organizations::name)
+        .do_nothing()
+        .execute(c))?;
+    Ok(())
+}
+
+/// Every organization.
+pub(super) fn all(conn: &mut Conn) -> Result<Vec<OrganizationRow>, Error> {
+    Ok(organizations::table
+        .select(OrganizationRow::as_select())
+        .load(conn)?)
+}

@@ -1,0 +1,133 @@
+//! Connections, chosen by the URL's scheme alone.
+//!
+//! Diesel's own `MultiConnection::establish` tries one backend after the other and would create an SQLite file named like
+//! a mistyped PostgreSQL URL; here the scheme decides and anything else is refused.
+
+use crate::error::Error;
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, PgConnection, SqliteConnection};
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// A connection to either database.
+#[derive(diesel::MultiConnection)]
+pub enum Conn {
+    /// The embedded one.
+    Sqlite(SqliteConnection),
+    /// The one for several replicas.
+    Postgres(PgConnection),
+}
+
+/// Where the database is: `sqlite:///path/to/file` or `postgres://…`. Printing it leaves out any password.
+#[derive(Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// Path of the SQLite file.
+    Sqlite(PathBuf),
+    /// A libpq connection URL.
+    Postgres(String),
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(path) = text.strip_prefix("sqlite://") {
+            if !path.starts_with('/') {
+                return Err("an SQLite database is given as sqlite:///absolute/path".to_owned());
+            }
+            Ok(DatabaseUrl::Sqlite(PathBuf::from(path)))
+        } else if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            Ok(DatabaseUrl::Postgres(text.to_owned()))
+        } else {
+            Err("a database is given as sqlite:///absolute/path or postgres://…".to_owned())
+        }
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DatabaseUrl::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
+            DatabaseUrl::Postgres(url) => {
+                let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
+                let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+                let place = rest.split('?').next().unwrap_or(rest);
+                write!(f, "{scheme}://{place}")
+            }
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl DatabaseUrl {
+    /// Opens a connection; creates the SQLite file, readable by its owner alone, when there is none.
+    ///
+    /// # Errors
+    /// When the database cannot be reached or opened.
+    pub fn connect(&self) -> Result<Conn, Error> {
+        let failed =
+            |error: diesel::ConnectionError| Error::Unavailable(format!("cannot open {self}: {error}"));
+        match self {
+            DatabaseUrl::Sqlite(path) => {
+                create_private(path).map_err(|error| {
+                    Error::Unavailable(format!("cannot create {}: {error}", path.display()))
+                })?;
+                let path = path
+                    .to_str()
+                    .ok_or_else(|| Error::Unavailable(format!("the path {} is not UTF-8", path.display())))?;
+                let mut conn = SqliteConnection::establish(path).map_err(failed)?;
+                conn.batch_execute(
+                    "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                     PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384;",
+                )?;
+                Ok(Conn::Sqlite(conn))
+            }
+            DatabaseUrl::Postgres(url) => {
+                let mut conn = PgConnection::establish(url).map_err(failed)?;
+                conn.batch_execute("SET application_name = 'scmserver'; SET lock_timeout = '10s'")?;
+                Ok(Conn::Postgres(conn))
+            }
+        }
+    }
+}
+
+fn create_private(path: &std::path::Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)
+        .map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_known_schemes_are_databases() {
+        assert!("sqlite:///var/x.db".parse::<DatabaseUrl>().is_ok());
+        assert!("postgresql://db/x".parse::<DatabaseUrl>().is_ok());
+        for bad in ["sqlite://x.db", "postgre://db/x", "/var/x.db", "mysql://x", ""] {
+            assert!(bad.parse::<DatabaseUrl>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_printed_url_has_no_password() {
+        let url: DatabaseUrl = "postgres://scm:s3cret@db.example/scm?sslpassword=x"
+            .parse()
+            .unwrap();
+        assert_eq!(url.to_string(), "postgres://db.example/scm");
+    }
+}

@@ -1,0 +1,142 @@
+//! The tables as diesel sees them: ids and times BIGINT, bytes raw, everything else text or a number.
+//!
+//! Written so that one declaration fits SQLite and PostgreSQL; `migrations.rs` holds the test that keeps both equal to it.
+
+#![expect(missing_docs, reason = "the columns are documented in the migrations")]
+
+diesel::table! {
+    organizations (id) {
+        id -> BigInt,
+        name -> Text,
+        sealed_signing_key -> Binary,
+        public_key -> Binary,
+        audit_head -> BigInt,
+        created_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    systems (id) {
+        id -> BigInt,
+        organization_id -> BigInt,
+        public_key -> Binary,
+        status -> Text,
+        status_changed_ms -> BigInt,
+        status_changed_by -> Text,
+        hostname -> Text,
+        claimed_addresses -> Text,
+        os -> Text,
+        os_family -> Text,
+        arch -> Text,
+        kernel -> Nullable<Text>,
+        machine_id_hash -> Nullable<Text>,
+        agent_version -> Text,
+        first_seen_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    system_states (system_id) {
+        system_id -> BigInt,
+        replay_high -> BigInt,
+        replay_window -> BigInt,
+        boot_id -> Text,
+        address -> Text,
+        interval_secs -> BigInt,
+        last_seen_ms -> Nullable<BigInt>,
+        clock_skew_ms -> Nullable<BigInt>,
+        rebooted_ms -> Nullable<BigInt>,
+        cpu_percent -> Nullable<Double>,
+        mem_used_bytes -> Nullable<BigInt>,
+        mem_total_bytes -> Nullable<BigInt>,
+        disk_used_bytes -> Nullable<BigInt>,
+        disk_total_bytes -> Nullable<BigInt>,
+        uptime_secs -> Nullable<BigInt>,
+        containers -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    telemetry_samples (system_id, at_ms) {
+        system_id -> BigInt,
+        at_ms -> BigInt,
+        cpu_percent -> Nullable<Double>,
+        mem_used_bytes -> Nullable<BigInt>,
+        disk_used_bytes -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    registration_nonces (digest) {
+        digest -> Binary,
+        expires_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    users (id) {
+        id -> BigInt,
+        organization_id -> BigInt,
+        username -> Text,
+        password_hash -> Text,
+        role -> Text,
+        created_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    sessions (token_hash) {
+        token_hash -> Binary,
+        user_id -> BigInt,
+        address -> Text,
+        created_ms -> BigInt,
+        last_used_ms -> BigInt,
+        expires_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    setup_codes (code_hash) {
+        code_hash -> Binary,
+        created_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    login_failures (subject) {
+        subject -> Text,
+        failures -> BigInt,
+        last_ms -> BigInt,
+        blocked_until_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    audit_entries (organization_id, id) {
+        organization_id -> BigInt,
+        id -> BigInt,
+        at_ms -> BigInt,
+        actor -> Text,
+        address -> Text,
+        action -> Text,
+        target -> Text,
+        outcome -> Text,
+        detail -> Text,
+    }
+}
+
+diesel::joinable!(system_states -> systems (system_id));
+diesel::joinable!(sessions -> users (user_id));
+diesel::joinable!(users -> organizations (organization_id));
+diesel::allow_tables_to_appear_in_same_query!(
+    organizations,
+    systems,
+    system_states,
+    telemetry_samples,
+    registration_nonces,
+    users,
+    sessions,
+    setup_codes,
+    login_failures,
+    audit_entries,
+);

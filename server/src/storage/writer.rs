@@ -1,0 +1,140 @@
+//! The one writer: a thread that owns a connection, runs what is waiting in one transaction, and answers after the commit.
+//!
+//! Each piece of work runs in a savepoint of its own: one that fails is undone alone. When the commit fails, everything in
+//! it is answered with the failure and nothing of it was changed.
+
+use super::{Conn, DatabaseUrl};
+use crate::error::Error;
+use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::{Connection, PgConnection, SqliteConnection};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc;
+use tokio::sync::oneshot;
+
+/// Most pieces of work in one transaction.
+const MAX_JOBS: usize = 256;
+/// Most pieces of work that may wait; beyond it callers are told to come back later.
+const MAX_WAITING: usize = 8192;
+
+/// Answers one caller, once it is known whether the commit held.
+type Answer = Box<dyn FnOnce(Result<(), Error>) + Send>;
+type Job = Box<dyn FnOnce(&mut Conn) -> Answer + Send>;
+
+/// Handle to the writing thread.
+#[derive(Clone, Debug)]
+pub struct Writer {
+    jobs: mpsc::SyncSender<Job>,
+}
+
+impl Writer {
+    pub(super) fn start(url: DatabaseUrl, conn: Conn) -> Result<Self, Error> {
+        let (jobs, waiting) = mpsc::sync_channel(MAX_WAITING);
+        std::thread::Builder::new()
+            .name("writer".to_owned())
+            .spawn(move || work(&url, conn, &waiting))
+            .map_err(|error| Error::internal(format!("starting the writer: {error}")))?;
+        Ok(Writer { jobs })
+    }
+
+    /// Runs `change` in a transaction; returns after it is durable.
+    ///
+    /// # Errors
+    /// What `change` returns (its changes are undone then), [`Error::Busy`] when too much is waiting, and
+    /// [`Error::Unavailable`] when the database cannot be reached or the commit failed.
+    pub async fn run<T, F>(&self, change: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T, Error> + Send + 'static,
+    {
+        let (sender, receiver) = oneshot::channel();
+        let job: Job = Box::new(move |conn| {
+            let result = conn.transaction(change);
+            Box::new(move |committed| {
+                let result = match committed {
+                    Ok(()) => result,
+                    Err(error) => result.and(Err(error)),
+                };
+                let _ = sender.send(result);
+            })
+        });
+        self.jobs.try_send(job).map_err(|error| match error {
+            mpsc::TrySendError::Full(_) => Error::Busy,
+            mpsc::TrySendError::Disconnected(_) => Error::shutting_down(),
+        })?;
+        receiver
+            .await
+            .map_err(|_| Error::Unavailable("the database cannot be written".to_owned()))?
+    }
+}
+
+fn work(url: &DatabaseUrl, conn: Conn, waiting: &mpsc::Receiver<Job>) {
+    let mut conn = Some(conn);
+    while let Ok(first) = waiting.recv() {
+        let opened = conn.take().map_or_else(|| url.connect(), Ok);
+        conn = match opened {
+            // A panic drops the connection, which undoes the transaction, and every answer with it.
+            Ok(open) => catch_unwind(AssertUnwindSafe(|| group(open, first, waiting))).unwrap_or_default(),
+            Err(error) => {
+                tracing::error!(error = %error, "the database cannot be opened for writing");
+                None
+            }
+        };
+    }
+}
+
+/// Runs `first` and whatever else waits in one transaction. Returns the connection unless it is broken.
+fn group(mut conn: Conn, first: Job, waiting: &mpsc::Receiver<Job>) -> Option<Conn> {
+    if let Err(error) = begin(&mut conn) {
+        tracing::error!(error = %error, "a transaction cannot be begun");
+        return None;
+    }
+    let mut answers = vec![first(&mut conn)];
+    while answers.len() < MAX_JOBS
+        && let Ok(job) = waiting.try_recv()
+    {
+        answers.push(job(&mut conn));
+    }
+    let committed = commit(&mut conn).map_err(|error| {
+        tracing::error!(error = %error, "a commit failed, nothing of it was changed");
+        Error::Unavailable(format!("commit: {error}"))
+    });
+    let healthy = committed.is_ok() && !is_broken(&mut conn);
+    for answer in answers {
+        answer(committed.clone());
+    }
+    healthy.then_some(conn)
+}
+
+fn begin(conn: &mut Conn) -> diesel::QueryResult<()> {
+    match conn {
+        // Taking the write lock at once: a transaction that reads first and writes later could fail at the write.
+        Conn::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE"),
+        Conn::Postgres(conn) => {
+            <AnsiTransactionManager as TransactionManager<PgConnection>>::begin_transaction(conn)
+        }
+    }
+}
+
+fn commit(conn: &mut Conn) -> diesel::QueryResult<()> {
+    match conn {
+        Conn::Sqlite(conn) => {
+            <AnsiTransactionManager as TransactionManager<SqliteConnection>>::commit_transaction(conn)
+        }
+        Conn::Postgres(conn) => {
+            <AnsiTransactionManager as TransactionManager<PgConnection>>::commit_transaction(conn)
+        }
+    }
+}
+
+fn is_broken(conn: &mut Conn) -> bool {
+    match conn {
+        Conn::Sqlite(conn) => {
+            <AnsiTransactionManager as TransactionManager<SqliteConnection>>::is_broken_transaction_manager(
+                conn,
+            )
+        }
+        Conn::Postgres(conn) => {
+            <AnsiTransactionManager as TransactionManager<PgConnection>>::is_broken_transaction_manager(conn)
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! The hot path: verified check-ins wait in a bounded queue, one task takes what is waiting, decides it in one transaction
+//! and answers after the commit. An acknowledged check-in is durable; a full queue is a refusal, never a growing one.
+
+use super::checkin_store::{self, BatchSystem};
+use super::decide::{Accepted, Arrived, Intervals, Known, Outcome, decide};
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::events::Events;
+use crate::signing::Organizations;
+use crate::storage::{Conn, Writer};
+use scm_protocol::identity::PublicKey;
+use scm_protocol::ids::{SystemId, UnixMillis};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// Most check-ins in one transaction.
+const MAX_BATCH: usize = 512;
+/// From this size on a batch is followed by a short wait, so that the next one is worth its commit.
+const BUSY_BATCH: usize = 3;
+/// How long to let check-ins gather when busy. Alone, a check-in never waits.
+const LINGER: Duration = Duration::from_millis(2);
+
+type Reply = oneshot::Sender<Result<Outcome, Error>>;
+
+/// Where verified check-ins are put.
+#[derive(Clone, Debug)]
+pub struct CheckinQueue {
+    sender: mpsc::Sender<(Arrived, Reply)>,
+}
+
+/// What deciding a batch needs.
+#[derive(Clone, Debug)]
+pub struct BatchContext {
+    /// Writes.
+    pub writer: Writer,
+    /// Gives the keys that are delivered on approval.
+    pub organizations: Organizations,
+    /// Told to agents.
+    pub intervals: Intervals,
+    /// The time of a batch.
+    pub clock: Arc<dyn Clock>,
+    /// Told which systems were updated.
+    pub events: Events,
+}
+
+impl CheckinQueue {
+    /// Starts the task that serves the queue; it ends when the last handle is dropped and the queue is empty.
+    pub fn start(capacity: usize, context: BatchContext) -> Self {
+        let (sender, receiver) = mpsc::channel(capacity);
+        tokio::spawn(serve(receiver, context));
+        CheckinQueue { sender }
+    }
+
+    /// Has a check-in decided and stored.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when the queue is full, [`Error::Unavailable`] when the database does not take it.
+    pub async fn submit(&self, arrived: Arrived) -> Result<Outcome, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.sender
+            .try_send((arrived, reply))
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => Error::Busy,
+                mpsc::error::TrySendError::Closed(_) => Error::shutting_down(),
+            })?;
+        answer.await.map_err(|_| Error::shutting_down())?
+    }
+}
+
+async fn serve(mut receiver: mpsc::Receiver<(Arrived, Reply)>, context: BatchContext) {
+    let mut waiting = Vec::with_capacity(MAX_BATCH);
+    while receiver.recv_many(&mut waiting, MAX_BATCH).await > 0 {
+        let (arrived, replies): (Vec<_>, Vec<_>) = waiting.drain(..).unzip();
+        let size = arrived.len();
+        answer(run(arrived, &context).await, replies);
+        if size >= BUSY_BATCH {
+            tokio::time::sleep(LINGER).await;
+        }
+    }
+}
+
+fn answer(outcomes: Result<Vec<Outcome>, Error>, replies: Vec<Reply>) {
+    match outcomes {
+        Ok(outcomes) => {
+            for (outcome, reply) in outcomes.into_iter().zip(replies) {
+                // An agent that hung up meanwhile misses its reply; its check-in is stored all the same.
+                let _ = reply.send(Ok(outcome));
+            }
+        }
+        Err(error) => {
+            for reply in replies {
+                let _ = reply.send(Err(error.clone()));
+            }
+        }
+    }
+}
+
+async fn run(arrived: Vec<Arrived>, context: &BatchContext) -> Result<Vec<Outcome>, Error> {
+    let now = context.clock.now();
+    let (organizations, intervals) = (context.organizations.clone(), context.intervals);
+    let (outcomes, touched) = context
+        .writer
+        .run(move |conn| decide_all(conn, &arrived, &organizations, intervals, now))
+        .await?;
+    for (organization_id, systems) in touched {
+        context.events.updated(organization_id, &systems);
+    }
+    Ok(outcomes)
+}
+
+/// Outcomes in the order of arrival, and which systems of which organization were updated.
+type Decided = (Vec<Outcome>, HashMap<i64, Vec<SystemId>>);
+
+fn decide_all(
+    conn: &mut Conn,
+    arrived: &[Arrived],
+    organizations: &Organizations,
+    intervals: Intervals,
+    now: UnixMillis,
+) -> Result<Decided, Error> {
+    let mut ids: Vec<i64> = arrived.iter().map(|a| a.id.0).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut systems = checkin_store::load(conn, &ids)?;
+    let mut outcomes = Vec::with_capacity(arrived.len());
+    let mut touched: HashMap<i64, Vec<SystemId>> = HashMap::new();
+    for one in arrived {
+        let system = systems.get_mut(&one.id);
+        let server_key = system
+            .as_ref()
+            .and_then(|system| organizations.key_of(system.organization_id));
+        let outcome = decide_one(system, one, server_key, intervals, now)?;
+        if let (Outcome::Accepted(_), Some(system)) = (&outcome, systems.get(&one.id)) {
+            touched.entry(system.organization_id).or_default().push(one.id);
+        }
+        outcomes.push(outcome);
+    }
+    let accepted: Vec<(&Accepted, &str)> = outcomes
+        .iter()
+        .zip(arrived)
+        .filter_map(|(outcome, one)| match outcome {
+            Outcome::Accepted(accepted) => Some((accepted.as_ref(), one.address.as_str())),
+            Outcome::Refused(_) => None,
+        })
+        .collect();
+    if !accepted.is_empty() {
+        checkin_store::save(conn, &accepted, now)?;
+    }
+    Ok((outcomes, touched))
+}
+
+/// Decides one check-in and lets the next one of the same system see what it changed.
+fn decide_one(
+    system: Option<&mut BatchSystem>,
+    one: &Arrived,
+    server_key: Option<PublicKey>,
+    intervals: Intervals,
+    now: UnixMillis,
+) -> Result<Outcome, Error> {
+    let known: Option<&Known> = system.as_ref().map(|system| &system.known);
+    // A system whose organization this replica has not read yet is not unknown: it is asked to come again.
+    let key = match (known, server_key) {
+        (Some(_), None) => return Err(Error::internal("a system of an organization that is not loaded")),
+        (_, key) => key.unwrap_or(one.verified_with),
+    };
+    let outcome = decide(known, one, &key, intervals, now);
+    if let (Outcome::Accepted(accepted), Some(system)) = (&outcome, system) {
+        system.known = accepted.after.clone();
+    }
+    Ok(outcome)
+}

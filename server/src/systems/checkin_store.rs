@@ -1,0 +1,239 @@
+//! Reading and writing the rows of a whole batch of check-ins: a handful of statements whatever its size.
+
+use super::decide::{Accepted, Known};
+use super::replay::ReplayWindow;
+use crate::error::Error;
+use crate::per_backend;
+use crate::storage::Conn;
+use crate::storage::schema::{system_states, systems, telemetry_samples};
+use diesel::prelude::*;
+use diesel::upsert::excluded;
+use scm_protocol::agent::HostFacts;
+use scm_protocol::identity::PublicKey;
+use scm_protocol::ids::{SystemId, UnixMillis};
+use scm_protocol::systems::SystemStatus;
+use scm_protocol::telemetry::Telemetry;
+use std::collections::HashMap;
+
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = systems)]
+struct SystemPart {
+    id: i64,
+    organization_id: i64,
+    public_key: Vec<u8>,
+    status: String,
+    agent_version: String,
+}
+
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = system_states)]
+struct StatePart {
+    replay_high: i64,
+    replay_window: i64,
+    boot_id: String,
+    last_seen_ms: Option<i64>,
+    rebooted_ms: Option<i64>,
+    uptime_secs: Option<i64>,
+}
+
+/// A system of the batch with the organization that it belongs to.
+#[derive(Debug)]
+pub(super) struct BatchSystem {
+    pub organization_id: i64,
+    pub known: Known,
+}
+
+/// Reads the systems of a batch, locked until the commit (on PostgreSQL in the order of their ids, so that two replicas
+/// never wait for each other in a circle; on SQLite the writer holds the only lock already).
+pub(super) fn load(conn: &mut Conn, ids: &[i64]) -> Result<HashMap<SystemId, BatchSystem>, Error> {
+    let rows: Vec<(SystemPart, StatePart)> = match conn {
+        Conn::Sqlite(c) => systems::table
+            .inner_join(system_states::table)
+            .filter(systems::id.eq_any(ids))
+            .select((SystemPart::as_select(), StatePart::as_select()))
+            .load(c)?,
+        Conn::Postgres(c) => systems::table
+            .inner_join(system_states::table)
+            .filter(systems::id.eq_any(ids))
+            .order(systems::id)
+            .select((SystemPart::as_select(), StatePart::as_select()))
+            .for_update()
+            .load(c)?,
+    };
+    rows.into_iter()
+        .map(|(system, state)| Ok((SystemId(system.id), batch_system(system, state)?)))
+        .collect()
+}
+
+fn batch_system(system: SystemPart, state: StatePart) -> Result<BatchSystem, Error> {
+    let damaged = || Error::internal(format!("the row of system {} is damaged", system.id));
+    let key: [u8; 32] = system.public_key.as_slice().try_into().map_err(|_| damaged())?;
+    let known = Known {
+        id: SystemId(system.id),
+        public_key: PublicKey::from_bytes(&key).map_err(|_| damaged())?,
+        status: SystemStatus::parse(&system.status).ok_or_else(damaged)?,
+        replay: ReplayWindow::from_columns(state.replay_high, state.replay_window),
+        boot_id: state.boot_id,
+        last_seen: state.last_seen_ms.map(UnixMillis),
+        rebooted: state.rebooted_ms.map(UnixMillis),
+        telemetry: Telemetry {
+            uptime_secs: state.uptime_secs,
+            ..Telemetry::default()
+        },
+        agent_version: system.agent_version,
+    };
+    Ok(BatchSystem {
+        organization_id: system.organization_id,
+        known,
+    })
+}
+
+#[derive(Debug, Insertable)]
+#[diesel(table_name = system_states)]
+#[diesel(treat_none_as_default_value = false)]
+struct StateRow {
+    system_id: i64,
+    replay_high: i64,
+    replay_window: i64,
+    boot_id: String,
+    address: String,
+    interval_secs: i64,
+    last_seen_ms: Option<i64>,
+    clock_skew_ms: Option<i64>,
+    rebooted_ms: Option<i64>,
+    cpu_percent: Option<f64>,
+    mem_used_bytes: Option<i64>,
+    mem_total_bytes: Option<i64>,
+    disk_used_bytes: Option<i64>,
+    disk_total_bytes: Option<i64>,
+    uptime_secs: Option<i64>,
+    containers: Option<String>,
+}
+
+#[derive(Debug, Insertable)]
+#[diesel(table_name = telemetry_samples)]
+#[diesel(treat_none_as_default_value = false)]
+struct SampleRow {
+    system_id: i64,
+    at_ms: i64,
+    cpu_percent: Option<f64>,
+    mem_used_bytes: Option<i64>,
+    disk_used_bytes: Option<i64>,
+}
+
+/// An accepted check-in with the address that it came from.
+pub(super) type Written<'a> = (&'a Accepted, &'a str);
+
+/// Writes everything that a batch changes: states, samples, and the rare changes of versions and facts. Where a system
+/// checked in twice, the later one comes later in `accepted`.
+pub(super) fn save(conn: &mut Conn, accepted: &[Written<'_>], now: UnixMillis) -> Result<(), Error> {
+    let latest: HashMap<SystemId, Written<'_>> = accepted
+        .iter()
+        .map(|written| (written.0.after.id, *written))
+        .collect();
+    let states = latest
+        .values()
+        .map(|(accepted, address)| state_row(accepted, address))
+        .collect::<Vec<_>>();
+    save_states(conn, &states)?;
+    let samples = accepted
+        .iter()
+        .filter(|(accepted, _)| accepted.sample)
+        .map(|(a, _)| sample_row(a, now));
+    let samples = samples.collect::<Vec<_>>();
+    per_backend!(conn, c => diesel::insert_into(telemetry_samples::table)
+        .values(&samples)
+        .on_conflict_do_nothing()
+        .execute(c))?;
+    for (accepted, _) in accepted {
+        if let Some(facts) = &accepted.facts {
+            save_facts(conn, accepted.after.id, facts, &accepted.after.agent_version)?;
+        }
+    }
+    Ok(())
+}
+
+fn save_states(conn: &mut Conn, rows: &[StateRow]) -> Result<(), Error> {
+    use system_states as s;
+    per_backend!(conn, c => diesel::insert_into(s::table)
+        .values(rows)
+        .on_conflict(s::system_id)
+        .do_update()
+        .set((
+            (
+                s::replay_high.eq(excluded(s::replay_high)),
+                s::replay_window.eq(excluded(s::replay_window)),
+                s::boot_id.eq(excluded(s::boot_id)),
+                s::address.eq(excluded(s::address)),
+                s::interval_secs.eq(excluded(s::interval_secs)),
+                s::last_seen_ms.eq(excluded(s::last_seen_ms)),
+                s::clock_skew_ms.eq(excluded(s::clock_skew_ms)),
+                s::rebooted_ms.eq(excluded(s::rebooted_ms)),
+            ),
+            (
+                s::cpu_percent.eq(excluded(s::cpu_percent)),
+                s::mem_used_bytes.eq(excluded(s::mem_used_bytes)),
+                s::mem_total_bytes.eq(excluded(s::mem_total_bytes)),
+                s::disk_used_bytes.eq(excluded(s::disk_used_bytes)),
+                s::disk_total_bytes.eq(excluded(s::disk_total_bytes)),
+                s::uptime_secs.eq(excluded(s::uptime_secs)),
+                s::containers.eq(excluded(s::containers)),
+            ),
+        ))
+        .execute(c))?;
+    Ok(())
+}
+
+fn state_row(accepted: &Accepted, address: &str) -> StateRow {
+    let after = &accepted.after;
+    let telemetry = &after.telemetry;
+    let (replay_high, replay_window) = after.replay.columns();
+    StateRow {
+        system_id: after.id.0,
+        replay_high,
+        replay_window,
+        boot_id: after.boot_id.clone(),
+        address: address.to_owned(),
+        interval_secs: i64::from(accepted.reply.next_checkin_secs),
+        last_seen_ms: after.last_seen.map(|at| at.0),
+        clock_skew_ms: Some(accepted.clock_skew_ms),
+        rebooted_ms: after.rebooted.map(|at| at.0),
+        cpu_percent: telemetry.cpu_percent.map(f64::from),
+        mem_used_bytes: telemetry.mem_used_bytes,
+        mem_total_bytes: telemetry.mem_total_bytes,
+        disk_used_bytes: telemetry.disk_used_bytes,
+        disk_total_bytes: telemetry.disk_total_bytes,
+        uptime_secs: telemetry.uptime_secs,
+        containers: telemetry
+            .containers
+            .as_ref()
+            .and_then(|list| serde_json::to_string(list).ok()),
+    }
+}
+
+fn sample_row(accepted: &Accepted, now: UnixMillis) -> SampleRow {
+    let telemetry = &accepted.after.telemetry;
+    SampleRow {
+        system_id: accepted.after.id.0,
+        at_ms: now.0,
+        cpu_percent: telemetry.cpu_percent.map(f64::from),
+        mem_used_bytes: telemetry.mem_used_bytes,
+        disk_used_bytes: telemetry.disk_used_bytes,
+    }
+}
+
+fn save_facts(conn: &mut Conn, id: SystemId, facts: &HostFacts, agent_version: &str) -> Result<(), Error> {
+    diesel::update(systems::table.find(id.0))
+        .set((
+            systems::hostname.eq(&facts.hostname),
+            systems::claimed_addresses.eq(serde_json::json!(facts.addresses).to_string()),
+            systems::os.eq(&facts.os),
+            systems::os_family.eq(&facts.os_family),
+            systems::arch.eq(&facts.arch),
+            systems::kernel.eq(&facts.kernel),
+            systems::machine_id_hash.eq(&facts.machine_id_hash),
+            systems::agent_version.eq(agent_version),
+        ))
+        .execute(conn)?;
+    Ok(())
+}

@@ -1,0 +1,396 @@
+//! What a check-in means: a pure function from a system's row, a verified check-in and the time to an outcome.
+//!
+//! Nothing here reads or writes; `batch.rs` does both around it, for many at once.
+
+use super::replay::ReplayWindow;
+use scm_protocol::agent::{AgentStatus, CheckIn, CheckInReply, HostFacts};
+use scm_protocol::identity::PublicKey;
+use scm_protocol::ids::{SystemId, UnixMillis};
+use scm_protocol::refusal::{Refusal, RefusalCode};
+use scm_protocol::systems::SystemStatus;
+use scm_protocol::telemetry::Telemetry;
+
+/// Least time between two stored samples of a system, in milliseconds.
+const SAMPLE_EVERY_MS: i64 = 20_000;
+/// Seconds after which a revoked or denied agent may ask again.
+const ASK_AGAIN_SECS: u32 = 3600;
+
+/// Intervals that agents are told, in seconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Intervals {
+    /// For Active systems.
+    pub active_secs: u32,
+    /// For Pending ones.
+    pub pending_secs: u32,
+}
+
+/// What is stored of a system, as far as a check-in is decided by it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Known {
+    /// Its id.
+    pub id: SystemId,
+    /// The registered key.
+    pub public_key: PublicKey,
+    /// What an administrator decided.
+    pub status: SystemStatus,
+    /// Which sequence numbers were used.
+    pub replay: ReplayWindow,
+    /// Boot id of the agent.
+    pub boot_id: String,
+    /// When it was last heard of.
+    pub last_seen: Option<UnixMillis>,
+    /// When its machine was last seen to have restarted.
+    pub rebooted: Option<UnixMillis>,
+    /// The last telemetry, fields that were not sent being absent.
+    pub telemetry: Telemetry,
+    /// Version of the agent.
+    pub agent_version: String,
+}
+
+/// A check-in whose signature held, by the key that it held with.
+#[derive(Clone, Debug)]
+pub struct Arrived {
+    /// The system that signed.
+    pub id: SystemId,
+    /// The key that the signature verified with.
+    pub verified_with: PublicKey,
+    /// Its sequence number.
+    pub sequence: u64,
+    /// When the agent says that it signed, in seconds since the epoch.
+    pub created_secs: i64,
+    /// The message.
+    pub checkin: CheckIn,
+    /// Address of the peer.
+    pub address: String,
+}
+
+/// What becomes of a check-in.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// Accepted: this is to be stored, then answered.
+    Accepted(Box<Accepted>),
+    /// Refused: nothing changes.
+    Refused(Box<Refusal>),
+}
+
+/// What an accepted check-in changes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Accepted {
+    /// The reply.
+    pub reply: CheckInReply,
+    /// The system afterwards.
+    pub after: Known,
+    /// Its clock minus the server's, in milliseconds.
+    pub clock_skew_ms: i64,
+    /// Whether its telemetry goes into the history.
+    pub sample: bool,
+    /// What the machine says of itself, where it differs in this check-in.
+    pub facts: Option<HostFacts>,
+}
+
+/// Decides one check-in.
+pub(super) fn decide(
+    known: Option<&Known>,
+    arrived: &Arrived,
+    server_key: &PublicKey,
+    intervals: Intervals,
+    now: UnixMillis,
+) -> Outcome {
+    let known = match known {
+        Some(known) if known.public_key == arrived.verified_with => known,
+        _ => {
+            return refused(
+                RefusalCode::UnknownSystem,
+                "no system has this id",
+                arrived.id,
+                now,
+            );
+        }
+    };
+    let Some(replay) = known.replay.accept(arrived.sequence) else {
+        let mut refusal = refusal(
+            RefusalCode::Replayed,
+            "this sequence number was used before",
+            known.id,
+            now,
+        );
+        refusal.next_sequence = Some(known.replay.next());
+        return Outcome::Refused(Box::new(refusal));
+    };
+    match known.status {
+        SystemStatus::Denied => return ask_again(RefusalCode::Denied, "this key is blocked", known.id, now),
+        SystemStatus::Revoked => {
+            return ask_again(
+                RefusalCode::Revoked,
+                "this system was revoked by an administrator",
+                known.id,
+                now,
+            );
+        }
+        SystemStatus::Pending | SystemStatus::Active => {}
+    }
+    if let Some((field, reason)) = field_problem(&arrived.checkin) {
+        let mut refusal = refusal(
+            RefusalCode::InvalidRequest,
+            &format!("`{field}` {reason}"),
+            known.id,
+            now,
+        );
+        refusal.field = Some(field.to_owned());
+        return Outcome::Refused(Box::new(refusal));
+    }
+    Outcome::Accepted(Box::new(accept(
+        known, arrived, replay, server_key, intervals, now,
+    )))
+}
+
+fn accept(
+    known: &Known,
+    arrived: &Arrived,
+    replay: ReplayWindow,
+    server_key: &PublicKey,
+    intervals: Intervals,
+    now: UnixMillis,
+) -> Accepted {
+    let active = known.status == SystemStatus::Active;
+    let checkin = &arrived.checkin;
+    let telemetry = checkin.telemetry.clone().unwrap_or_default();
+    let restarted = matches!(
+        (known.telemetry.uptime_secs, telemetry.uptime_secs),
+        (Some(before), Some(after)) if after < before
+    );
+    let due = known
+        .last_seen
+        .is_none_or(|last| now.0.div_euclid(SAMPLE_EVERY_MS) != last.0.div_euclid(SAMPLE_EVERY_MS));
+    let reply = CheckInReply {
+        status: if active {
+            AgentStatus::Active
+        } else {
+            AgentStatus::Pending
+        },
+        next_checkin_secs: if active {
+            intervals.active_secs
+        } else {
+            intervals.pending_secs
+        },
+        server_time_ms: now,
+        server_public_key: (active && !checkin.has_server_key).then_some(*server_key),
+    };
+    Accepted {
+        reply,
+        after: Known {
+            replay,
+            boot_id: checkin.boot_id.clone(),
+            last_seen: Some(now),
+            rebooted: if restarted { Some(now) } else { known.rebooted },
+            telemetry,
+            agent_version: checkin.agent_version.clone(),
+            ..known.clone()
+        },
+        clock_skew_ms: UnixMillis(arrived.created_secs.saturating_mul(1000)).since(now),
+        sample: active && due && checkin.telemetry.is_some(),
+        facts: checkin.facts.clone(),
+    }
+}
+
+/// The first member of a check-in with a value that cannot be.
+fn field_problem(checkin: &CheckIn) -> Option<(&'static str, String)> {
+    let short = |field, text: &str| {
+        (text.len() > 64 || text.chars().any(char::is_control)).then(|| {
+            (
+                field,
+                "must be at most 64 characters without control characters".to_owned(),
+            )
+        })
+    };
+    short("agent_version", &checkin.agent_version)
+        .or_else(|| short("boot_id", &checkin.boot_id))
+        .or_else(|| checkin.facts.as_ref().and_then(HostFacts::problem))
+        .or_else(|| checkin.telemetry.as_ref().and_then(Telemetry::problem))
+}
+
+fn refusal(code: RefusalCode, detail: &str, id: SystemId, now: UnixMillis) -> Refusal {
+    Refusal {
+        system_id: Some(id),
+        ..Refusal::new(code, detail, now)
+    }
+}
+
+fn refused(code: RefusalCode, detail: &str, id: SystemId, now: UnixMillis) -> Outcome {
+    Outcome::Refused(Box::new(refusal(code, detail, id, now)))
+}
+
+fn ask_again(code: RefusalCode, detail: &str, id: SystemId, now: UnixMillis) -> Outcome {
+    Outcome::Refused(Box::new(Refusal {
+        retry_after_secs: Some(ASK_AGAIN_SECS),
+        ..refusal(code, detail, id, now)
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ed25519_dalek::SigningKey;
+
+    const NOW: UnixMillis = UnixMillis(1_790_000_000_000);
+    const INTERVALS: Intervals = Intervals {
+        active_secs: 30,
+        pending_secs: 60,
+    };
+
+    fn key(seed: u8) -> PublicKey {
+        SigningKey::from_bytes(&[seed; 32]).verifying_key().into()
+    }
+
+    fn known(status: SystemStatus) -> Known {
+        Known {
+            id: SystemId(42),
+            public_key: key(1),
+            status,
+            replay: ReplayWindow::default().accept(9).unwrap(),
+            boot_id: "old".to_owned(),
+            last_seen: None,
+            rebooted: None,
+            telemetry: Telemetry {
+                uptime_secs: Some(1000),
+                ..Telemetry::default()
+            },
+            agent_version: "0.1.0".to_owned(),
+        }
+    }
+
+    fn arrived() -> Arrived {
+        let telemetry = Telemetry {
+            uptime_secs: Some(1030),
+            ..Telemetry::default()
+        };
+        Arrived {
+            id: SystemId(42),
+            verified_with: key(1),
+            sequence: 10,
+            created_secs: NOW.as_secs() - 12,
+            checkin: CheckIn {
+                boot_id: "new".into(),
+                telemetry: Some(telemetry),
+                ..CheckIn::default()
+            },
+            address: "192.0.2.1".to_owned(),
+        }
+    }
+
+    fn run(status: SystemStatus, arrived: &Arrived) -> Outcome {
+        decide(Some(&known(status)), arrived, &key(9), INTERVALS, NOW)
+    }
+
+    fn code(outcome: Outcome) -> RefusalCode {
+        match outcome {
+            Outcome::Refused(refusal) => refusal.code,
+            Outcome::Accepted(accepted) => panic!("accepted: {accepted:?}"),
+        }
+    }
+
+    fn accepted(outcome: Outcome) -> Accepted {
+        match outcome {
+            Outcome::Accepted(accepted) => *accepted,
+            Outcome::Refused(refusal) => panic!("refused: {refusal:?}"),
+        }
+    }
+
+    #[test]
+    fn a_pending_system_is_told_nothing_but_to_wait() {
+        let accepted = accepted(run(SystemStatus::Pending, &arrived()));
+        assert_eq!(accepted.reply.status, AgentStatus::Pending);
+        assert_eq!(accepted.reply.next_checkin_secs, 60);
+        assert_eq!(accepted.reply.server_public_key, None);
+        assert!(!accepted.sample, "a pending system has no history");
+    }
+
+    #[test]
+    fn an_active_system_gets_the_key_until_it_has_it() {
+        let mut arrived = arrived();
+        assert_eq!(
+            accepted(run(SystemStatus::Active, &arrived))
+                .reply
+                .server_public_key,
+            Some(key(9))
+        );
+        arrived.checkin.has_server_key = true;
+        assert_eq!(
+            accepted(run(SystemStatus::Active, &arrived))
+                .reply
+                .server_public_key,
+            None
+        );
+    }
+
+    #[test]
+    fn what_is_accepted_is_remembered() {
+        let accepted = accepted(run(SystemStatus::Active, &arrived()));
+        assert_eq!(accepted.after.replay.accept(10), None);
+        assert_eq!(accepted.after.boot_id, "new");
+        assert_eq!(accepted.after.last_seen, Some(NOW));
+        assert_eq!(accepted.after.rebooted, None);
+        assert_eq!(accepted.clock_skew_ms, -12_000);
+        assert!(accepted.sample);
+    }
+
+    #[test]
+    fn an_uptime_that_fell_is_a_reboot() {
+        let mut arrived = arrived();
+        arrived.checkin.telemetry = Some(Telemetry {
+            uptime_secs: Some(5),
+            ..Telemetry::default()
+        });
+        assert_eq!(
+            accepted(run(SystemStatus::Active, &arrived)).after.rebooted,
+            Some(NOW)
+        );
+    }
+
+    #[test]
+    fn samples_are_thinned() {
+        let mut known = known(SystemStatus::Active);
+        known.last_seen = Some(NOW.plus(-1));
+        let same_slot = NOW.0.div_euclid(SAMPLE_EVERY_MS) == (NOW.0 - 1).div_euclid(SAMPLE_EVERY_MS);
+        let outcome = decide(Some(&known), &arrived(), &key(9), INTERVALS, NOW);
+        assert_eq!(accepted(outcome).sample, !same_slot);
+        let later = NOW.plus(1);
+        known.last_seen = Some(NOW);
+        assert!(!accepted(decide(Some(&known), &arrived(), &key(9), INTERVALS, later)).sample);
+    }
+
+    #[test]
+    fn refusals_are_typed() {
+        let unknown = decide(None, &arrived(), &key(9), INTERVALS, NOW);
+        assert_eq!(code(unknown), RefusalCode::UnknownSystem);
+        let other_key = Arrived {
+            verified_with: key(2),
+            ..arrived()
+        };
+        assert_eq!(
+            code(run(SystemStatus::Active, &other_key)),
+            RefusalCode::UnknownSystem
+        );
+        let replayed = Arrived {
+            sequence: 9,
+            ..arrived()
+        };
+        match run(SystemStatus::Active, &replayed) {
+            Outcome::Refused(refusal) => {
+                assert_eq!(
+                    (refusal.code, refusal.next_sequence),
+                    (RefusalCode::Replayed, Some(10))
+                );
+            }
+            Outcome::Accepted(_) => panic!("a replay was accepted"),
+        }
+        assert_eq!(code(run(SystemStatus::Denied, &arrived())), RefusalCode::Denied);
+        assert_eq!(code(run(SystemStatus::Revoked, &arrived())), RefusalCode::Revoked);
+        let mut hot = arrived();
+        hot.checkin.telemetry = Some(Telemetry {
+            cpu_percent: Some(101.0),
+            ..Telemetry::default()
+        });
+        assert_eq!(code(run(SystemStatus::Active, &hot)), RefusalCode::InvalidRequest);
+    }
+}

@@ -1,0 +1,26 @@
+//! Managed machines: their identity, status, check-ins and what the console sees of them.
+//!
+//! Invariants: an id is never used again; a status changes only with its audit entry in the same transaction; a check-in
+//! is answered after it is durable; presence is computed when asked, never stored.
+
+pub mod agent_routes;
+mod batch;
+mod checkin;
+mod checkin_store;
+mod decide;
+mod keys;
+mod list;
+mod overview_store;
+mod presence;
+mod replay;
+pub mod routes;
+mod service;
+mod store;
+mod view;
+
+pub use batch::{BatchContext, CheckinQueue};
+pub use decide::Intervals;
+pub use keys::KeyCache;
+pub use overview_store::Fleet;
+pub use replay::ReplayWindow;
+pub use service::{exists, fleet};

@@ -1,0 +1,60 @@
+//! `/api/v1/systems`: the console's side of this room.
+
+use super::list::{self, ListQuery};
+use super::service::{self, Decision};
+use crate::app::App;
+use crate::call::Authorized;
+use crate::error::Error;
+use crate::router::endpoint;
+use std::sync::Arc;
+use utoipa::IntoParams;
+use warp::Filter;
+use warp::filters::BoxedFilter;
+use warp::http::StatusCode;
+use warp::reply::{Reply, Response, json};
+
+/// The console's routes.
+pub fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
+    let decisions = [
+        ("systems.approve", Decision::Approve),
+        ("systems.reject", Decision::Reject),
+        ("systems.deny", Decision::Deny),
+        ("systems.revoke", Decision::Revoke),
+        ("systems.restore", Decision::Restore),
+        ("systems.delete", Decision::Delete),
+    ];
+    let reading = endpoint(app, "systems.list", list)
+        .or(endpoint(app, "systems.show", show))
+        .unify()
+        .boxed();
+    decisions.into_iter().fold(reading, |all, (name, decision)| {
+        let route = endpoint(app, name, move |app, authorized| {
+            decide(app, authorized, decision)
+        });
+        all.or(route).unify().boxed()
+    })
+}
+
+/// Parameters of the list, for the API's description.
+pub fn list_parameters() -> Vec<utoipa::openapi::path::Parameter> {
+    ListQuery::into_params(|| None)
+}
+
+async fn list(app: Arc<App>, authorized: Authorized) -> Result<Response, Error> {
+    let query = authorized.call.query()?;
+    Ok(json(&list::page(&app, authorized.principal.organization_id, query).await?).into_response())
+}
+
+async fn show(app: Arc<App>, authorized: Authorized) -> Result<Response, Error> {
+    let id = authorized.call.system_id()?;
+    Ok(json(&service::show(&app, authorized.principal.organization_id, id).await?).into_response())
+}
+
+async fn decide(app: Arc<App>, authorized: Authorized, decision: Decision) -> Result<Response, Error> {
+    let id = authorized.call.system_id()?;
+    let change = authorized.call.json()?;
+    let organization = authorized.principal.organization_id;
+    let action = (decision, authorized.call.route);
+    service::carry_out(&app, organization, id, action, change, authorized.actor()).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}

@@ -1,0 +1,230 @@
+//! Rows of `systems` and `system_states` as the console reads and changes them.
+
+use crate::error::Error;
+use crate::per_backend;
+use crate::storage::Conn;
+use crate::storage::schema::{system_states, systems};
+use diesel::prelude::*;
+use scm_protocol::ids::{SystemId, UnixMillis};
+use scm_protocol::systems::SystemStatus;
+
+/// What rarely changes.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = systems)]
+pub(super) struct SystemRecord {
+    pub id: i64,
+    pub public_key: Vec<u8>,
+    pub status: String,
+    pub status_changed_ms: i64,
+    pub status_changed_by: String,
+    pub hostname: String,
+    pub claimed_addresses: String,
+    pub os: String,
+    pub os_family: String,
+    pub arch: String,
+    pub kernel: Option<String>,
+    pub machine_id_hash: Option<String>,
+    pub agent_version: String,
+    pub first_seen_ms: i64,
+}
+
+/// What every check-in writes.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = system_states)]
+pub(super) struct StateRecord {
+    pub boot_id: String,
+    pub address: String,
+    pub interval_secs: i64,
+    pub last_seen_ms: Option<i64>,
+    pub clock_skew_ms: Option<i64>,
+    pub rebooted_ms: Option<i64>,
+    pub cpu_percent: Option<f64>,
+    pub mem_used_bytes: Option<i64>,
+    pub mem_total_bytes: Option<i64>,
+    pub disk_used_bytes: Option<i64>,
+    pub disk_total_bytes: Option<i64>,
+    pub uptime_secs: Option<i64>,
+    pub containers: Option<String>,
+}
+
+/// Both halves of a system.
+pub(super) type Record = (SystemRecord, StateRecord);
+
+/// Where a page begins: after this row of the order "Pending first, then host name, then id".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct After {
+    pub pending: bool,
+    pub hostname: String,
+    pub id: i64,
+}
+
+/// Which systems a list shows.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wanted {
+    pub status: Option<SystemStatus>,
+    /// Lower-case text that the host name, address or system name contains.
+    pub search: Option<String>,
+    pub ids: Option<Vec<i64>>,
+}
+
+/// The boxed query of a list's conditions; a macro because its type differs between the backends.
+macro_rules! filtered {
+    ($wanted:expr, $organization:expr) => {{
+        let wanted: &Wanted = $wanted;
+        let mut query = systems::table
+            .inner_join(system_states::table)
+            .filter(systems::organization_id.eq($organization))
+            .into_boxed();
+        if let Some(status) = wanted.status {
+            query = query.filter(systems::status.eq(status.as_str()));
+        }
+        if let Some(ids) = &wanted.ids {
+            query = query.filter(systems::id.eq_any(ids.clone()));
+        }
+        if let Some(search) = &wanted.search {
+            let pattern = like_pattern(search);
+            let anywhere = lower(systems::hostname)
+                .like(pattern.clone())
+                .escape('\\')
+                .or(lower(systems::os).like(pattern.clone()).escape('\\'))
+                .or(lower(system_states::address).like(pattern).escape('\\'));
+            query = query.filter(anywhere);
+        }
+        query
+    }};
+}
+/// A page in list order.
+pub(super) fn page(
+    conn: &mut Conn,
+    organization_id: i64,
+    wanted: &Wanted,
+    after: Option<&After>,
+    limit: i64,
+) -> Result<Vec<Record>, Error> {
+    let mut rows = Vec::new();
+    for pending in [true, false] {
+        let room = limit - i64::try_from(rows.len()).unwrap_or(limit);
+        let after = match after {
+            // The page before ended among the others: no Pending one is left.
+            Some(after) if !after.pending && pending => continue,
+            Some(after) if after.pending != pending => None,
+            other => other,
+        };
+        if room > 0 {
+            rows.extend(part(conn, organization_id, wanted, pending, after, room)?);
+        }
+    }
+    Ok(rows)
+}
+
+fn part(
+    conn: &mut Conn,
+    organization_id: i64,
+    wanted: &Wanted,
+    pending: bool,
+    after: Option<&After>,
+    limit: i64,
+) -> Result<Vec<Record>, Error> {
+    let rows = per_backend!(conn, c => {
+        let mut query = filtered!(wanted, organization_id);
+        query = if pending { query.filter(systems::status.eq("pending")) } else { query.filter(systems::status.ne("pending")) };
+        if let Some(after) = after {
+            let same = systems::hostname.eq(after.hostname.clone()).and(systems::id.gt(after.id));
+            query = query.filter(systems::hostname.gt(after.hostname.clone()).or(same));
+        }
+        query
+            .order((systems::hostname, systems::id))
+            .limit(limit)
+            .select((SystemRecord::as_select(), StateRecord::as_select()))
+            .load(c)?
+    });
+    Ok(rows)
+}
+
+/// How many systems a list has over all pages.
+pub(super) fn count(conn: &mut Conn, organization_id: i64, wanted: &Wanted) -> Result<i64, Error> {
+    Ok(per_backend!(conn, c => filtered!(wanted, organization_id).count().get_result(c)?))
+}
+
+diesel::define_sql_function! {
+    /// Lower case: ASCII on SQLite, by locale on PostgreSQL.
+    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
+}
+
+fn like_pattern(search: &str) -> String {
+    let escaped: String = search
+        .chars()
+        .flat_map(|c| match c {
+            '%' | '_' | '\\' => vec!['\\', c],
+            other => vec![other],
+        })
+        .collect();
+    format!("%{escaped}%")
+}
+
+/// One system.
+pub(super) fn find(conn: &mut Conn, organization_id: i64, id: SystemId) -> Result<Option<Record>, Error> {
+    Ok(systems::table
+        .inner_join(system_states::table)
+        .filter(systems::organization_id.eq(organization_id))
+        .filter(systems::id.eq(id.0))
+        .select((SystemRecord::as_select(), StateRecord::as_select()))
+        .first(conn)
+        .optional()?)
+}
+
+/// The registered key of a system, with its organization.
+pub(super) fn key_of(conn: &mut Conn, id: SystemId) -> Result<Option<(i64, Vec<u8>)>, Error> {
+    let row = systems::table
+        .find(id.0)
+        .select((systems::organization_id, systems::public_key));
+    Ok(row.first(conn).optional()?)
+}
+
+/// Systems that share host name, machine id or observed address with one.
+pub(super) fn similar(
+    conn: &mut Conn,
+    organization_id: i64,
+    (system, state): &Record,
+) -> Result<Vec<Record>, Error> {
+    let machine = system.machine_id_hash.clone().unwrap_or_default();
+    let shares = systems::hostname
+        .eq(system.hostname.clone())
+        .or(systems::machine_id_hash
+            .is_not_null()
+            .and(systems::machine_id_hash.eq(machine)))
+        .or(system_states::address.eq(state.address.clone()));
+    Ok(per_backend!(conn, c => systems::table
+        .inner_join(system_states::table)
+        .filter(systems::organization_id.eq(organization_id))
+        .filter(systems::id.ne(system.id))
+        .filter(shares)
+        .order(systems::id.desc())
+        .limit(20)
+        .select((SystemRecord::as_select(), StateRecord::as_select()))
+        .load(c)?))
+}
+
+/// Sets the status.
+pub(super) fn set_status(
+    conn: &mut Conn,
+    id: SystemId,
+    status: SystemStatus,
+    by: &str,
+    now: UnixMillis,
+) -> Result<(), Error> {
+    diesel::update(systems::table.find(id.0))
+        .set((
+            systems::status.eq(status.as_str()),
+            systems::status_changed_ms.eq(now.0),
+            systems::status_changed_by.eq(by),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Deletes a system with its history.
+pub(super) fn delete(conn: &mut Conn, id: SystemId) -> Result<(), Error> {
+    diesel::delete(systems::table.find(id.0)).execute(conn)?;
+    Ok(())
+}
