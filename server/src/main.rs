@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 use scmserver::config::{Config, DEFAULT_PATH};
 use scmserver::{logging, run};
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 /// OpenSCM server: agents and consoles talk to it over HTTPS.
 #[derive(Debug, Parser)]
@@ -29,7 +30,17 @@ struct ConfigArgument {
     config: PathBuf,
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    match carry_out() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("scmserver: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn carry_out() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::CheckConfig(argument) => {
             Config::load(&argument.config)?;
