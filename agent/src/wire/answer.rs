@@ -231,3 +231,6 @@ fn introduced(
     })?;
     Ok(Answer::Introduced { key, reply })
 }
+
+#[cfg(test)]
+mod tests;

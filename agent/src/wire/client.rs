@@ -52,6 +52,14 @@ impl Client {
     /// # Errors
     /// Why the trust or the proxy cannot be used, for a person.
     pub fn new(server: &Server, proxy: Option<&Secret>) -> Result<Self, String> {
+        Self::with_limit(server, proxy, EXCHANGE_LIMIT)
+    }
+
+    /// As [`Client::new`], with another limit for a whole exchange.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn with_limit(server: &Server, proxy: Option<&Secret>, limit: Duration) -> Result<Self, String> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = scm_tls::client_config(&server.trust, provider).map_err(|error| error.to_string())?;
         let proxy = match proxy {
@@ -73,7 +81,7 @@ impl Client {
             .max_idle_connections_per_host(1)
             .max_idle_age(IDLE_LIMIT)
             .timeout_connect(Some(CONNECT_LIMIT))
-            .timeout_global(Some(EXCHANGE_LIMIT))
+            .timeout_global(Some(limit))
             .build();
         let connector = ConnectProxyConnector::default()
             .chain(TcpConnector::default())
