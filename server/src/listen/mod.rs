@@ -34,8 +34,16 @@ pub use tls::{CertificateFiles, TlsReloader};
 /// Who is at the other end of a connection, as the service finds it among a request's extensions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
-    /// The address that the connection comes from.
+    /// The address that the connection comes from; an IPv4 address is one, also where an IPv6 socket took it.
     pub address: SocketAddr,
+}
+
+impl Peer {
+    fn new(address: SocketAddr) -> Self {
+        Self {
+            address: SocketAddr::new(address.ip().to_canonical(), address.port()),
+        }
+    }
 }
 
 #[cfg(test)]

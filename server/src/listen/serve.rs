@@ -152,7 +152,7 @@ async fn accept<S: App>(socket: TcpListener, door: Arc<Door>, app: S, place: Pla
             accepted = socket.accept() => match accepted {
                 Ok((stream, address)) => {
                     if let Some(admission) = door.admit() {
-                        let peer = Peer { address };
+                        let peer = Peer::new(address);
                         connections.spawn(admitted(stream, peer, admission, app.clone(), place.clone()));
                     }
                 }

@@ -31,6 +31,22 @@ async fn a_changed_certificate_takes_effect_without_a_restart() {
 }
 
 #[tokio::test]
+async fn a_hangup_signal_reads_the_certificate_at_once() {
+    let server = Running::with(short());
+    let (_stop, stopped) = tokio::sync::watch::channel(false);
+    tokio::spawn(server.tls.clone().watch(stopped));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let before = server.tls.current();
+    rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::HUP).unwrap();
+    let start = Instant::now();
+    while std::sync::Arc::ptr_eq(&before, &server.tls.current()) {
+        assert!(start.elapsed() < Duration::from_secs(5), "not read again");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(server.get("/hello").await.status(), 200);
+}
+
+#[tokio::test]
 async fn sessions_are_resumed() {
     let server = Running::with(short());
     let kind = |connection: &super::Connection| connection.stream.get_ref().1.handshake_kind();
@@ -111,7 +127,9 @@ async fn every_address_of_the_machine_is_one_socket() {
     let served = tokio::spawn(listener.serve(warp::service(super::routes()), stopped));
     for host in ["127.0.0.1", "::1"] {
         let ip: std::net::IpAddr = host.parse().unwrap();
-        tokio::net::TcpStream::connect((ip, port)).await.unwrap();
+        let tcp = tokio::net::TcpStream::connect((ip, port)).await.unwrap();
+        let mut connection = Running::shake(&server.client, tcp).await.unwrap();
+        assert_eq!(connection.get("/peer").await.body, host);
     }
     stop.send(true).unwrap();
     served.await.unwrap();

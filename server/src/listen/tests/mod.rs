@@ -79,12 +79,10 @@ impl Drop for Endless {
 fn routes()
 -> impl Filter<Extract = (warp::reply::Response,), Error = warp::Rejection> + Clone + Send + Sync + Unpin {
     use warp::reply::{Reply, Response};
-    let hello = warp::path!("hello")
+    let hello = warp::path!("hello").map(|| "hello".into_response());
+    let peer = warp::path!("peer")
         .and(warp::ext::get::<Peer>())
-        .map(|peer: Peer| {
-            assert!(peer.address.ip().is_loopback());
-            "hello".into_response()
-        });
+        .map(|peer: Peer| peer.address.ip().to_string().into_response());
     let echo = warp::path!("echo")
         .and(warp::body::bytes())
         .map(|body: Bytes| body.len().to_string().into_response());
@@ -110,6 +108,8 @@ fn routes()
         warp::reply::stream(futures_util::stream::repeat_with(piece)).into_response()
     });
     hello
+        .or(peer)
+        .unify()
         .or(echo)
         .unify()
         .or(slow)
@@ -167,7 +167,10 @@ impl Running {
     }
 
     async fn try_connect_as(&self, client: &Arc<ClientConfig>) -> std::io::Result<Connection> {
-        let tcp = TcpStream::connect(self.address).await?;
+        Self::shake(client, TcpStream::connect(self.address).await?).await
+    }
+
+    async fn shake(client: &Arc<ClientConfig>, tcp: TcpStream) -> std::io::Result<Connection> {
         let name = ServerName::try_from("localhost").unwrap();
         let stream = TlsConnector::from(client.clone()).connect(name, tcp).await?;
         Ok(Connection {

@@ -118,6 +118,19 @@ async fn a_body_is_refused_beyond_the_limit_whether_announced_or_not() {
     assert_eq!(reply.header("connection"), Some("close"));
 }
 
+#[tokio::test]
+async fn a_client_that_asks_before_it_sends_is_answered() {
+    let server = Running::with(short());
+    let mut connection = server.connect().await;
+    let head = "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: ";
+    connection.send(format!("{head}3\r\n\r\n")).await;
+    assert_eq!(connection.reply().await.status(), 100);
+    connection.send("abc").await;
+    assert_eq!(connection.reply().await.body, "3");
+    connection.send(format!("{head}10001\r\n\r\n")).await;
+    assert_eq!(connection.reply().await.status(), 413);
+}
+
 /// Without listening on for a moment, the reset of the connection would overtake the reply.
 #[tokio::test]
 async fn a_client_that_sends_on_still_reads_why_it_was_refused() {
