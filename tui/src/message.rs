@@ -1,0 +1,173 @@
+//! What goes into `update` and what comes out of it.
+
+use crate::config::Context;
+use crate::model::{Change, Range};
+use crate::terminal::TerminalEvent;
+use scm_protocol::audit::AuditPage;
+use scm_protocol::auth::{LoginRequest, Session, SetupRequest, SetupState};
+use scm_protocol::events::{self, Hello, Overview};
+use scm_protocol::ids::{SystemId, UnixMillis};
+use scm_protocol::problem::Problem;
+use scm_protocol::systems::{StatusChange, SystemDetail, SystemPage};
+use scm_protocol::telemetry::TelemetryHistory;
+
+/// Something happened.
+#[derive(Debug)]
+pub enum Msg {
+    /// In the terminal.
+    Terminal(TerminalEvent),
+    /// At the server.
+    Reply {
+        /// The generation that asked.
+        generation: u64,
+        /// The answer.
+        reply: Reply,
+    },
+    /// The moment of a timer came.
+    Tick,
+}
+
+/// Something to be done outside.
+pub enum Effect {
+    /// End the program.
+    Quit,
+    /// Give the terminal to the shell for a while.
+    Suspend,
+    /// Paint everything anew.
+    Repaint,
+    /// Put a text into the terminal's clipboard.
+    Copy(String),
+    /// Ask the server.
+    Call {
+        /// Who asks.
+        generation: u64,
+        /// What.
+        call: Call,
+    },
+}
+
+/// A question to the server. No `Debug`: some carry passwords.
+pub enum Call {
+    /// Get ready to talk to this server.
+    Connect(Box<Context>),
+    /// `GET /api/v1/setup`.
+    SetupState,
+    /// `POST /api/v1/setup`.
+    Setup(SetupRequest),
+    /// `POST /api/v1/sessions`.
+    Login(LoginRequest),
+    /// `GET /api/v1/sessions/current`.
+    Session,
+    /// `DELETE /api/v1/sessions/current`.
+    Logout,
+    /// `GET /api/v1/overview`.
+    Overview,
+    /// A page of the list.
+    List {
+        /// Which reading it belongs to.
+        round: u64,
+        /// Where to read on.
+        cursor: Option<String>,
+    },
+    /// At most 100 rows by id.
+    Rows(Vec<SystemId>),
+    /// `GET /api/v1/systems/{id}`, to show it.
+    Detail(SystemId),
+    /// `GET /api/v1/systems/{id}`, for a dialog.
+    Gather {
+        /// Which dialog.
+        ticket: u64,
+        /// Which system.
+        id: SystemId,
+    },
+    /// `GET /api/v1/systems/{id}/telemetry`.
+    History {
+        /// Which system.
+        id: SystemId,
+        /// How far back.
+        range: Range,
+        /// Until when.
+        to: UnixMillis,
+    },
+    /// A page of the audit log.
+    Audit(Option<String>),
+    /// A change of one system.
+    Change {
+        /// Which dialog.
+        ticket: u64,
+        /// Which system.
+        id: SystemId,
+        /// What.
+        change: Change,
+        /// As it was when the dialog was drawn.
+        body: StatusChange,
+    },
+    /// `GET /api/v1/events`.
+    Stream,
+    /// The end of the console's log file.
+    ReadLog,
+}
+
+/// An answer.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "each answers the call of its name")]
+pub enum Reply {
+    /// Whether a token file is at hand.
+    Connected(Result<bool, String>),
+    SetupState(Result<SetupState, Failure>),
+    /// Of login, setup and session.
+    Session(Result<Session, Failure>),
+    Overview(Result<Box<Overview>, Failure>),
+    List { round: u64, page: Result<SystemPage, Failure> },
+    Rows { ids: Vec<SystemId>, page: Result<SystemPage, Failure> },
+    Detail { id: SystemId, detail: Result<Box<SystemDetail>, Failure> },
+    Gathered { ticket: u64, id: SystemId, detail: Result<Box<SystemDetail>, Failure> },
+    History { id: SystemId, range: Range, history: Result<TelemetryHistory, Failure> },
+    Audit { cursor: Option<String>, page: Result<AuditPage, Failure> },
+    Changed { ticket: u64, id: SystemId, result: Result<(), Failure> },
+    Hello(Hello),
+    Change(events::Change),
+    StreamEnded(Failure),
+    Log(Vec<String>),
+}
+
+/// Why an answer is not what was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// No answer: network, TLS, time.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The session is no longer good.
+    #[error("{0}")]
+    Unauthorized(String),
+    /// The server says no.
+    #[error("{}", problem_text(.0))]
+    Refused(Box<Problem>),
+    /// An answer that cannot be understood.
+    #[error("unexpected answer from the server: {0}")]
+    Broken(String),
+}
+
+impl Failure {
+    /// The HTTP status of a refusal.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Failure::Refused(problem) => Some(problem.status),
+            Failure::Unauthorized(_) => Some(401),
+            Failure::Unreachable(_) | Failure::Broken(_) => None,
+        }
+    }
+}
+
+fn problem_text(problem: &Problem) -> String {
+    let mut text = crate::model::clean(&problem.detail);
+    if let Some(field) = &problem.field
+        && !text.contains(field.as_str())
+    {
+        text = format!("{}: {text}", crate::model::clean(field));
+    }
+    match problem.retry_after_secs {
+        Some(secs) => format!("{text} (again in {secs} s)"),
+        None => text,
+    }
+}

@@ -1,0 +1,234 @@
+//! A list of systems on the screen: cursor, marks and scroll position by id, never by place.
+//!
+//! Invariants: the cursor is in the list whenever the list has rows; rows change their places only by [`List::rebuild`];
+//! when the row under the cursor vanishes, [`List::disarmed`] is set until the next key.
+
+use super::fleet::{Fleet, Order, Sort};
+use super::text_field::TextField;
+use crate::clock::Moment;
+use scm_protocol::ids::SystemId;
+use std::collections::HashSet;
+
+/// Which systems a list is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListScope {
+    /// All.
+    All,
+    /// Those that wait for approval.
+    Pending,
+}
+
+/// A list and where the administrator is in it.
+#[derive(Debug)]
+pub struct List {
+    /// Which systems.
+    pub scope: ListScope,
+    /// Marked systems, also those that the filter hides.
+    pub marks: HashSet<SystemId>,
+    /// The other end of a range that is being marked.
+    pub anchor: Option<SystemId>,
+    /// The filter's text.
+    pub filter: TextField,
+    /// The filter is being typed.
+    pub filtering: bool,
+    /// How it is sorted.
+    pub sort: Sort,
+    /// Only marked systems are shown.
+    pub marked_only: bool,
+    /// Systems that appeared and wait for the next re-sort.
+    pub waiting: usize,
+    /// Values changed since the last re-sort.
+    pub unsorted: bool,
+    /// The row under the cursor vanished: actions wait for the next key.
+    pub disarmed: bool,
+    /// What the last drawn frame showed under the cursor.
+    pub drawn: Option<SystemId>,
+    /// When a key was last pressed here.
+    pub touched: Moment,
+    order: Vec<SystemId>,
+    cursor: usize,
+    top: usize,
+    height: usize,
+}
+
+impl List {
+    /// An empty list.
+    pub fn new(scope: ListScope) -> Self {
+        List {
+            scope,
+            marks: HashSet::new(),
+            anchor: None,
+            filter: TextField::default(),
+            filtering: false,
+            sort: Sort::Name,
+            marked_only: false,
+            waiting: 0,
+            unsorted: false,
+            disarmed: false,
+            drawn: None,
+            touched: Moment::default(),
+            order: Vec::new(),
+            cursor: 0,
+            top: 0,
+            height: 1,
+        }
+    }
+
+    /// The system under the cursor.
+    pub fn cursor(&self) -> Option<SystemId> {
+        self.order.get(self.cursor).copied()
+    }
+
+    /// Its place, from 0.
+    pub fn position(&self) -> usize {
+        self.cursor
+    }
+
+    /// How many rows match.
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Whether no row matches.
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// The rows that fit on the screen, top to bottom.
+    pub fn visible(&self) -> &[SystemId] {
+        let end = self.order.len().min(self.top + self.height);
+        &self.order[self.top.min(end)..end]
+    }
+
+    /// Everything that matches.
+    pub fn all(&self) -> &[SystemId] {
+        &self.order
+    }
+
+    /// The filter's words, lower case.
+    pub fn words(&self) -> Vec<String> {
+        self.filter.text().to_lowercase().split_whitespace().map(str::to_owned).collect()
+    }
+
+    /// What is shown, in which order.
+    pub fn order(&self) -> Order<'_> {
+        Order {
+            pending_only: self.scope == ListScope::Pending,
+            words: self.words(),
+            only: self.marked_only.then_some(&self.marks),
+            sort: self.sort,
+        }
+    }
+
+    /// So many rows fit.
+    pub fn set_height(&mut self, height: usize) {
+        self.height = height.max(1);
+        self.scroll();
+    }
+
+    /// How many rows fit.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// Puts the cursor at a place, or as near as there are rows.
+    pub fn go(&mut self, place: usize) {
+        self.cursor = place.min(self.order.len().saturating_sub(1));
+        self.scroll();
+    }
+
+    /// Puts the cursor on a system, if it is in the list.
+    pub fn go_to(&mut self, id: SystemId) -> bool {
+        let place = self.order.iter().position(|other| *other == id);
+        if let Some(place) = place {
+            self.go(place);
+        }
+        place.is_some()
+    }
+
+    fn scroll(&mut self) {
+        let last_top = self.order.len().saturating_sub(self.height);
+        let lowest = (self.cursor + 1).saturating_sub(self.height);
+        self.top = self.top.clamp(lowest, self.cursor.max(lowest)).min(last_top);
+    }
+
+    /// Sorts and filters anew. The cursor stays on its system and, where it can, on its line of the screen.
+    ///
+    /// Answers whether the system under the cursor stayed.
+    pub fn rebuild(&mut self, fleet: &Fleet) -> bool {
+        let held = self.cursor();
+        let line = self.cursor.saturating_sub(self.top);
+        self.order = fleet.ordered(&self.order());
+        self.waiting = 0;
+        self.unsorted = false;
+        let place = held.and_then(|id| self.order.iter().position(|other| *other == id));
+        self.cursor = place.unwrap_or(self.cursor).min(self.order.len().saturating_sub(1));
+        self.top = self.cursor.saturating_sub(line);
+        self.scroll();
+        held.is_none() || place.is_some()
+    }
+
+    /// Adds rows at the end, as the first reading of the list delivers them in order.
+    pub fn append(&mut self, fleet: &Fleet, ids: &[SystemId]) {
+        let order = self.order();
+        let taken: Vec<SystemId> =
+            ids.iter().copied().filter(|id| fleet.get(*id).is_some_and(|row| order.takes(row))).collect();
+        self.order.extend(taken);
+        self.scroll();
+    }
+
+    /// Takes vanished systems out. Where the one under the cursor is among them, the cursor goes to the nearest that
+    /// is left and actions wait for the next key.
+    pub fn remove(&mut self, gone: &HashSet<SystemId>) {
+        self.marks.retain(|id| !gone.contains(id));
+        if self.anchor.is_some_and(|id| gone.contains(&id)) {
+            self.anchor = None;
+        }
+        let lost = self.cursor().is_some_and(|id| gone.contains(&id));
+        let above = |end: usize| self.order[..end].iter().filter(|id| gone.contains(id)).count();
+        let (before_cursor, before_top) = (above(self.cursor), above(self.top.min(self.order.len())));
+        self.order.retain(|id| !gone.contains(id));
+        self.cursor = (self.cursor - before_cursor).min(self.order.len().saturating_sub(1));
+        self.top = self.top.saturating_sub(before_top);
+        self.disarmed |= lost;
+        self.scroll();
+    }
+
+    /// The places from the anchor to the cursor, both included.
+    pub fn range(&self) -> &[SystemId] {
+        let Some(anchor) = self.anchor.and_then(|id| self.order.iter().position(|other| *other == id)) else {
+            return &[];
+        };
+        let (from, to) = (anchor.min(self.cursor), anchor.max(self.cursor));
+        self.order.get(from..=to).unwrap_or_default()
+    }
+
+    /// Marks the range and ends it.
+    pub fn commit_range(&mut self) {
+        let range = self.range().to_vec();
+        self.marks.extend(range);
+        self.anchor = None;
+    }
+
+    /// Marks or unmarks the system under the cursor.
+    pub fn toggle_mark(&mut self) {
+        if let Some(id) = self.cursor()
+            && !self.marks.remove(&id)
+        {
+            self.marks.insert(id);
+        }
+    }
+
+    /// What an action is about: the marks, or the one under the cursor, in the order of the list.
+    pub fn targets(&self) -> Vec<SystemId> {
+        if self.marks.is_empty() {
+            return self.cursor().into_iter().collect();
+        }
+        let mut ids: Vec<SystemId> = self.order.iter().copied().filter(|id| self.marks.contains(id)).collect();
+        let shown: HashSet<SystemId> = ids.iter().copied().collect();
+        let mut hidden: Vec<SystemId> = self.marks.difference(&shown).copied().collect();
+        hidden.sort_unstable();
+        ids.extend(hidden);
+        ids
+    }
+}

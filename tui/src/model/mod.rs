@@ -1,0 +1,25 @@
+//! What the console knows: values only, changed by `update`, read by `view`.
+
+mod change;
+mod dialog;
+mod fleet;
+mod history;
+mod link;
+mod list;
+mod row;
+mod state;
+mod text_field;
+mod toast;
+
+pub use change::{Change, Outcome, Target, tier};
+pub use dialog::{ARM_MS, Dialog, Focus, Phase, Tier};
+pub use fleet::{Fleet, Order, Sort, by_order};
+pub use history::{Chart, Range};
+pub use link::{Link, ServerClock};
+pub use list::{List, ListScope};
+pub use row::{Row, StateWord, clean};
+pub use state::{
+    AuditView, DetailView, Dirty, Entry, Goal, Login, LoginStep, Menu, Overlay, Page, Palette, Settings, State, Timers,
+};
+pub use text_field::TextField;
+pub use toast::{Toast, ToastKind};

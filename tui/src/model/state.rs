@@ -1,0 +1,385 @@
+//! Everything at once.
+
+use super::dialog::Dialog;
+use super::fleet::Fleet;
+use super::history::Range;
+use super::link::{Link, ServerClock};
+use super::list::{List, ListScope};
+use super::text_field::TextField;
+use super::toast::{Toast, ToastKind};
+use crate::clock::Moment;
+use crate::config::Context;
+use crate::keys::Action;
+use scm_protocol::access;
+use scm_protocol::audit::AuditEntry;
+use scm_protocol::auth::Session;
+use scm_protocol::events::Overview;
+use scm_protocol::ids::{SystemId, UnixMillis};
+use scm_protocol::systems::SystemDetail;
+use scm_protocol::telemetry::TelemetryHistory;
+use std::collections::{BTreeSet, HashMap};
+
+/// How the screen is painted; does not change while the program runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// ASCII characters only.
+    pub ascii: bool,
+    /// No colours (`NO_COLOR`).
+    pub mono: bool,
+    /// No borders, no animation (`ACCESSIBLE=1`).
+    pub accessible: bool,
+}
+
+/// A room of the console.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// Login or first-run setup.
+    Login,
+    /// What needs the administrator.
+    Dashboard,
+    /// The list.
+    Systems,
+    /// One system.
+    System(SystemId),
+    /// Systems that wait for approval.
+    Pending,
+    /// The audit log.
+    Audit,
+}
+
+/// What lies over the page.
+#[derive(Debug)]
+pub enum Overlay {
+    /// The keys; first line shown.
+    Help(usize),
+    /// The palette.
+    Palette(Palette),
+    /// The menu of actions.
+    Menu(Menu),
+    /// The servers; the one under the cursor.
+    Servers(usize),
+    /// The console's log: its last lines, and how many lines from the end are below the screen.
+    Log {
+        /// The lines; none before they are read.
+        lines: Option<Vec<String>>,
+        /// Lines below the screen.
+        back: usize,
+    },
+}
+
+/// The palette: what is typed and where the cursor is among what matches.
+#[derive(Debug, Default)]
+pub struct Palette {
+    /// What is typed.
+    pub field: TextField,
+    /// What matches.
+    pub matches: Vec<Entry>,
+    /// The match under the cursor.
+    pub cursor: usize,
+    /// What an action is about: frozen when the palette opened.
+    pub targets: Vec<SystemId>,
+}
+
+/// Something that the palette can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub text: String,
+    /// What happens.
+    pub goal: Goal,
+    /// Why it cannot be done now.
+    pub obstacle: Option<String>,
+}
+
+/// What an entry of the palette does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// A line of the key table.
+    Action(Action),
+    /// A system's page.
+    System(SystemId),
+    /// Another server.
+    Context(usize),
+}
+
+/// The menu of actions on frozen targets.
+#[derive(Debug)]
+pub struct Menu {
+    /// Who.
+    pub targets: Vec<SystemId>,
+    /// The action under the cursor.
+    pub cursor: usize,
+}
+
+/// What the login page shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LoginStep {
+    /// The server is being asked.
+    #[default]
+    Connecting,
+    /// Name and password.
+    Password,
+    /// The first owner: setup code, name, password, repeat.
+    Setup,
+}
+
+/// The login page.
+#[derive(Debug, Default)]
+pub struct Login {
+    /// Which form.
+    pub step: LoginStep,
+    /// The one-time code of the first start.
+    pub code: TextField,
+    /// The name.
+    pub username: TextField,
+    /// The password.
+    pub password: TextField,
+    /// The password again.
+    pub repeat: TextField,
+    /// The field with the cursor, from the top.
+    pub focus: usize,
+    /// An answer is awaited.
+    pub busy: bool,
+    /// What is wrong.
+    pub error: Option<String>,
+    /// Where to go after the login.
+    pub resume: Option<Page>,
+    /// The session that was lost: what is on the screen belongs to it.
+    pub before: Option<Session>,
+}
+
+/// The page of one system.
+#[derive(Debug, Default)]
+pub struct DetailView {
+    /// How far back the charts go.
+    pub range: Range,
+    /// What they show, and for which system and range it was asked.
+    pub history: Option<(SystemId, Range, TelemetryHistory)>,
+    /// Lines scrolled.
+    pub scroll: usize,
+    /// The system is gone.
+    pub gone: bool,
+}
+
+/// The audit page.
+#[derive(Debug, Default)]
+pub struct AuditView {
+    /// Newest first.
+    pub entries: Vec<AuditEntry>,
+    /// Where to read on; none at the end.
+    pub cursor: Option<String>,
+    /// Being read.
+    pub loading: bool,
+    /// Lines scrolled.
+    pub scroll: usize,
+    /// Newer entries exist.
+    pub newer: bool,
+    /// Why there is nothing.
+    pub error: Option<String>,
+}
+
+/// How urgently the screen wants to be drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Dirty {
+    /// It shows what is.
+    #[default]
+    Clean,
+    /// Data changed: at most twice a second.
+    Data,
+    /// A key was pressed: at once.
+    Key,
+}
+
+/// Work that waits for its moment.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Timers {
+    /// Fetch stale visible rows.
+    pub rows: Option<Moment>,
+    /// Fetch the overview.
+    pub overview: Option<Moment>,
+    /// Fetch the details of what is shown.
+    pub detail: Option<Moment>,
+    /// Fetch the history of what is shown.
+    pub history: Option<Moment>,
+    /// Read the list again.
+    pub list: Option<Moment>,
+    /// Repaint the seconds of a countdown.
+    pub countdown: Option<Moment>,
+}
+
+/// What the console knows.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "the types say it; comments stand where they do not")]
+pub struct State {
+    pub settings: Settings,
+    /// Columns and rows.
+    pub size: (u16, u16),
+    pub contexts: Vec<Context>,
+    /// The server in use.
+    pub context: usize,
+    /// Rises with every change of server or session; answers of an older one are dropped.
+    pub generation: u64,
+    pub session: Option<Session>,
+    pub link: Link,
+    pub clock: ServerClock,
+    /// The server's time that ages are shown for: moves with data only, so that an idle screen stays as it is.
+    pub shown_at: Option<UnixMillis>,
+    pub server_version: Option<String>,
+    pub page: Page,
+    /// Pages behind, the last one first to come back.
+    pub back: Vec<Page>,
+    pub overlay: Option<Overlay>,
+    pub dialog: Option<Dialog>,
+    pub login: Login,
+    pub overview: Option<Overview>,
+    pub fleet: Fleet,
+    pub systems: List,
+    pub pending: List,
+    /// Details of systems that were looked at.
+    pub details: HashMap<SystemId, SystemDetail>,
+    pub detail: DetailView,
+    pub audit: AuditView,
+    pub toasts: Vec<Toast>,
+    /// Changes of the server are held back.
+    pub paused: bool,
+    pub dirty: Dirty,
+    pub timers: Timers,
+    /// When rows were last fetched.
+    pub rows_fetched: Moment,
+    /// Systems to fetch whether they are visible or not: they appeared, went or changed their status.
+    pub wanted: BTreeSet<SystemId>,
+    /// Number of the last dialog.
+    pub tickets: u64,
+}
+
+impl State {
+    /// The state before anything is known.
+    pub fn new(settings: Settings, size: (u16, u16), contexts: Vec<Context>, context: usize) -> Self {
+        State {
+            settings,
+            size,
+            contexts,
+            context,
+            generation: 0,
+            session: None,
+            link: Link::Idle,
+            clock: ServerClock::default(),
+            shown_at: None,
+            server_version: None,
+            page: Page::Login,
+            back: Vec::new(),
+            overlay: None,
+            dialog: None,
+            login: Login::default(),
+            overview: None,
+            fleet: Fleet::default(),
+            systems: List::new(ListScope::All),
+            pending: List::new(ListScope::Pending),
+            details: HashMap::new(),
+            detail: DetailView::default(),
+            audit: AuditView::default(),
+            toasts: Vec::new(),
+            paused: false,
+            dirty: Dirty::Key,
+            timers: Timers::default(),
+            rows_fetched: Moment::default(),
+            wanted: BTreeSet::new(),
+            tickets: 0,
+        }
+    }
+
+    /// The server in use.
+    pub fn server(&self) -> Option<&Context> {
+        self.contexts.get(self.context)
+    }
+
+    /// Its name: as it calls itself, or as the context does.
+    pub fn server_name(&self) -> &str {
+        self.server().map_or("-", |context| context.name.as_str())
+    }
+
+    /// The list of the page.
+    pub fn list(&self) -> Option<&List> {
+        match self.page {
+            Page::Systems => Some(&self.systems),
+            Page::Pending => Some(&self.pending),
+            _ => None,
+        }
+    }
+
+    /// The list of the page.
+    pub fn list_mut(&mut self) -> Option<&mut List> {
+        match self.page {
+            Page::Systems => Some(&mut self.systems),
+            Page::Pending => Some(&mut self.pending),
+            _ => None,
+        }
+    }
+
+    /// The system that the page shows details of.
+    pub fn shown_system(&self) -> Option<SystemId> {
+        match self.page {
+            Page::System(id) => Some(id),
+            Page::Pending => self.pending.cursor(),
+            _ => None,
+        }
+    }
+
+    /// Why a route cannot be called now; none when it can.
+    pub fn obstacle(&self, route: &str) -> Option<String> {
+        let changes = access::by_name(route).is_some_and(|route| route.method != "GET");
+        if changes && self.server().is_some_and(|context| context.read_only) {
+            return Some("read-only mode".to_owned());
+        }
+        let role = self.session.as_ref()?.role;
+        if access::allows(role, route) {
+            return None;
+        }
+        // The least powerful of the roles that may.
+        let needed = scm_protocol::auth::Role::ALL.into_iter().rev().find(|role| access::allows(*role, route));
+        Some(needed.map_or_else(|| "not served".to_owned(), |role| format!("needs {}", role.as_str())))
+    }
+
+    /// Why an action cannot be done by this user; none when it can.
+    pub fn action_obstacle(&self, action: Action) -> Option<String> {
+        crate::keys::binding(action).and_then(|binding| binding.route).and_then(|route| self.obstacle(route))
+    }
+
+    /// Asks for a frame.
+    pub fn mark(&mut self, dirty: Dirty) {
+        self.dirty = self.dirty.max(dirty);
+    }
+
+    /// Shows a message.
+    pub fn toast(&mut self, kind: ToastKind, text: impl Into<String>, now: Moment) {
+        self.push_toast(Toast::new(kind, text, now));
+    }
+
+    /// Shows a message; only the last three are kept.
+    pub fn push_toast(&mut self, toast: Toast) {
+        self.toasts.retain(|other| other.text != toast.text);
+        self.toasts.push(toast);
+        let extra = self.toasts.len().saturating_sub(3);
+        self.toasts.drain(..extra);
+        self.mark(Dirty::Key);
+    }
+
+    /// A frame was drawn at `now`: questions on it start their clock, and cursors on it are what actions may hit.
+    pub fn drawn(&mut self, now: Moment) {
+        self.dirty = Dirty::Clean;
+        if let Some(Dialog { phase: super::dialog::Phase::Asking { shown_at, .. }, hidden: false, .. }) =
+            &mut self.dialog
+        {
+            shown_at.get_or_insert(now);
+        }
+        let page = self.page;
+        for (list, shown) in [
+            (&mut self.systems, page == Page::Systems),
+            (&mut self.pending, page == Page::Pending),
+        ] {
+            list.drawn = if shown { list.cursor() } else { None };
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Short messages at the bottom of the screen.
+
+use super::change::{Change, Target};
+use crate::clock::Moment;
+
+/// What a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToastKind {
+    /// Something was done.
+    Done,
+    /// Something to know.
+    Note,
+    /// Something failed; stays longer.
+    Error,
+}
+
+/// A message that goes by itself.
+#[derive(Clone, Debug)]
+pub struct Toast {
+    /// What it is.
+    pub kind: ToastKind,
+    /// What it says.
+    pub text: String,
+    /// When it goes.
+    pub until: Moment,
+    /// What `u` takes back.
+    pub undo: Option<(Change, Target)>,
+}
+
+impl Toast {
+    /// A message that begins now.
+    pub fn new(kind: ToastKind, text: impl Into<String>, now: Moment) -> Self {
+        let millis = if kind == ToastKind::Error { 10_000 } else { 5_000 };
+        Toast { kind, text: text.into(), until: now.plus(millis), undo: None }
+    }
+}

@@ -1,0 +1,153 @@
+//! The dialog of a change: what, where, how many, who not and why, and the outcome of each.
+
+use crate::model::{Dialog, Focus, Outcome, Phase, State, Target};
+use crate::view::{Canvas, format, text};
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+const WIDTH: u16 = 74;
+
+/// Draws the dialog; answers where the text cursor is.
+pub fn draw(state: &State, dialog: &Dialog, canvas: &mut Canvas<'_>, body: Rect) -> Option<(u16, u16)> {
+    match &dialog.phase {
+        Phase::Gathering { ids, missing, .. } => {
+            let inside = canvas.window(body, WIDTH, 5, dialog.change.verb());
+            let text = format!("looking at {} ({} left)", format::systems(ids.len()), missing);
+            canvas.put(inside, 1, 0, &text, canvas.theme.accent());
+            None
+        }
+        Phase::Asking { focus, typed, .. } => question(state, dialog, *focus, typed.as_ref(), canvas, body),
+        Phase::Running { .. } | Phase::Finished => {
+            outcomes(dialog, canvas, body);
+            None
+        }
+    }
+}
+
+fn question(
+    state: &State,
+    dialog: &Dialog,
+    focus: Focus,
+    typed: Option<&(String, crate::model::TextField)>,
+    canvas: &mut Canvas<'_>,
+    body: Rect,
+) -> Option<(u16, u16)> {
+    let lines = explanation(state, dialog, canvas);
+    let room = body.height.saturating_sub(5);
+    let shown = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(room);
+    let inside = canvas.window(body, WIDTH, shown + 5, dialog.change.verb());
+    for (row, line) in lines.iter().take(usize::from(shown)).enumerate() {
+        canvas.put_line(inside, u16::try_from(row).unwrap_or(u16::MAX), line);
+    }
+    let theme = canvas.theme;
+    let row = shown + 1;
+    if let Some((phrase, field)) = typed {
+        let what = if dialog.targets.len() == 1 { "name" } else { "number" };
+        let column = canvas.put(inside, row, 0, &format!("type the {what} "), theme.dim());
+        let column = canvas.put(inside, row, column, phrase, theme.warn());
+        let column = canvas.put(inside, row, column, " and press Enter: ", theme.dim());
+        canvas.put(inside, row, column, field.text(), theme.title());
+        let hint = if field.text() == phrase { "Enter does it" } else { "Esc cancels" };
+        canvas.put(inside, row + 1, 0, hint, theme.dim());
+        let x = inside.x + column + u16::try_from(field.column()).unwrap_or(0);
+        return Some((x, inside.y + row));
+    }
+    let verb = dialog.change.verb();
+    let button = |name: &str, focused: bool| {
+        if focused { format!(">[ {name} ]<") } else { format!(" [ {name} ] ") }
+    };
+    let style = |focused: bool| if focused { theme.cursor() } else { Style::new() };
+    let (cancel, confirm) = (focus == Focus::Cancel, focus == Focus::Confirm);
+    let column = canvas.put(inside, row, 0, &button("Cancel", cancel), style(cancel));
+    canvas.put(inside, row, column + 2, &button(verb, confirm), style(confirm));
+    canvas.put(inside, row + 1, 0, "Tab changes the button, Enter presses it, Esc cancels", theme.dim());
+    None
+}
+
+/// What, where, how many, and who not.
+fn explanation(state: &State, dialog: &Dialog, canvas: &Canvas<'_>) -> Vec<Line<'static>> {
+    let theme = canvas.theme;
+    let width = usize::from(WIDTH) - 4;
+    let plain = |text: String| Line::from(text);
+    let mut lines = Vec::new();
+    let count = dialog.targets.len();
+    let whom = match dialog.targets.as_slice() {
+        [(one, _)] => format!("{} (system {})", one.hostname, one.id),
+        _ => format::systems(count),
+    };
+    let head = format!("{} {whom} on {}?", capital(dialog.change.verb()), state.server_name());
+    lines.extend(text::wrap(&head, width).into_iter().map(|line| Line::styled(line, theme.title())));
+    lines.extend(text::wrap(dialog.change.consequence(), width).into_iter().map(plain));
+    lines.push(plain(String::new()));
+    match dialog.targets.as_slice() {
+        [(one, _)] => lines.extend(one_target(one, theme)),
+        many => lines.extend(some(many, 5).map(|line| Line::styled(line, theme.accent()))),
+    }
+    let offline = dialog.offline();
+    if offline > 0 && count > 1 {
+        lines.push(Line::styled(format!("{offline} of them are offline or were never seen"), theme.warn()));
+    }
+    if !dialog.skipped.is_empty() {
+        let skipped = format!("left out: {}", format::systems(dialog.skipped.len()));
+        lines.push(Line::styled(skipped, theme.warn()));
+        for (name, reason) in dialog.skipped.iter().take(3) {
+            lines.push(Line::styled(text::cut(&format!("  {name} {reason}"), width, theme.ellipsis()), theme.dim()));
+        }
+    }
+    if count > 1 {
+        lines.push(Line::styled("Systems that match later are not added.", theme.dim()));
+    }
+    lines
+}
+
+fn one_target(target: &Target, theme: crate::view::Theme) -> Vec<Line<'static>> {
+    let member = |name: &str, value: String, style: Style| {
+        Line::from(vec![Span::styled(format!("{name:<8}"), theme.dim()), Span::styled(value, style)])
+    };
+    vec![
+        member("words", target.words.clone(), theme.warn()),
+        member("key", format!("sha256:{}", &target.fingerprint.to_string()[..32]), Style::new()),
+        member("address", target.address.clone(), Style::new()),
+        member("status", target.status.as_str().to_owned(), Style::new()),
+    ]
+}
+
+fn some(targets: &[(Target, Outcome)], most: usize) -> impl Iterator<Item = String> + '_ {
+    let names = targets.iter().take(most).map(|(target, _)| format!("  {}", target.hostname));
+    let more = targets.len().saturating_sub(most);
+    names.chain((more > 0).then(|| format!("  and {more} more")))
+}
+
+fn capital(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+fn outcomes(dialog: &Dialog, canvas: &mut Canvas<'_>, body: Rect) {
+    let theme = canvas.theme;
+    let rows = u16::try_from(dialog.targets.len() + dialog.skipped.len()).unwrap_or(u16::MAX);
+    let inside = canvas.window(body, WIDTH, rows.saturating_add(5), dialog.change.verb());
+    let (done, failed) = dialog.counts();
+    let finished = matches!(dialog.phase, Phase::Finished);
+    let head = format!("{} of {} answered: {done} done, {failed} failed", done + failed, dialog.targets.len());
+    canvas.put(inside, 0, 0, &head, theme.title());
+    let hint = if finished { "Enter closes; the failed are marked" } else { "Esc: goes on behind" };
+    canvas.put_right(inside, 0, hint, theme.dim());
+    let results = dialog.targets.iter().map(|(target, outcome)| {
+        let (word, style, text) = match outcome {
+            Outcome::Waiting => ("wait", theme.dim(), String::new()),
+            Outcome::Done => ("done", theme.good(), String::new()),
+            Outcome::Failed(reason) => ("FAIL", theme.error(), reason.clone()),
+        };
+        (word, style, target.hostname.clone(), text)
+    });
+    let skipped =
+        dialog.skipped.iter().map(|(name, reason)| ("skip", theme.warn(), name.clone(), reason.clone()));
+    for ((word, style, name, text), row) in results.chain(skipped).skip(dialog.scroll).zip(2..inside.height) {
+        canvas.put(inside, row, 0, word, style);
+        let name = text::fit(&name, 24, theme.ellipsis());
+        let column = canvas.put(inside, row, 6, &name, Style::new());
+        canvas.put(inside, row, column + 1, &text, theme.dim());
+    }
+}

@@ -1,0 +1,14 @@
+//! The console's rooms and what lies over them: each draws itself from the state.
+
+pub mod audit;
+pub mod dashboard;
+pub mod dialog;
+pub mod help;
+pub mod log;
+pub mod login;
+pub mod menu;
+pub mod palette;
+pub mod pending;
+pub mod servers;
+pub mod system;
+pub mod systems;

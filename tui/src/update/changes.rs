@@ -1,0 +1,328 @@
+//! Changes of systems: the menu, the question, the requests and their outcomes.
+
+use super::{fetch, session};
+use crate::clock::Moment;
+use crate::keys::{Key, Press};
+use crate::message::{Call, Effect, Failure};
+use crate::model::{
+    Change, Dialog, Dirty, Focus, Menu, Outcome, Overlay, Phase, State, Target, TextField, Tier, Toast, ToastKind,
+    tier,
+};
+use scm_protocol::ids::SystemId;
+use scm_protocol::systems::SystemDetail;
+
+/// Requests under way at once.
+const PARALLEL: usize = 4;
+/// Most systems of one change.
+const MAX_TARGETS: usize = 1_000;
+
+/// Opens the menu of actions on frozen targets.
+pub(super) fn open_menu(state: &mut State, targets: Vec<SystemId>, now: Moment) -> Vec<Effect> {
+    if let Some(dialog) = &mut state.dialog {
+        // The one that runs on is shown before another may begin.
+        dialog.hidden = false;
+        return Vec::new();
+    }
+    if targets.is_empty() {
+        state.toast(ToastKind::Note, "there is no system here to act on", now);
+        return Vec::new();
+    }
+    let fits = |change: &Change| {
+        let fits = |id: &SystemId| state.fleet.get(*id).is_some_and(|row| change.obstacle(row.status).is_none());
+        targets.iter().any(fits)
+    };
+    let cursor = Change::ALL.iter().position(fits).unwrap_or(0);
+    state.overlay = Some(Overlay::Menu(Menu { targets, cursor }));
+    Vec::new()
+}
+
+/// Begins a change: what is not allowed is said, the rest is looked at by the server first.
+pub(super) fn begin(state: &mut State, change: Change, ids: Vec<SystemId>, now: Moment) -> Vec<Effect> {
+    let refusal = if let Some(obstacle) = state.obstacle(change.route()) {
+        Some(format!("{}: {obstacle}", change.verb()))
+    } else if state.dialog.is_some() {
+        Some("the change before this one is still running".to_owned())
+    } else if ids.is_empty() {
+        Some(format!("{}: no system is chosen", change.verb()))
+    } else if ids.len() > MAX_TARGETS {
+        Some(format!("{}: at most {MAX_TARGETS} systems at once, {} are marked", change.verb(), ids.len()))
+    } else {
+        None
+    };
+    if let Some(text) = refusal {
+        state.toast(ToastKind::Error, text, now);
+        return Vec::new();
+    }
+    state.tickets += 1;
+    state.dialog = Some(Dialog {
+        change,
+        phase: Phase::Gathering { missing: ids.len(), ids, asked: 0 },
+        targets: Vec::new(),
+        skipped: Vec::new(),
+        tier: Tier::Typed,
+        hidden: false,
+        scroll: 0,
+        ticket: state.tickets,
+    });
+    gather(state, PARALLEL)
+}
+
+fn gather(state: &mut State, count: usize) -> Vec<Effect> {
+    let generation = state.generation;
+    let Some(Dialog { phase: Phase::Gathering { ids, asked, .. }, ticket, .. }) = &mut state.dialog else {
+        return Vec::new();
+    };
+    let next: Vec<SystemId> = ids.iter().skip(*asked).take(count).copied().collect();
+    *asked += next.len();
+    let ask = |id| Effect::Call { generation, call: Call::Gather { ticket: *ticket, id } };
+    next.into_iter().map(ask).collect()
+}
+
+/// A system as it is now.
+pub(super) fn gathered(
+    state: &mut State,
+    ticket: u64,
+    id: SystemId,
+    detail: Result<Box<SystemDetail>, Failure>,
+    now: Moment,
+) -> Vec<Effect> {
+    if let Err(Failure::Unauthorized(reason)) = &detail {
+        return session::lost(state, &reason.clone());
+    }
+    let name = state.fleet.get(id).map_or_else(|| format!("system {id}"), |row| row.hostname.to_string());
+    let Some(dialog) = state.dialog.as_mut().filter(|dialog| dialog.ticket == ticket) else { return Vec::new() };
+    let Phase::Gathering { missing, ids, .. } = &mut dialog.phase else { return Vec::new() };
+    *missing -= 1;
+    match detail {
+        Ok(detail) => match dialog.change.obstacle(detail.summary.status) {
+            None => dialog.targets.push((Target::new(&detail), Outcome::Waiting)),
+            Some(reason) => dialog.skipped.push((name, reason)),
+        },
+        Err(failure) if failure.status() == Some(404) => dialog.skipped.push((name, "is gone".to_owned())),
+        Err(failure) => dialog.skipped.push((name, failure.to_string())),
+    }
+    if *missing > 0 {
+        state.mark(Dirty::Data);
+        return gather(state, 1);
+    }
+    let place: std::collections::HashMap<SystemId, usize> =
+        ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
+    dialog.targets.sort_by_key(|(target, _)| place.get(&target.id).copied());
+    ask(state, now)
+}
+
+/// All are known: asks, or does it at once where the tier allows.
+fn ask(state: &mut State, now: Moment) -> Vec<Effect> {
+    state.mark(Dirty::Key);
+    let Some(dialog) = &mut state.dialog else { return Vec::new() };
+    if dialog.targets.is_empty() {
+        let reason = dialog.skipped.first().map(|(name, reason)| format!("{name} {reason}")).unwrap_or_default();
+        let text = format!("nothing to {}: {reason}", dialog.change.verb());
+        state.dialog = None;
+        state.toast(ToastKind::Error, text, now);
+        return Vec::new();
+    }
+    dialog.tier = tier(dialog.change, dialog.targets.len());
+    let typed = (dialog.tier == Tier::Typed).then(|| (dialog.phrase(), TextField::default()));
+    if dialog.tier == Tier::AtOnce && dialog.skipped.is_empty() {
+        return run(state);
+    }
+    dialog.phase = Phase::Asking { shown_at: None, focus: Focus::Cancel, typed };
+    Vec::new()
+}
+
+fn run(state: &mut State) -> Vec<Effect> {
+    if let Some(dialog) = &mut state.dialog {
+        dialog.phase = Phase::Running { sent: 0 };
+        dialog.scroll = 0;
+    }
+    state.mark(Dirty::Key);
+    send(state, PARALLEL)
+}
+
+fn send(state: &mut State, count: usize) -> Vec<Effect> {
+    let generation = state.generation;
+    let Some(Dialog { phase: Phase::Running { sent }, targets, change, ticket, .. }) = &mut state.dialog else {
+        return Vec::new();
+    };
+    let next: Vec<Effect> = targets
+        .iter()
+        .skip(*sent)
+        .take(count)
+        .map(|(target, _)| Effect::Call {
+            generation,
+            call: Call::Change { ticket: *ticket, id: target.id, change: *change, body: target.request() },
+        })
+        .collect();
+    *sent += next.len();
+    next
+}
+
+/// The outcome for one system.
+pub(super) fn changed(
+    state: &mut State,
+    ticket: u64,
+    id: SystemId,
+    result: Result<(), Failure>,
+    now: Moment,
+) -> Vec<Effect> {
+    let Some(dialog) = state.dialog.as_mut().filter(|dialog| dialog.ticket == ticket) else { return Vec::new() };
+    let lost = match &result {
+        Err(Failure::Unauthorized(reason)) => Some(reason.clone()),
+        _ => None,
+    };
+    let outcome = match result {
+        Ok(()) => Outcome::Done,
+        Err(Failure::Unreachable(reason)) => Outcome::Failed(format!("no answer ({reason}): look before trying again")),
+        Err(failure) => Outcome::Failed(failure.to_string()),
+    };
+    if let Some((_, slot)) = dialog.targets.iter_mut().find(|(target, _)| target.id == id) {
+        *slot = outcome;
+    }
+    let waiting = dialog.targets.iter().any(|(_, outcome)| *outcome == Outcome::Waiting);
+    state.wanted.insert(id);
+    fetch::plan_rows(state, now);
+    state.mark(Dirty::Data);
+    if let Some(reason) = lost {
+        return session::lost(state, &reason);
+    }
+    if waiting { send(state, 1) } else { finish(state, now) }
+}
+
+/// All are answered: the failed become the marks, a single success closes by itself.
+fn finish(state: &mut State, now: Moment) -> Vec<Effect> {
+    let Some(mut dialog) = state.dialog.take() else { return Vec::new() };
+    dialog.phase = Phase::Finished;
+    let failed: Vec<SystemId> = dialog.failed().map(|target| target.id).collect();
+    for list in [&mut state.systems, &mut state.pending] {
+        if !list.marks.is_empty() || !failed.is_empty() && dialog.targets.len() > 1 {
+            list.marks = failed.iter().copied().collect();
+        }
+        list.marked_only = false;
+        list.unsorted = true;
+    }
+    let (done, failures) = dialog.counts();
+    let (past, verb) = (dialog.change.past(), dialog.change.verb());
+    let text = match (dialog.targets.as_slice(), failures) {
+        ([(one, _)], 0) => format!("{past} {}", one.hostname),
+        ([(one, Outcome::Failed(reason))], _) => format!("could not {verb} {}: {reason}", one.hostname),
+        (_, 0) => format!("{past} {done} systems"),
+        _ => format!("{past} {done} systems, {failures} failed and are marked now"),
+    };
+    let kind = if failures == 0 { ToastKind::Done } else { ToastKind::Error };
+    let mut toast = Toast::new(kind, text, now);
+    if let ([(one, Outcome::Done)], Some((back, status))) = (dialog.targets.as_slice(), dialog.change.reverse()) {
+        toast.undo = Some((back, Target { status, ..one.clone() }));
+    }
+    let close = dialog.hidden || dialog.targets.len() == 1 && failures == 0 && dialog.skipped.is_empty();
+    if !close {
+        state.dialog = Some(dialog);
+    }
+    state.push_toast(toast);
+    fetch::plan_detail(state, now);
+    Vec::new()
+}
+
+/// Takes back what the last message offers.
+pub(super) fn undo(state: &mut State, now: Moment) -> Vec<Effect> {
+    let offered = state.toasts.iter_mut().rev().find_map(|toast| toast.undo.take());
+    let Some((change, target)) = offered else {
+        state.toast(ToastKind::Note, "there is nothing to take back", now);
+        return Vec::new();
+    };
+    if state.dialog.is_some() || state.obstacle(change.route()).is_some() {
+        return Vec::new();
+    }
+    state.tickets += 1;
+    state.dialog = Some(Dialog {
+        change,
+        phase: Phase::Finished,
+        targets: vec![(target, Outcome::Waiting)],
+        skipped: Vec::new(),
+        tier: Tier::AtOnce,
+        hidden: false,
+        scroll: 0,
+        ticket: state.tickets,
+    });
+    run(state)
+}
+
+/// A key in the menu.
+pub(super) fn menu_key(state: &mut State, key: Key, now: Moment) -> Vec<Effect> {
+    let Some(Overlay::Menu(menu)) = &mut state.overlay else { return Vec::new() };
+    let chosen = match key {
+        Key::Down | Key::Char('j') => {
+            menu.cursor = (menu.cursor + 1).min(Change::ALL.len() - 1);
+            return Vec::new();
+        }
+        Key::Up | Key::Char('k') => {
+            menu.cursor = menu.cursor.saturating_sub(1);
+            return Vec::new();
+        }
+        Key::Enter => Change::ALL.get(menu.cursor).copied(),
+        key => crate::keys::lookup(key, &[crate::keys::Scope::Menu]).and_then(|line| Change::of(line.action)),
+    };
+    let Some(change) = chosen else { return Vec::new() };
+    let targets = std::mem::take(&mut menu.targets);
+    state.overlay = None;
+    begin(state, change, targets, now)
+}
+
+/// A key in the dialog.
+pub(super) fn dialog_key(state: &mut State, press: Press) -> Vec<Effect> {
+    let Some(dialog) = &mut state.dialog else { return Vec::new() };
+    let cancel = matches!(press.key, Key::Esc | Key::Ctrl('c'));
+    let armed = dialog.armed(press.at);
+    match &mut dialog.phase {
+        Phase::Gathering { .. } | Phase::Asking { .. } if cancel => state.dialog = None,
+        Phase::Gathering { .. } => {}
+        Phase::Asking { .. } if !armed => {}
+        Phase::Asking { focus, typed, .. } => {
+            let answer = question_key(press.key, focus, typed.as_mut());
+            if matches!(press.key, Key::PageDown | Key::PageUp) {
+                scroll(dialog, press.key);
+            }
+            match answer {
+                Some(true) => return run(state),
+                Some(false) => state.dialog = None,
+                None => {}
+            }
+        }
+        Phase::Running { .. } if cancel || press.key == Key::Char('q') => dialog.hidden = true,
+        Phase::Finished if cancel || matches!(press.key, Key::Enter | Key::Char('q')) => state.dialog = None,
+        Phase::Running { .. } | Phase::Finished => scroll(dialog, press.key),
+    }
+    Vec::new()
+}
+
+/// Yes, no, or not yet.
+fn question_key(key: Key, focus: &mut Focus, typed: Option<&mut (String, TextField)>) -> Option<bool> {
+    if let Some((phrase, field)) = typed {
+        if key == Key::Enter {
+            return (field.text() == phrase).then_some(true);
+        }
+        field.key(key);
+        return None;
+    }
+    match key {
+        Key::Tab | Key::BackTab | Key::Left | Key::Right | Key::Char('h' | 'l') => {
+            *focus = if *focus == Focus::Cancel { Focus::Confirm } else { Focus::Cancel };
+            None
+        }
+        Key::Enter => Some(*focus == Focus::Confirm),
+        Key::Char('q' | 'n') => Some(false),
+        _ => None,
+    }
+}
+
+fn scroll(dialog: &mut Dialog, key: Key) {
+    let last = (dialog.targets.len() + dialog.skipped.len()).saturating_sub(1);
+    dialog.scroll = match key {
+        Key::Down | Key::Char('j') => dialog.scroll + 1,
+        Key::Up | Key::Char('k') => dialog.scroll.saturating_sub(1),
+        Key::PageDown | Key::Char(' ') => dialog.scroll + 8,
+        Key::PageUp => dialog.scroll.saturating_sub(8),
+        _ => dialog.scroll,
+    }
+    .min(last);
+}

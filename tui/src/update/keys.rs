@@ -1,0 +1,140 @@
+//! From a key to what it means where the administrator is.
+
+use super::{changes, fetch, lists, navigate, palette, session};
+use crate::clock::Moment;
+use crate::keys::{Action, Key, Press, Scope, lookup};
+use crate::message::Effect;
+use crate::model::{Overlay, Page, Range, State};
+
+/// Where a key may be bound on the present page.
+fn scopes(state: &State) -> &'static [Scope] {
+    match state.page {
+        Page::Login | Page::Dashboard => &[Scope::Global],
+        Page::Systems | Page::Pending => &[Scope::List, Scope::Global],
+        Page::System(_) => &[Scope::Detail, Scope::Scroll, Scope::Global],
+        Page::Audit => &[Scope::Scroll, Scope::Global],
+    }
+}
+
+/// Whether a key acts on the row under the cursor, so that the row must be on the screen before it is taken.
+pub fn acts_on_the_drawn_row(state: &State, key: Key) -> bool {
+    let plain = state.overlay.is_none() && state.list().is_some_and(|list| !list.filtering);
+    plain && lookup(key, scopes(state)).is_some_and(|line| lists::acts(line.action) || line.action == Action::Palette)
+}
+
+pub(super) fn press(state: &mut State, press: Press, now: Moment) -> Vec<Effect> {
+    let key = press.key;
+    match key {
+        Key::Ctrl('z') => return vec![Effect::Suspend],
+        Key::Ctrl('l') => return vec![Effect::Repaint],
+        _ => {}
+    }
+    if state.dialog.as_ref().is_some_and(|dialog| !dialog.hidden) {
+        return changes::dialog_key(state, press);
+    }
+    if state.overlay.is_some() {
+        return overlay(state, key, now);
+    }
+    if state.page == Page::Login {
+        return login(state, key);
+    }
+    if state.list().is_some_and(|list| list.filtering) {
+        return filter(state, key, now);
+    }
+    match lookup(key, scopes(state)) {
+        Some(line) => act(state, line.action, now),
+        None => Vec::new(),
+    }
+}
+
+/// Does what a line of the table says, on the present page.
+pub(super) fn act(state: &mut State, action: Action, now: Moment) -> Vec<Effect> {
+    let scope = crate::keys::BINDINGS
+        .iter()
+        .filter(|line| line.action == action)
+        .map(|line| line.scope)
+        .find(|scope| scopes(state).contains(scope));
+    match scope {
+        Some(Scope::List) => lists::act(state, action, now),
+        Some(Scope::Detail) => detail(state, action, now),
+        Some(Scope::Scroll) => navigate::scroll(state, action, now),
+        Some(Scope::Global) => navigate::global(state, action, now),
+        Some(Scope::Menu) | None => Vec::new(),
+    }
+}
+
+fn overlay(state: &mut State, key: Key, now: Moment) -> Vec<Effect> {
+    let typing = matches!(state.overlay, Some(Overlay::Palette(_)));
+    if matches!(key, Key::Esc | Key::Ctrl('c')) || key == Key::Char('q') && !typing {
+        state.overlay = None;
+        return Vec::new();
+    }
+    match &state.overlay {
+        Some(Overlay::Palette(_)) => palette::key(state, key, now),
+        Some(Overlay::Menu(_)) => changes::menu_key(state, key, now),
+        _ => navigate::overlay_key(state, key),
+    }
+}
+
+fn filter(state: &mut State, key: Key, now: Moment) -> Vec<Effect> {
+    let Some(list) = state.list_mut() else { return Vec::new() };
+    match key {
+        Key::Enter | Key::Esc | Key::Ctrl('c') => list.filtering = false,
+        Key::Down | Key::Up => {
+            let at = list.position();
+            list.go(if key == Key::Down { at + 1 } else { at.saturating_sub(1) });
+        }
+        key => {
+            if list.filter.key(key) {
+                lists::filter_changed(state, now);
+            }
+        }
+    }
+    Vec::new()
+}
+
+fn login(state: &mut State, key: Key) -> Vec<Effect> {
+    let fields = session::fields(&state.login);
+    let login = &mut state.login;
+    match key {
+        Key::Ctrl('c') => return vec![Effect::Quit],
+        Key::Char('q') if fields == 0 => return vec![Effect::Quit],
+        Key::Char('@') if fields == 0 || login.username.text().is_empty() && login.focus == 0 => {
+            state.overlay = Some(Overlay::Servers(state.context));
+        }
+        Key::Ctrl('r') => {
+            if state.login.step == crate::model::LoginStep::Connecting {
+                return session::submit(state);
+            }
+        }
+        Key::Tab | Key::Down => login.focus = (login.focus + 1) % fields.max(1),
+        Key::BackTab | Key::Up => login.focus = (login.focus + fields.max(1) - 1) % fields.max(1),
+        // Enter goes through the form and sends it from the last field.
+        Key::Enter if login.focus + 1 < fields => login.focus += 1,
+        Key::Enter => return session::submit(state),
+        key => {
+            if let Some(field) = session::field(login) {
+                field.key(key);
+            }
+        }
+    }
+    Vec::new()
+}
+
+fn detail(state: &mut State, action: Action, now: Moment) -> Vec<Effect> {
+    let Page::System(id) = state.page else { return Vec::new() };
+    match action {
+        Action::Actions => return changes::open_menu(state, vec![id], now),
+        Action::Hour => state.detail.range = Range::Hour,
+        Action::Day => state.detail.range = Range::Day,
+        Action::Week => state.detail.range = Range::Week,
+        Action::Copy => {
+            let Some(detail) = state.details.get(&id) else { return Vec::new() };
+            let text = detail.fingerprint.to_string();
+            state.toast(crate::model::ToastKind::Done, "copied the fingerprint", now);
+            return vec![Effect::Copy(text)];
+        }
+        _ => return Vec::new(),
+    }
+    fetch::history(state, now)
+}

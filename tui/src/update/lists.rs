@@ -1,0 +1,178 @@
+//! Keys and data of the lists of systems.
+
+use super::{fetch, navigate};
+use crate::clock::Moment;
+use crate::keys::Action;
+use crate::message::Effect;
+use crate::model::{Dirty, List, ListScope, Page, Sort, State, ToastKind};
+use scm_protocol::ids::SystemId;
+use std::collections::HashSet;
+
+/// Systems appeared, or others may have to move. Rows stay where they are until the administrator is idle.
+pub(super) fn appeared(state: &mut State, added: &[SystemId], moved: bool) {
+    let State { fleet, systems, pending, .. } = state;
+    for list in [systems, pending] {
+        if !fleet.complete && fleet.is_reading() && list.scope == ListScope::All && list.sort == Sort::Name {
+            list.append(fleet, added);
+            continue;
+        }
+        let order = list.order();
+        let new = added.iter().filter(|id| fleet.get(**id).is_some_and(|row| order.takes(row))).count();
+        list.waiting += new;
+        list.unsorted |= moved || list.sort != Sort::Name;
+        if list.is_empty() && (new > 0 || moved) {
+            // Nothing can move away from under the cursor.
+            list.rebuild(fleet);
+        }
+    }
+    state.mark(Dirty::Data);
+}
+
+/// Systems are gone.
+pub(super) fn vanished(state: &mut State, ids: &[SystemId]) {
+    let gone: HashSet<SystemId> = state.fleet.remove(ids);
+    if gone.is_empty() {
+        return;
+    }
+    state.systems.remove(&gone);
+    state.pending.remove(&gone);
+    gone.iter().for_each(|id| drop(state.details.remove(id)));
+    if matches!(state.page, Page::System(id) if gone.contains(&id)) {
+        state.detail.gone = true;
+    }
+    state.mark(Dirty::Data);
+}
+
+/// Puts both lists in order.
+pub(super) fn rebuild_all(state: &mut State) {
+    for list in [&mut state.systems, &mut state.pending] {
+        if !list.rebuild(&state.fleet) {
+            list.disarmed = true;
+        }
+    }
+    state.mark(Dirty::Data);
+}
+
+/// The administrator was idle: rows that waited take their places.
+pub(super) fn settle(state: &mut State, now: Moment) {
+    rebuild_all(state);
+    if let Some(list) = state.list_mut() {
+        list.touched = now;
+    }
+    fetch::look_around(state, now);
+}
+
+/// What would act on the row under the cursor, which must be the one that was drawn.
+pub(super) fn acts(action: Action) -> bool {
+    matches!(
+        action,
+        Action::Actions | Action::Open | Action::Mark | Action::Range | Action::Copy | Action::MarkAll
+    )
+}
+
+/// A key on a list.
+pub(super) fn act(state: &mut State, action: Action, now: Moment) -> Vec<Effect> {
+    let Some(list) = state.list_mut() else { return Vec::new() };
+    list.touched = now;
+    let disarmed = std::mem::take(&mut list.disarmed) || list.drawn != list.cursor();
+    if disarmed && acts(action) {
+        state.toast(ToastKind::Note, "the row under the cursor changed: look again, then press the key again", now);
+        return Vec::new();
+    }
+    match action {
+        Action::Open => return open(state, now),
+        Action::Actions => {
+            list.commit_range();
+            let targets = list.targets();
+            return super::changes::open_menu(state, targets, now);
+        }
+        Action::Copy => return copy(state, now),
+        Action::Resort => {
+            let settled = list.marked_only && list.marks.is_empty();
+            list.marked_only &= !settled;
+            settle(state, now);
+        }
+        _ => place(state, action, now),
+    }
+    fetch::look_around(state, now);
+    Vec::new()
+}
+
+fn place(state: &mut State, action: Action, now: Moment) {
+    let State { fleet, systems, pending, page, .. } = state;
+    let list = if *page == Page::Pending { pending } else { systems };
+    let (at, step) = (list.position(), list.height().saturating_sub(1).max(1));
+    match action {
+        Action::Down => list.go(at + 1),
+        Action::Up => list.go(at.saturating_sub(1)),
+        Action::PageDown => list.go(at + step),
+        Action::PageUp => list.go(at.saturating_sub(step)),
+        Action::Top => list.go(0),
+        Action::Bottom => list.go(usize::MAX - 1),
+        Action::Mark => {
+            list.toggle_mark();
+            list.go(at + 1);
+        }
+        Action::Range if list.anchor.is_some() => list.commit_range(),
+        Action::Range => list.anchor = list.cursor(),
+        Action::MarkAll => {
+            let all = list.all().to_vec();
+            list.marks.extend(all);
+        }
+        Action::ClearMarks => {
+            list.marks.clear();
+            list.anchor = None;
+            if list.marked_only {
+                list.marked_only = false;
+                list.rebuild(fleet);
+            }
+        }
+        Action::MarkedOnly => marked_only(list, fleet),
+        Action::Sort => {
+            list.sort = list.sort.next();
+            list.rebuild(fleet);
+            let text = format!("sorted by {}", list.sort.name());
+            state.toast(ToastKind::Note, text, now);
+        }
+        Action::Filter => list.filtering = true,
+        _ => {}
+    }
+}
+
+fn marked_only(list: &mut List, fleet: &crate::model::Fleet) {
+    if list.marks.is_empty() && !list.marked_only {
+        return;
+    }
+    list.marked_only = !list.marked_only;
+    list.rebuild(fleet);
+}
+
+/// The filter was typed into: what matches is shown at once.
+pub(super) fn filter_changed(state: &mut State, now: Moment) {
+    let State { fleet, systems, pending, page, .. } = state;
+    let list = if *page == Page::Pending { pending } else { systems };
+    list.touched = now;
+    list.rebuild(fleet);
+    fetch::look_around(state, now);
+}
+
+fn open(state: &mut State, now: Moment) -> Vec<Effect> {
+    match state.list().and_then(List::cursor) {
+        Some(id) => navigate::open_system(state, id, now),
+        None => Vec::new(),
+    }
+}
+
+fn copy(state: &mut State, now: Moment) -> Vec<Effect> {
+    let Some(list) = state.list() else { return Vec::new() };
+    let targets = list.targets();
+    let names: Vec<&str> =
+        targets.iter().filter_map(|id| state.fleet.get(*id)).map(|row| row.hostname.as_ref()).collect();
+    let (count, text) = (names.len(), names.join("\n"));
+    if count == 0 {
+        return Vec::new();
+    }
+    let what = if count == 1 { text.clone() } else { format!("{count} host names") };
+    state.toast(ToastKind::Done, format!("copied {what}"), now);
+    vec![Effect::Copy(text)]
+}

@@ -1,0 +1,126 @@
+//! What happens: `(state, message, moment) → effects`, pure and synchronous.
+
+mod changes;
+mod fetch;
+mod keys;
+mod lists;
+mod navigate;
+mod palette;
+mod replies;
+mod session;
+
+use crate::clock::Moment;
+use crate::message::{Call, Effect, Msg};
+use crate::model::{Dirty, Link, Overlay, Page, State};
+use crate::terminal::TerminalEvent;
+
+pub use keys::acts_on_the_drawn_row;
+pub use session::start;
+
+/// How long rows stay where they are after a key, in milliseconds.
+pub const SETTLE_MS: u64 = 3_000;
+
+/// Lines of a list page that are not rows: header, place, columns, hints.
+pub const LIST_CHROME: u16 = 4;
+
+/// Takes a message in.
+pub fn update(state: &mut State, msg: Msg, now: Moment) -> Vec<Effect> {
+    match msg {
+        Msg::Terminal(event) => terminal(state, event, now),
+        Msg::Reply { generation, reply } if generation == state.generation => replies::reply(state, reply, now),
+        Msg::Reply { .. } => Vec::new(),
+        Msg::Tick => tick(state, now),
+    }
+}
+
+fn terminal(state: &mut State, event: TerminalEvent, now: Moment) -> Vec<Effect> {
+    match event {
+        TerminalEvent::Key(press) => {
+            state.mark(Dirty::Key);
+            keys::press(state, press, now)
+        }
+        TerminalEvent::Paste(text) => {
+            if let Some(field) = session::typed_into(state) {
+                field.paste(&text);
+                state.mark(Dirty::Key);
+                navigate::typed(state);
+            }
+            Vec::new()
+        }
+        TerminalEvent::Resize(columns, rows) => {
+            resize(state, columns, rows);
+            fetch::look_around(state, now);
+            Vec::new()
+        }
+        TerminalEvent::Terminate => vec![Effect::Quit],
+        TerminalEvent::Suspend => vec![Effect::Suspend],
+    }
+}
+
+/// The screen has another size.
+pub fn resize(state: &mut State, columns: u16, rows: u16) {
+    state.size = (columns, rows);
+    let height = usize::from(rows.saturating_sub(LIST_CHROME));
+    state.systems.set_height(height);
+    state.pending.set_height(height);
+    state.mark(Dirty::Key);
+}
+
+/// When [`Msg::Tick`] is wanted next; none while nothing waits, so that an idle console sleeps.
+pub fn deadline(state: &State) -> Option<Moment> {
+    let timers = state.timers;
+    let mut moments = vec![
+        timers.rows, timers.overview, timers.detail, timers.history, timers.list, timers.countdown,
+        settles_at(state),
+    ];
+    moments.extend(state.toasts.iter().map(|toast| Some(toast.until)));
+    if let Link::Waiting { at, .. } = state.link {
+        moments.push(Some(at));
+    }
+    moments.into_iter().flatten().min()
+}
+
+/// When rows that wait for the administrator to be idle may move.
+fn settles_at(state: &State) -> Option<Moment> {
+    let list = state.list()?;
+    let busy = state.dialog.as_ref().is_some_and(|dialog| !dialog.hidden)
+        || matches!(state.overlay, Some(Overlay::Menu(_) | Overlay::Palette(_)))
+        || list.anchor.is_some()
+        || state.paused;
+    ((list.waiting > 0 || list.unsorted) && !busy).then(|| list.touched.plus(SETTLE_MS))
+}
+
+fn tick(state: &mut State, now: Moment) -> Vec<Effect> {
+    let due = |timer: &mut Option<Moment>| timer.take_if(|at| *at <= now).is_some();
+    let before = state.toasts.len();
+    state.toasts.retain(|toast| toast.until > now);
+    if state.toasts.len() != before || due(&mut state.timers.countdown) {
+        state.mark(Dirty::Data);
+    }
+    if settles_at(state).is_some_and(|at| at <= now) {
+        lists::settle(state, now);
+    }
+    let mut effects = session::reconnect(state, now);
+    if due(&mut state.timers.list) {
+        effects.extend(fetch::read_list(state));
+    }
+    if due(&mut state.timers.rows) {
+        effects.extend(fetch::rows(state, now));
+    }
+    if due(&mut state.timers.overview) && state.page == Page::Dashboard {
+        effects.push(call(state, Call::Overview));
+    }
+    if due(&mut state.timers.detail) {
+        effects.extend(fetch::detail(state));
+    }
+    if due(&mut state.timers.history) {
+        effects.extend(fetch::history(state, now));
+    }
+    session::plan_countdown(state, now);
+    effects
+}
+
+/// A question of the present generation.
+fn call(state: &State, call: Call) -> Effect {
+    Effect::Call { generation: state.generation, call }
+}

@@ -1,0 +1,186 @@
+//! From page to page, and what lies over pages.
+
+use super::{call, fetch, palette, replies, session};
+use crate::clock::Moment;
+use crate::keys::{Action, Key};
+use crate::message::{Call, Effect};
+use crate::model::{DetailView, Overlay, Page, State, ToastKind};
+use scm_protocol::ids::SystemId;
+
+/// Goes to a page of the first level.
+pub(super) fn go(state: &mut State, page: Page, now: Moment) -> Vec<Effect> {
+    if page == Page::Audit
+        && let Some(obstacle) = state.obstacle("audit.list")
+    {
+        state.toast(ToastKind::Error, format!("audit: {obstacle}"), now);
+        return Vec::new();
+    }
+    state.back = if page == Page::Dashboard { Vec::new() } else { vec![Page::Dashboard] };
+    enter(state, page, now)
+}
+
+fn enter(state: &mut State, page: Page, now: Moment) -> Vec<Effect> {
+    state.page = page;
+    state.overlay = None;
+    if page == Page::Audit {
+        state.audit.scroll = 0;
+    }
+    fetch::look_around(state, now);
+    fetch::page(state)
+}
+
+/// Opens a system's own page.
+pub(super) fn open_system(state: &mut State, id: SystemId, now: Moment) -> Vec<Effect> {
+    if state.page != Page::System(id) {
+        if !matches!(state.page, Page::System(_)) {
+            state.back.push(state.page);
+        }
+        state.detail = DetailView { range: state.detail.range, ..DetailView::default() };
+    }
+    let mut effects = enter(state, Page::System(id), now);
+    effects.extend(fetch::history(state, now));
+    effects
+}
+
+/// Closes what is open, the innermost first; answers whether something was.
+pub(super) fn close(state: &mut State) -> bool {
+    if state.overlay.take().is_some() {
+        return true;
+    }
+    if let Some(list) = state.list_mut() {
+        if list.filtering {
+            list.filtering = false;
+            return true;
+        }
+        if list.anchor.take().is_some() {
+            return true;
+        }
+    }
+    false
+}
+
+/// One page back; answers none when there is nothing behind.
+pub(super) fn back(state: &mut State, now: Moment) -> Option<Vec<Effect>> {
+    let page = state.back.pop()?;
+    Some(enter(state, page, now))
+}
+
+/// What holds on every page.
+pub(super) fn global(state: &mut State, action: Action, now: Moment) -> Vec<Effect> {
+    match action {
+        Action::GoDashboard => return go(state, Page::Dashboard, now),
+        Action::GoSystems => return go(state, Page::Systems, now),
+        Action::GoPending => return go(state, Page::Pending, now),
+        Action::GoAudit => return go(state, Page::Audit, now),
+        Action::Palette => palette::open(state),
+        Action::Help => state.overlay = Some(Overlay::Help(0)),
+        Action::Servers => state.overlay = Some(Overlay::Servers(state.context)),
+        Action::Log => {
+            state.overlay = Some(Overlay::Log { lines: None, back: 0 });
+            return vec![call(state, Call::ReadLog)];
+        }
+        Action::Logout => return session::logout(state),
+        Action::Pause => return pause(state, now),
+        Action::Undo => return super::changes::undo(state, now),
+        Action::Refetch => {
+            state.toast(ToastKind::Note, "reading everything again", now);
+            return replies::reread(state, now);
+        }
+        Action::Repaint => return vec![Effect::Repaint],
+        Action::Suspend => return vec![Effect::Suspend],
+        Action::Back if !close(state) => return back(state, now).unwrap_or_default(),
+        Action::Quit if !close(state) => return back(state, now).unwrap_or_else(|| vec![Effect::Quit]),
+        Action::Cancel if !close(state) => return vec![Effect::Quit],
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn pause(state: &mut State, now: Moment) -> Vec<Effect> {
+    state.paused = !state.paused;
+    if state.paused { Vec::new() } else { replies::reread(state, now) }
+}
+
+/// A key in help, log or the server picker.
+pub(super) fn overlay_key(state: &mut State, key: Key) -> Vec<Effect> {
+    let page = usize::from(state.size.1.saturating_sub(4)).max(1);
+    let contexts = state.contexts.len();
+    let step = |at: usize, key: Key| match key {
+        Key::Down | Key::Char('j') => at + 1,
+        Key::Up | Key::Char('k') => at.saturating_sub(1),
+        Key::PageDown | Key::Char(' ') | Key::Ctrl('d') => at + page,
+        Key::PageUp | Key::Ctrl('u') => at.saturating_sub(page),
+        Key::Home | Key::Char('g') => 0,
+        Key::End | Key::Char('G') => usize::MAX / 2,
+        _ => at,
+    };
+    match &mut state.overlay {
+        Some(Overlay::Help(scroll)) => {
+            *scroll = step(*scroll, key).min(crate::pages::help::lines().saturating_sub(page));
+        }
+        Some(Overlay::Log { lines, back }) => {
+            let most = lines.as_ref().map_or(0, Vec::len).saturating_sub(page);
+            // The end is where a log is read first: distances count from there.
+            let from_top = most.saturating_sub(*back);
+            *back = most.saturating_sub(step(from_top, key).min(most));
+        }
+        Some(Overlay::Servers(cursor)) if key == Key::Enter => {
+            let chosen = *cursor;
+            state.overlay = None;
+            return session::switch(state, chosen);
+        }
+        Some(Overlay::Servers(cursor)) => *cursor = step(*cursor, key).min(contexts.saturating_sub(1)),
+        _ => {}
+    }
+    Vec::new()
+}
+
+/// Something was pasted: what depends on the text follows.
+pub(super) fn typed(state: &mut State) {
+    if matches!(state.overlay, Some(Overlay::Palette(_))) {
+        palette::refresh(state);
+        return;
+    }
+    let State { fleet, systems, pending, page, .. } = state;
+    match page {
+        Page::Systems => drop(systems.rebuild(fleet)),
+        Page::Pending => drop(pending.rebuild(fleet)),
+        _ => {}
+    }
+}
+
+/// A key on a page that only scrolls, or on a system's page.
+pub(super) fn scroll(state: &mut State, action: Action, now: Moment) -> Vec<Effect> {
+    let page = usize::from(state.size.1.saturating_sub(5)).max(1);
+    let lines = match state.page {
+        Page::Audit => state.audit.entries.len(),
+        Page::System(_) => crate::pages::system::lines(state),
+        _ => 0,
+    };
+    let most = lines.saturating_sub(page);
+    let at = match state.page {
+        Page::Audit => &mut state.audit.scroll,
+        _ => &mut state.detail.scroll,
+    };
+    *at = match action {
+        Action::Down => *at + 1,
+        Action::Up => at.saturating_sub(1),
+        Action::PageDown => *at + page,
+        Action::PageUp => at.saturating_sub(page),
+        Action::Top => 0,
+        Action::Bottom => most,
+        _ => *at,
+    }
+    .min(most);
+    let at_end = *at + page >= lines;
+    if state.page == Page::Audit {
+        if action == Action::Top && state.audit.newer {
+            return fetch::audit(state, None);
+        }
+        if at_end && let Some(cursor) = state.audit.cursor.clone() {
+            return fetch::audit(state, Some(cursor));
+        }
+    }
+    fetch::look_around(state, now);
+    Vec::new()
+}

@@ -1,0 +1,133 @@
+//! The palette: pages, actions, servers and systems by name.
+
+use super::{changes, keys, lists, navigate, session};
+use crate::clock::Moment;
+use crate::keys::{Action, BINDINGS, Key, Scope};
+use crate::message::Effect;
+use crate::model::{Change, Entry, Goal, List, Overlay, Page, Palette, State, ToastKind};
+
+/// Most systems that are offered.
+const MAX_SYSTEMS: usize = 50;
+
+pub(super) fn open(state: &mut State) {
+    let targets = match state.page {
+        Page::System(id) => vec![id],
+        _ => state.list().filter(|list| !list.disarmed).map(List::targets).unwrap_or_default(),
+    };
+    state.overlay = Some(Overlay::Palette(Palette { targets, ..Palette::default() }));
+    refresh(state);
+}
+
+/// Finds what matches the text.
+pub(super) fn refresh(state: &mut State) {
+    let Some(Overlay::Palette(palette)) = &state.overlay else { return };
+    let matches = matches(state, palette.field.text());
+    if let Some(Overlay::Palette(palette)) = &mut state.overlay {
+        palette.cursor = 0;
+        palette.matches = matches;
+    }
+}
+
+/// Entries whose name or text has every word, best first: those whose name begins with the text.
+fn matches(state: &State, text: &str) -> Vec<Entry> {
+    let text = text.trim().to_lowercase();
+    let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+    let fits = |entry: &Entry| {
+        let line = format!("{} {}", entry.name, entry.text).to_lowercase();
+        words.iter().all(|word| line.contains(word.as_str()))
+    };
+    let mut entries: Vec<Entry> = commands(state).chain(contexts(state)).filter(fits).collect();
+    entries.sort_by_key(|entry| !entry.name.starts_with(&text));
+    if !words.is_empty() {
+        entries.extend(systems(state, &words));
+    }
+    entries
+}
+
+fn commands(state: &State) -> impl Iterator<Item = Entry> + '_ {
+    let list = state.list().is_some();
+    let detail = matches!(state.page, Page::System(_));
+    let useless = [Action::Palette, Action::Back, Action::Cancel, Action::Down, Action::Up];
+    BINDINGS
+        .iter()
+        .filter(move |line| match line.scope {
+            Scope::Global => !useless.contains(&line.action),
+            Scope::List => list && !useless.contains(&line.action),
+            Scope::Menu => list || detail,
+            Scope::Detail => detail,
+            Scope::Scroll => false,
+        })
+        .map(|line| Entry {
+            name: line.name.to_owned(),
+            text: line.text.to_owned(),
+            goal: Goal::Action(line.action),
+            obstacle: state.action_obstacle(line.action),
+        })
+}
+
+fn contexts(state: &State) -> impl Iterator<Item = Entry> + '_ {
+    state.contexts.iter().enumerate().filter(|(index, _)| *index != state.context).map(|(index, context)| Entry {
+        name: context.name.clone(),
+        text: format!("server {}", context.url),
+        goal: Goal::Context(index),
+        obstacle: None,
+    })
+}
+
+fn systems<'a>(state: &'a State, words: &'a [String]) -> impl Iterator<Item = Entry> + 'a {
+    let mut found: Vec<_> = state.fleet.rows().filter(|row| row.matches(words)).collect();
+    found.sort_unstable_by(|a, b| a.hostname.cmp(&b.hostname).then(a.id.cmp(&b.id)));
+    found.into_iter().take(MAX_SYSTEMS).map(|row| Entry {
+        name: row.hostname.to_string(),
+        text: format!("system {} {} {}", row.id, row.word().word(), row.address),
+        goal: Goal::System(row.id),
+        obstacle: None,
+    })
+}
+
+pub(super) fn key(state: &mut State, key: Key, now: Moment) -> Vec<Effect> {
+    let Some(Overlay::Palette(palette)) = &mut state.overlay else { return Vec::new() };
+    match key {
+        Key::Down | Key::Tab => palette.cursor = (palette.cursor + 1).min(palette.matches.len().saturating_sub(1)),
+        Key::Up | Key::BackTab => palette.cursor = palette.cursor.saturating_sub(1),
+        Key::Enter => {
+            let chosen = palette.matches.get(palette.cursor).cloned();
+            let targets = std::mem::take(&mut palette.targets);
+            return chosen.map(|entry| choose(state, &entry, targets, now)).unwrap_or_default();
+        }
+        key => {
+            if palette.field.key(key) {
+                refresh(state);
+            }
+        }
+    }
+    Vec::new()
+}
+
+fn choose(
+    state: &mut State,
+    entry: &Entry,
+    targets: Vec<scm_protocol::ids::SystemId>,
+    now: Moment,
+) -> Vec<Effect> {
+    if let Some(obstacle) = &entry.obstacle {
+        state.toast(ToastKind::Error, format!("{}: {obstacle}", entry.name), now);
+        return Vec::new();
+    }
+    state.overlay = None;
+    match entry.goal {
+        Goal::System(id) => navigate::open_system(state, id, now),
+        Goal::Context(index) => session::switch(state, index),
+        Goal::Action(action) => match Change::of(action) {
+            Some(change) => changes::begin(state, change, targets, now),
+            // The palette hid the row: what acts on it needs a frame without the palette first.
+            None if lists::acts(action) && state.list().is_some() => {
+                if let Some(list) = state.list_mut() {
+                    list.drawn = if list.disarmed { None } else { list.cursor() };
+                }
+                keys::act(state, action, now)
+            }
+            None => keys::act(state, action, now),
+        },
+    }
+}

@@ -1,0 +1,227 @@
+//! What the server says.
+
+use super::{call, changes, fetch, lists, session};
+use crate::clock::Moment;
+use crate::message::{Call, Effect, Failure, Reply};
+use crate::model::{Dirty, Overlay, Page, ServerClock, State, ToastKind};
+use scm_protocol::events;
+use scm_protocol::ids::{SystemId, UnixMillis};
+use scm_protocol::systems::{SystemDetail, SystemPage};
+
+/// The list is tried again this long after a failure, in milliseconds.
+const LIST_RETRY_MS: u64 = 5_000;
+/// Details of this many systems are kept.
+const MAX_DETAILS: usize = 64;
+
+pub(super) fn reply(state: &mut State, reply: Reply, now: Moment) -> Vec<Effect> {
+    match reply {
+        Reply::Connected(result) => session::connected(state, result),
+        Reply::SetupState(answer) => session::setup_state(state, answer, now),
+        Reply::Session(answer) => session::session(state, answer, now),
+        Reply::Overview(Ok(overview)) => {
+            told(state, overview.server_time_ms, now);
+            state.server_version = Some(crate::model::clean(&overview.version));
+            state.overview = Some(*overview);
+            Vec::new()
+        }
+        Reply::Overview(Err(failure)) => session::failed(state, "dashboard", &failure, now),
+        Reply::List { round, page } => list(state, round, page, now),
+        Reply::Rows { ids, page } => rows(state, &ids, page, now),
+        Reply::Detail { id, detail: answer } => detail(state, id, answer, now),
+        Reply::Gathered { ticket, id, detail } => changes::gathered(state, ticket, id, detail, now),
+        Reply::Changed { ticket, id, result } => changes::changed(state, ticket, id, result, now),
+        Reply::History { id, range, history } => match history {
+            Ok(history) => {
+                if (state.page, state.detail.range) == (Page::System(id), range) {
+                    state.detail.history = Some((id, range, history));
+                    state.mark(Dirty::Data);
+                }
+                Vec::new()
+            }
+            Err(failure) if failure.status() == Some(404) => Vec::new(),
+            Err(failure) => session::failed(state, "history", &failure, now),
+        },
+        Reply::Audit { cursor, page } => audit(state, cursor.is_some(), page, now),
+        Reply::Hello(hello) => {
+            told(state, hello.server_time_ms, now);
+            state.server_version = Some(crate::model::clean(&hello.version));
+            session::stream_open(state);
+            reread(state, now)
+        }
+        Reply::Change(change) => changed(state, &change, now),
+        Reply::StreamEnded(Failure::Unauthorized(reason)) => session::lost(state, &reason),
+        Reply::StreamEnded(failure) => {
+            session::wait(state, &failure, now);
+            // Without the stream the list is still worth seeing.
+            if state.fleet.complete || state.fleet.is_reading() { Vec::new() } else { fetch::read_list(state) }
+        }
+        Reply::Log(lines) => {
+            if let Some(Overlay::Log { lines: shown, .. }) = &mut state.overlay {
+                *shown = Some(lines);
+                state.mark(Dirty::Key);
+            }
+            Vec::new()
+        }
+    }
+}
+
+fn told(state: &mut State, at: UnixMillis, now: Moment) {
+    state.clock = ServerClock::told(at, now);
+    state.shown_at = Some(at);
+    state.mark(Dirty::Data);
+}
+
+/// Everything shown is read again: after a connection, a pause, or on request.
+pub(super) fn reread(state: &mut State, now: Moment) -> Vec<Effect> {
+    let mut effects = fetch::read_list(state);
+    state.audit.newer = true;
+    effects.extend(fetch::page(state));
+    effects.extend(fetch::history(state, now));
+    effects
+}
+
+fn changed(state: &mut State, change: &events::Change, now: Moment) -> Vec<Effect> {
+    if state.paused {
+        return Vec::new();
+    }
+    if change.updated_overflow {
+        state.fleet.mark_all_stale();
+    }
+    change.updated.iter().for_each(|id| state.fleet.mark_stale(*id));
+    state.wanted.extend(&change.listed);
+    if !change.listed.is_empty() {
+        fetch::plan_rows(state, now);
+    }
+    if change.listed_overflow {
+        state.timers.list.get_or_insert(now.plus(500));
+    }
+    let shown = state.shown_system();
+    let touches = |id: SystemId| change.updated.contains(&id) || change.listed.contains(&id);
+    if shown.is_some_and(|id| change.updated_overflow || touches(id)) {
+        fetch::plan_detail(state, now);
+    }
+    fetch::look_around(state, now);
+    fetch::plan_overview(state, now);
+    if change.audit {
+        state.audit.newer = true;
+        if state.page == Page::Audit {
+            if state.audit.scroll == 0 {
+                return fetch::audit(state, None);
+            }
+            state.mark(Dirty::Data);
+        }
+    }
+    Vec::new()
+}
+
+fn list(state: &mut State, round: u64, page: Result<SystemPage, Failure>, now: Moment) -> Vec<Effect> {
+    if round != state.fleet.round || !state.fleet.is_reading() {
+        return Vec::new();
+    }
+    let page = match page {
+        Ok(page) => page,
+        Err(failure) => {
+            state.fleet.abandon();
+            state.timers.list = Some(now.plus(LIST_RETRY_MS));
+            return session::failed(state, "systems", &failure, now);
+        }
+    };
+    told(state, page.server_time_ms, now);
+    state.fleet.total = page.total;
+    let (added, moved) = state.fleet.put(&page.items);
+    lists::appeared(state, &added, moved);
+    match page.next_cursor {
+        Some(cursor) => vec![call(state, Call::List { round, cursor: Some(cursor) })],
+        None => {
+            let first = !state.fleet.complete;
+            let gone = state.fleet.finish();
+            lists::vanished(state, &gone);
+            if first {
+                lists::rebuild_all(state);
+            }
+            fetch::look_around(state, now);
+            Vec::new()
+        }
+    }
+}
+
+fn rows(state: &mut State, ids: &[SystemId], page: Result<SystemPage, Failure>, now: Moment) -> Vec<Effect> {
+    let page = match page {
+        Ok(page) => page,
+        Err(failure) => {
+            // They are as wanted as before.
+            ids.iter().for_each(|id| state.fleet.mark_stale(*id));
+            let unknown = ids.iter().filter(|id| state.fleet.get(**id).is_none());
+            state.wanted.extend(unknown);
+            state.rows_fetched = now.plus(LIST_RETRY_MS);
+            fetch::plan_rows(state, now);
+            return session::failed(state, "systems", &failure, now);
+        }
+    };
+    told(state, page.server_time_ms, now);
+    let (added, moved) = state.fleet.put(&page.items);
+    lists::appeared(state, &added, moved);
+    let missing = |id: &SystemId| !page.items.iter().any(|item| item.id == *id);
+    let gone: Vec<SystemId> = ids.iter().copied().filter(missing).collect();
+    lists::vanished(state, &gone);
+    fetch::look_around(state, now);
+    Vec::new()
+}
+
+fn detail(
+    state: &mut State,
+    id: SystemId,
+    answer: Result<Box<SystemDetail>, Failure>,
+    now: Moment,
+) -> Vec<Effect> {
+    match answer {
+        Ok(detail) => {
+            if state.details.len() >= MAX_DETAILS {
+                state.details.clear();
+            }
+            let (added, moved) = state.fleet.put(std::slice::from_ref(&detail.summary));
+            lists::appeared(state, &added, moved);
+            state.details.insert(id, *detail);
+            if state.shown_system() == Some(id) {
+                // The answer carries no clock of its own: ages move on by the console's.
+                state.shown_at = state.clock.at(now).or(state.shown_at);
+                state.mark(Dirty::Data);
+            }
+            Vec::new()
+        }
+        Err(failure) if failure.status() == Some(404) => {
+            lists::vanished(state, &[id]);
+            if state.page == Page::System(id) {
+                state.detail.gone = true;
+                state.toast(ToastKind::Note, "this system was deleted", now);
+            }
+            Vec::new()
+        }
+        Err(failure) => session::failed(state, "system", &failure, now),
+    }
+}
+
+fn audit(
+    state: &mut State,
+    more: bool,
+    page: Result<scm_protocol::audit::AuditPage, Failure>,
+    now: Moment,
+) -> Vec<Effect> {
+    state.audit.loading = false;
+    state.mark(Dirty::Data);
+    match page {
+        Ok(page) => {
+            if !more {
+                state.audit.entries.clear();
+            }
+            state.audit.error = None;
+            state.audit.entries.extend(page.items);
+            state.audit.cursor = page.next_cursor;
+            Vec::new()
+        }
+        Err(failure) => {
+            state.audit.error = Some(failure.to_string());
+            session::failed(state, "audit", &failure, now)
+        }
+    }
+}

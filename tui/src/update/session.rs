@@ -1,0 +1,335 @@
+//! Servers, logins and the live stream's connection.
+
+use super::{call, fetch};
+use crate::clock::Moment;
+use crate::message::{Call, Effect, Failure};
+use crate::model::{
+    AuditView, DetailView, Dirty, Fleet, Link, List, ListScope, Login, LoginStep, Outcome, Overlay, Page, Phase,
+    ServerClock, State, TextField, Timers, ToastKind,
+};
+use scm_protocol::auth::{LoginRequest, MIN_PASSWORD_CHARS, Session, SetupRequest, SetupState};
+
+/// Begins with the chosen server.
+pub fn start(state: &mut State) -> Vec<Effect> {
+    let (columns, rows) = state.size;
+    super::resize(state, columns, rows);
+    connect(state)
+}
+
+/// Leaves the present server for another.
+pub(super) fn switch(state: &mut State, context: usize) -> Vec<Effect> {
+    if context >= state.contexts.len() {
+        return Vec::new();
+    }
+    state.context = context;
+    state.session = None;
+    state.login = Login::default();
+    forget(state);
+    connect(state)
+}
+
+/// Forgets everything that belongs to a server or a user.
+fn forget(state: &mut State) {
+    state.fleet = Fleet::default();
+    state.systems = List::new(ListScope::All);
+    state.pending = List::new(ListScope::Pending);
+    state.overview = None;
+    state.details.clear();
+    state.detail = DetailView::default();
+    state.audit = AuditView::default();
+    state.timers = Timers::default();
+    state.wanted.clear();
+    state.clock = ServerClock::default();
+    state.shown_at = None;
+    state.dialog = None;
+    state.overlay = None;
+    state.toasts.clear();
+    state.paused = false;
+    state.back.clear();
+    let (columns, rows) = state.size;
+    super::resize(state, columns, rows);
+}
+
+fn connect(state: &mut State) -> Vec<Effect> {
+    state.generation += 1;
+    state.page = Page::Login;
+    state.link = Link::Idle;
+    state.login.step = LoginStep::Connecting;
+    state.login.busy = true;
+    state.login.error = None;
+    state.mark(Dirty::Key);
+    let Some(context) = state.server().cloned() else { return Vec::new() };
+    vec![call(state, Call::Connect(Box::new(context)))]
+}
+
+/// The client is ready, or says why not.
+pub(super) fn connected(state: &mut State, result: Result<bool, String>) -> Vec<Effect> {
+    state.mark(Dirty::Key);
+    match result {
+        Ok(true) => vec![call(state, Call::Session)],
+        Ok(false) => vec![call(state, Call::SetupState)],
+        Err(error) => {
+            state.login.busy = false;
+            state.login.error = Some(error);
+            Vec::new()
+        }
+    }
+}
+
+/// The server answers: which form to show.
+pub(super) fn setup_state(state: &mut State, answer: Result<SetupState, Failure>, now: Moment) -> Vec<Effect> {
+    state.mark(Dirty::Key);
+    match answer {
+        Ok(setup) => {
+            state.link = Link::Idle;
+            state.server_version = Some(crate::model::clean(&setup.version));
+            state.login.busy = false;
+            state.login.step = if setup.needed { LoginStep::Setup } else { LoginStep::Password };
+            // What was typed before the connection was lost stays; the error of the connection does not.
+            state.login.focus = state.login.focus.min(fields(&state.login).saturating_sub(1));
+            if state.login.before.is_none() {
+                state.login.error = None;
+            }
+        }
+        Err(error) => wait(state, &error, now),
+    }
+    Vec::new()
+}
+
+/// How many fields the form has.
+pub(super) fn fields(login: &Login) -> usize {
+    match login.step {
+        LoginStep::Connecting => 0,
+        LoginStep::Password => 2,
+        LoginStep::Setup => 4,
+    }
+}
+
+/// The field of the form with the cursor.
+pub(super) fn field(login: &mut Login) -> Option<&mut TextField> {
+    match (login.step, login.focus) {
+        (LoginStep::Password, 0) | (LoginStep::Setup, 1) => Some(&mut login.username),
+        (LoginStep::Password, 1) | (LoginStep::Setup, 2) => Some(&mut login.password),
+        (LoginStep::Setup, 0) => Some(&mut login.code),
+        (LoginStep::Setup, 3) => Some(&mut login.repeat),
+        _ => None,
+    }
+}
+
+/// The text field that takes what is pasted.
+pub(super) fn typed_into(state: &mut State) -> Option<&mut TextField> {
+    if state.dialog.as_ref().is_some_and(|dialog| !dialog.hidden) {
+        return None;
+    }
+    let State { overlay, page, login, systems, pending, .. } = state;
+    match (overlay, page) {
+        (Some(Overlay::Palette(palette)), _) => Some(&mut palette.field),
+        (Some(_), _) => None,
+        (None, Page::Login) => field(login),
+        (None, Page::Systems) => Some(systems).filter(|list| list.filtering).map(|list| &mut list.filter),
+        (None, Page::Pending) => Some(pending).filter(|list| list.filtering).map(|list| &mut list.filter),
+        (None, _) => None,
+    }
+}
+
+/// Sends the form, or says what is missing.
+pub(super) fn submit(state: &mut State) -> Vec<Effect> {
+    let login = &mut state.login;
+    if login.busy {
+        return Vec::new();
+    }
+    let username = login.username.text().trim().to_owned();
+    let problem = match login.step {
+        LoginStep::Connecting => return connect(state),
+        LoginStep::Password if username.is_empty() => Some((0, "type your name")),
+        LoginStep::Setup => setup_problem(login, &username),
+        LoginStep::Password => None,
+    };
+    if let Some((focus, text)) = problem {
+        login.focus = focus;
+        login.error = Some(text.to_owned());
+        return Vec::new();
+    }
+    login.busy = true;
+    login.error = None;
+    let password = login.password.text().to_owned();
+    let question = if login.step == LoginStep::Setup {
+        let setup_code = login.code.text().trim().to_owned();
+        Call::Setup(SetupRequest { setup_code, username, password })
+    } else {
+        Call::Login(LoginRequest { username, password })
+    };
+    vec![call(state, question)]
+}
+
+fn setup_problem(login: &Login, username: &str) -> Option<(usize, &'static str)> {
+    if login.code.text().trim().is_empty() {
+        Some((0, "type the setup code that the server printed at its first start"))
+    } else if username.is_empty() {
+        Some((1, "choose a name"))
+    } else if login.password.chars() < MIN_PASSWORD_CHARS {
+        Some((2, "the password needs at least 12 characters"))
+    } else if login.password.text() == username {
+        Some((2, "the password must not be the name"))
+    } else if login.password.text() != login.repeat.text() {
+        Some((3, "the two passwords differ"))
+    } else {
+        None
+    }
+}
+
+/// A login, a setup or a token was accepted or not.
+pub(super) fn session(state: &mut State, answer: Result<Session, Failure>, now: Moment) -> Vec<Effect> {
+    state.mark(Dirty::Key);
+    let by_token = state.login.step == LoginStep::Connecting;
+    match answer {
+        Ok(session) => enter(state, session),
+        Err(Failure::Unauthorized(_)) if by_token => {
+            state.login.error = Some("the local administrator token was refused: log in".to_owned());
+            vec![call(state, Call::SetupState)]
+        }
+        Err(error @ Failure::Unreachable(_)) if by_token => {
+            wait(state, &error, now);
+            Vec::new()
+        }
+        Err(error) => {
+            state.login.busy = false;
+            state.login.error = Some(error.to_string());
+            if state.login.step == LoginStep::Password && matches!(error, Failure::Unauthorized(_)) {
+                state.login.password.clear();
+                state.login.focus = 1;
+            }
+            Vec::new()
+        }
+    }
+}
+
+fn enter(state: &mut State, session: Session) -> Vec<Effect> {
+    let login = std::mem::take(&mut state.login);
+    let same = login.before.as_ref().is_some_and(|before| {
+        before.username == session.username && before.organization == session.organization
+    });
+    if !same {
+        forget(state);
+    }
+    state.session = Some(session);
+    state.page = login.resume.filter(|_| same).unwrap_or(Page::Dashboard);
+    state.link = Link::Connecting { failures: 0 };
+    let mut effects = vec![call(state, Call::Stream)];
+    effects.extend(fetch::page(state));
+    effects
+}
+
+/// The session is no longer good: back to the login, with the page kept for afterwards.
+pub(super) fn lost(state: &mut State, reason: &str) -> Vec<Effect> {
+    let Some(session) = state.session.take() else { return Vec::new() };
+    end_dialog(state);
+    state.login = Login {
+        before: Some(session),
+        resume: Some(state.page),
+        error: Some(format!("the session ended: {reason}")),
+        ..Login::default()
+    };
+    state.overlay = None;
+    state.fleet.abandon();
+    state.timers = Timers::default();
+    let effects = connect(state);
+    state.login.error = Some(format!("the session ended: {reason}"));
+    effects
+}
+
+/// Answers of a running change will not come any more.
+fn end_dialog(state: &mut State) {
+    let Some(dialog) = &mut state.dialog else { return };
+    if !matches!(dialog.phase, Phase::Running { .. }) {
+        state.dialog = None;
+        return;
+    }
+    for (_, outcome) in &mut dialog.targets {
+        if *outcome == Outcome::Waiting {
+            *outcome = Outcome::Failed("not known: the session ended".to_owned());
+        }
+    }
+    dialog.phase = Phase::Finished;
+    dialog.hidden = false;
+}
+
+/// Ends the session by the administrator's wish.
+pub(super) fn logout(state: &mut State) -> Vec<Effect> {
+    let mut effects = vec![call(state, Call::Logout)];
+    state.session = None;
+    forget(state);
+    state.login = Login::default();
+    // The client keeps the order, so the token is still there for the logout. The local token is not used again: whoever
+    // logs out wants to be somebody else.
+    state.generation += 1;
+    state.page = Page::Login;
+    state.link = Link::Idle;
+    state.login.busy = true;
+    effects.push(call(state, Call::SetupState));
+    effects
+}
+
+/// The live stream is open.
+pub(super) fn stream_open(state: &mut State) {
+    state.link = Link::Live;
+    state.timers.countdown = None;
+    state.mark(Dirty::Data);
+}
+
+/// Waits before the next attempt.
+pub(super) fn wait(state: &mut State, failure: &Failure, now: Moment) {
+    let failures = state.link.failures() + 1;
+    let reason = failure.to_string();
+    state.login.busy = false;
+    if state.page == Page::Login {
+        state.login.error = Some(reason.clone());
+    }
+    state.link = Link::Waiting { at: now.plus(Link::backoff_ms(failures)), failures, reason };
+    state.mark(Dirty::Data);
+    plan_countdown(state, now);
+}
+
+/// The next second of "reconnecting 3 s".
+pub(super) fn plan_countdown(state: &mut State, now: Moment) {
+    if let Link::Waiting { at, .. } = state.link {
+        let left = at.since(now);
+        let next = if left % 1000 == 0 { 1000 } else { left % 1000 };
+        state.timers.countdown = (left > 0).then(|| now.plus(next));
+    }
+}
+
+/// Tries again when the time has come.
+pub(super) fn reconnect(state: &mut State, now: Moment) -> Vec<Effect> {
+    let Link::Waiting { at, failures, .. } = state.link else { return Vec::new() };
+    if at > now {
+        return Vec::new();
+    }
+    state.link = Link::Connecting { failures };
+    state.mark(Dirty::Data);
+    if state.session.is_some() {
+        return vec![call(state, Call::Stream)];
+    }
+    let token = state.server().is_some_and(|context| context.token_file.is_some());
+    state.login.busy = true;
+    if token && state.login.step == LoginStep::Connecting {
+        // A server that starts anew writes a new token: read it again.
+        let Some(context) = state.server().cloned() else { return Vec::new() };
+        vec![call(state, Call::Connect(Box::new(context)))]
+    } else {
+        vec![call(state, Call::SetupState)]
+    }
+}
+
+/// A failure of any call: a lost session leads to the login, the rest is told.
+pub(super) fn failed(state: &mut State, what: &str, failure: &Failure, now: Moment) -> Vec<Effect> {
+    match failure {
+        Failure::Unauthorized(reason) => lost(state, reason),
+        // The header says so already, and everything is read again afterwards.
+        Failure::Unreachable(_) if state.link != Link::Live => Vec::new(),
+        other => {
+            state.toast(ToastKind::Error, format!("{what}: {other}"), now);
+            Vec::new()
+        }
+    }
+}

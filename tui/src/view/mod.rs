@@ -1,0 +1,79 @@
+//! The picture of a state: header, place, page, hints, and what lies over them. Pure: draws what the state says.
+
+mod canvas;
+pub mod format;
+mod frame_lines;
+pub mod text;
+mod theme;
+
+pub use canvas::Canvas;
+pub use theme::Theme;
+
+use crate::model::{Overlay, Page, State};
+use crate::pages;
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+/// Columns below which lists show names only.
+pub const FULL_WIDTH: u16 = 80;
+/// Rows below which lists show names only.
+pub const FULL_HEIGHT: u16 = 24;
+
+/// Draws the whole screen.
+pub fn view(state: &State, frame: &mut Frame) {
+    let area = frame.area();
+    let theme = Theme::new(state.settings);
+    let mut canvas = Canvas::new(frame.buffer_mut(), theme);
+    let rows = |from: u16, height: u16| Rect { y: area.y + from.min(area.height), height, ..area };
+    let body_height = area.height.saturating_sub(3);
+    frame_lines::header(state, &mut canvas, rows(0, 1.min(area.height)));
+    if area.height > 2 {
+        frame_lines::place(state, &mut canvas, rows(1, 1));
+    }
+    let body = rows(2, body_height);
+    let mut cursor = page(state, &mut canvas, body);
+    if area.height > 1 {
+        frame_lines::hints(state, &mut canvas, rows(area.height - 1, 1));
+    }
+    if let Some(list) = state.list().filter(|list| list.filtering) {
+        cursor = frame_lines::filter_cursor(list, rows(1, 1));
+    }
+    if let Some(over) = &state.overlay {
+        cursor = overlay(state, over, &mut canvas, body);
+    }
+    if let Some(dialog) = state.dialog.as_ref().filter(|dialog| !dialog.hidden) {
+        cursor = pages::dialog::draw(state, dialog, &mut canvas, body);
+    }
+    if let Some((x, y)) = cursor
+        && x < area.right()
+        && y < area.bottom()
+    {
+        frame.set_cursor_position((x, y));
+    }
+}
+
+/// Where the text cursor is, if there is one.
+type Cursor = Option<(u16, u16)>;
+
+fn page(state: &State, canvas: &mut Canvas<'_>, body: Rect) -> Cursor {
+    match state.page {
+        Page::Login => return pages::login::draw(state, canvas, body),
+        Page::Dashboard => pages::dashboard::draw(state, canvas, body),
+        Page::Systems => pages::systems::draw(state, &state.systems, canvas, body),
+        Page::System(id) => pages::system::draw(state, id, canvas, body),
+        Page::Pending => pages::pending::draw(state, canvas, body),
+        Page::Audit => pages::audit::draw(state, canvas, body),
+    }
+    None
+}
+
+fn overlay(state: &State, overlay: &Overlay, canvas: &mut Canvas<'_>, body: Rect) -> Cursor {
+    match overlay {
+        Overlay::Help(scroll) => pages::help::draw(state, *scroll, canvas, body),
+        Overlay::Palette(palette) => return pages::palette::draw(palette, canvas, body),
+        Overlay::Menu(menu) => pages::menu::draw(state, menu, canvas, body),
+        Overlay::Servers(cursor) => pages::servers::draw(state, *cursor, canvas, body),
+        Overlay::Log { lines, back } => pages::log::draw(lines.as_deref(), *back, canvas, body),
+    }
+    None
+}
