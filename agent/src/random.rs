@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn hexadecimal_digits_are_lower_case() {
-        assert_eq!(hex(&[0x00, 0xAf, 0x10]), "00af10");
+        assert_eq!(hex(&[0x00, 0xaf, 0x10]), "00af10");
         assert_eq!(random_hex().unwrap().len(), 32);
     }
 

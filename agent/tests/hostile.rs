@@ -1,5 +1,7 @@
 //! The agent against servers and networks that mean it harm: bounds, redirects, wrong certificates, flipped bits, silence.
 
+#![expect(clippy::unwrap_used, reason = "in tests a panic is the report")]
+
 mod fake_server;
 
 use ed25519_dalek::SigningKey;

@@ -1,6 +1,8 @@
 //! The worked example of `docs/protocol.md` is what the code makes of the same keys: each block that follows a
 //! `<!-- example: name -->` mark, byte for byte.
 
+#![expect(clippy::unwrap_used, reason = "in tests a panic is the report")]
+
 use ed25519_dalek::SigningKey;
 use scm_protocol::agent::{AgentStatus, CheckIn, CheckInReply, MAX_BODY_BYTES, MAX_CLOCK_SKEW_SECS};
 use scm_protocol::identity::PublicKey;

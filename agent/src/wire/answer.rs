@@ -72,103 +72,143 @@ pub enum Answer {
     },
 }
 
+/// Why a reply is not believed or no use.
+enum Doubt {
+    Untrusted {
+        event: &'static str,
+        reason: String,
+    },
+    Failed {
+        reason: String,
+        retry_after_secs: Option<u32>,
+    },
+}
+
+impl Doubt {
+    fn failed(reason: String) -> Self {
+        Doubt::Failed {
+            reason,
+            retry_after_secs: None,
+        }
+    }
+}
+
+impl From<Doubt> for Answer {
+    fn from(doubt: Doubt) -> Self {
+        match doubt {
+            Doubt::Untrusted { event, reason } => Answer::Untrusted { event, reason },
+            Doubt::Failed {
+                reason,
+                retry_after_secs,
+            } => Answer::Failed {
+                reason,
+                retry_after_secs,
+            },
+        }
+    }
+}
+
+impl From<Failure> for Doubt {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Untrusted(_) => Doubt::Untrusted {
+                event: "certificate_refused",
+                reason: failure.to_string(),
+            },
+            Failure::Unreachable(reason) => Doubt::failed(reason),
+        }
+    }
+}
+
 /// Reads the reply to a registration.
 pub fn read_registration(
     request: &SentRequest,
     result: Result<RawReply, Failure>,
     trusted: &Trusted,
 ) -> Answer {
-    let reply = match received(result) {
-        Ok(reply) => reply,
-        Err(answer) => return answer,
-    };
-    read(request, &reply, trusted, |evidence| {
-        Ok(Answer::Registered(evidence))
-    })
+    match result {
+        Ok(reply) => read(request, &reply, trusted, Answer::Registered),
+        Err(failure) => Doubt::from(failure).into(),
+    }
 }
 
 /// Reads the reply to a check-in.
 pub fn read_checkin(request: &SentRequest, result: Result<RawReply, Failure>, trusted: &Trusted) -> Answer {
-    let reply = match received(result) {
+    let reply = match result {
         Ok(reply) => reply,
-        Err(answer) => return answer,
+        Err(failure) => return Doubt::from(failure).into(),
     };
     read(
         request,
         &reply,
         trusted,
-        |evidence: Evidence<CheckInReply>| match &evidence {
-            Evidence::Tls(CheckInReply {
-                server_public_key: Some(key),
-                ..
-            }) => introduced(request, &reply, *key, trusted),
-            _ => Ok(Answer::CheckedIn(evidence)),
+        |evidence: Evidence<CheckInReply>| match delivered(&evidence) {
+            Some(key) => introduced(request, &reply, key, trusted),
+            None => Answer::CheckedIn(evidence),
         },
     )
 }
 
-/// A failure to connect is an answer of its own.
-fn received(result: Result<RawReply, Failure>) -> Result<RawReply, Answer> {
-    result.map_err(|failure| match failure {
-        Failure::Untrusted(_) => Answer::Untrusted {
-            event: "certificate_refused",
-            reason: failure.to_string(),
-        },
-        Failure::Unreachable(reason) => Answer::Failed {
-            reason,
-            retry_after_secs: None,
-        },
-    })
+/// The key that a reply delivers while none is pinned.
+fn delivered(evidence: &Evidence<CheckInReply>) -> Option<PublicKey> {
+    match evidence {
+        Evidence::Tls(reply) => reply.server_public_key,
+        Evidence::Pinned(_) => None,
+    }
 }
 
 fn read<T: DeserializeOwned>(
     request: &SentRequest,
     reply: &RawReply,
     trusted: &Trusted,
-    success: impl FnOnce(Evidence<T>) -> Result<Answer, Answer>,
+    success: impl FnOnce(Evidence<T>) -> Answer,
 ) -> Answer {
-    let success_status = (200..300).contains(&reply.status);
-    let result = match (&trusted.server_key, success_status) {
-        (Some(key), true) => signed(request, reply, key).and_then(success),
-        (Some(key), false) => signed(request, reply, key).map(Answer::Refused),
-        (None, true) => over_tls(reply).and_then(success),
-        (None, false) => over_tls(reply).map(Answer::Refused),
+    let result = if reply.is_success() {
+        believed(request, reply, trusted).map(success)
+    } else {
+        believed(request, reply, trusted).map(Answer::Refused)
     };
-    result.unwrap_or_else(|answer| answer)
+    result.unwrap_or_else(Answer::from)
 }
 
-/// Verifies with the pinned key, then parses.
+fn believed<T: DeserializeOwned>(
+    request: &SentRequest,
+    reply: &RawReply,
+    trusted: &Trusted,
+) -> Result<Evidence<T>, Doubt> {
+    match &trusted.server_key {
+        Some(key) => signed(request, reply, key).map(Evidence::Pinned),
+        None => over_tls(reply).map(Evidence::Tls),
+    }
+}
+
+/// Verifies with the key, then parses.
 fn signed<T: DeserializeOwned>(
     request: &SentRequest,
     reply: &RawReply,
     key: &PublicKey,
-) -> Result<Evidence<T>, Answer> {
-    let Some(fields) = reply.fields() else {
-        return Err(unsigned(reply));
-    };
+) -> Result<Verified<T>, Doubt> {
+    let fields = reply.fields().ok_or_else(|| unsigned(reply))?;
     let body = verify_response(key, request.echo(), reply.status, fields, &reply.body).map_err(|error| {
-        Answer::Untrusted {
+        Doubt::Untrusted {
             event: "reply_signature_wrong",
             reason: format!("a reply with status {} was dropped: {error}", reply.status),
         }
     })?;
-    let parsed = body.json::<T>().map_err(|error| Answer::Failed {
-        reason: format!("the server's signed reply cannot be read: {error}"),
-        retry_after_secs: None,
-    })?;
-    Ok(Evidence::Pinned(parsed))
+    body.json()
+        .map_err(|error| Doubt::failed(format!("the server's signed reply cannot be read: {error}")))
 }
 
 /// Without a signature, an error is what any proxy may send, or a refusal that the server does not sign; a success is
 /// neither.
-fn unsigned(reply: &RawReply) -> Answer {
-    if (200..300).contains(&reply.status) {
-        Answer::Untrusted {
+fn unsigned(reply: &RawReply) -> Doubt {
+    if reply.is_success() {
+        Doubt::Untrusted {
             event: "reply_unsigned",
             reason: format!("an unsigned reply with status {} was dropped", reply.status),
         }
     } else {
-        Answer::Failed {
+        Doubt::Failed {
             reason: format!("an unsigned {} was received", describe(reply)),
             retry_after_secs: reply.retry_after_secs,
         }
@@ -184,52 +224,37 @@ fn describe(reply: &RawReply) -> String {
 }
 
 /// Before a key is pinned: TLS was verified, nothing else could be.
-fn over_tls<T: DeserializeOwned>(reply: &RawReply) -> Result<Evidence<T>, Answer> {
-    from_json(&reply.body)
-        .map(Evidence::Tls)
-        .map_err(|error| Answer::Failed {
-            reason: format!(
-                "status {} with something else than a server's reply ({error})",
-                reply.status
-            ),
-            retry_after_secs: reply.retry_after_secs,
-        })
+fn over_tls<T: DeserializeOwned>(reply: &RawReply) -> Result<T, Doubt> {
+    from_json(&reply.body).map_err(|error| Doubt::Failed {
+        reason: format!(
+            "status {} with something else than a server's reply ({error})",
+            reply.status
+        ),
+        retry_after_secs: reply.retry_after_secs,
+    })
 }
 
 /// A delivered key must fit the configured pin and must have signed this reply.
-fn introduced(
-    request: &SentRequest,
-    reply: &RawReply,
-    key: PublicKey,
-    trusted: &Trusted,
-) -> Result<Answer, Answer> {
-    let forged = |event, reason: String| Answer::Untrusted { event, reason };
+fn introduced(request: &SentRequest, reply: &RawReply, key: PublicKey, trusted: &Trusted) -> Answer {
     if let Some(pin) = trusted.server_key_pin
         && pin != key.fingerprint()
     {
         let found = key.fingerprint();
-        return Err(forged(
-            "server_key_mismatch",
-            format!("the server delivered the key {found}, `server_key_pin` is {pin}: the key was refused"),
-        ));
+        return Answer::Untrusted {
+            event: "server_key_mismatch",
+            reason: format!(
+                "the server delivered the key {found}, `server_key_pin` is {pin}: the key was refused"
+            ),
+        };
     }
-    let fields = reply.fields().ok_or_else(|| {
-        forged(
-            "server_key_unsigned",
-            "a server key was delivered in an unsigned reply".to_owned(),
-        )
-    })?;
-    let body = verify_response(&key, request.echo(), reply.status, fields, &reply.body).map_err(|error| {
-        forged(
-            "server_key_unproven",
-            format!("the delivered server key did not sign its reply: {error}"),
-        )
-    })?;
-    let reply = body.json().map_err(|error| Answer::Failed {
-        reason: format!("the server's signed reply cannot be read: {error}"),
-        retry_after_secs: None,
-    })?;
-    Ok(Answer::Introduced { key, reply })
+    match signed(request, reply, &key) {
+        Ok(reply) => Answer::Introduced { key, reply },
+        Err(Doubt::Untrusted { reason, .. }) => Answer::Untrusted {
+            event: "server_key_unproven",
+            reason: format!("a server key was delivered in a reply that it did not sign: {reason}"),
+        },
+        Err(doubt) => doubt.into(),
+    }
 }
 
 #[cfg(test)]

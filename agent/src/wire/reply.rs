@@ -46,6 +46,11 @@ pub struct RawReply {
 }
 
 impl RawReply {
+    /// Whether the status says that the request was taken.
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
     /// The signature's fields; none when not all are there.
     pub fn fields(&self) -> Option<SignatureFields<'_>> {
         Some(SignatureFields {

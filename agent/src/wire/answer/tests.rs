@@ -255,7 +255,7 @@ fn a_delivered_key_must_have_signed_its_own_delivery() {
     assert!(matches!(
         answer,
         Answer::Untrusted {
-            event: "server_key_unsigned",
+            event: "server_key_unproven",
             ..
         }
     ));
