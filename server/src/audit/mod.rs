@@ -65,7 +65,7 @@ impl Entry<'_> {
     ///
     /// # Errors
     /// When the database fails; the change that it belongs to must fail with it.
-    pub fn write(self, conn: &mut Conn) -> Result<(), Error> {
+    pub fn write(&self, conn: &mut Conn) -> Result<(), Error> {
         store::record(conn, self)
     }
 }

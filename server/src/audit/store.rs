@@ -26,7 +26,7 @@ struct Row {
 ///
 /// # Errors
 /// When the database fails.
-pub(super) fn record(conn: &mut Conn, entry: Entry<'_>) -> Result<(), Error> {
+pub(super) fn record(conn: &mut Conn, entry: &Entry<'_>) -> Result<(), Error> {
     let organization = organizations::table.find(entry.organization_id);
     diesel::update(organization)
         .set(organizations::audit_head.eq(organizations::audit_head + 1))

@@ -33,7 +33,7 @@ struct Candidate {
 }
 
 /// What became of it.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Registered {
     New(SystemId),
     Known(SystemId, SystemStatus),

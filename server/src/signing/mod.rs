@@ -74,7 +74,7 @@ impl Organizations {
             })
             .await?;
         let opened = rows.into_iter().map(|row| {
-            let organization = open(row, master)?;
+            let organization = open(&row, master)?;
             Ok((organization.name.clone(), Arc::new(organization)))
         });
         let by_name: HashMap<Organization, Arc<SigningOrganization>> =
@@ -115,7 +115,7 @@ impl Organizations {
     }
 }
 
-fn open(row: store::OrganizationRow, master: &MasterKey) -> Result<SigningOrganization, Error> {
+fn open(row: &store::OrganizationRow, master: &MasterKey) -> Result<SigningOrganization, Error> {
     let seed = master.unseal(&row.sealed_signing_key, &row.name).map_err(|_| {
         Error::internal(format!(
             "the signing key of organization `{}` cannot be opened: this is not the master key that the database was made with",

@@ -138,3 +138,81 @@ fn is_broken(conn: &mut Conn) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::Storage;
+    use diesel::connection::SimpleConnection;
+    use diesel::prelude::*;
+    use diesel::sql_types::BigInt;
+
+    #[derive(QueryableByName)]
+    struct Count {
+        #[diesel(sql_type = BigInt)]
+        n: i64,
+    }
+
+    fn open(folder: &tempfile::TempDir) -> Storage {
+        Storage::open(&DatabaseUrl::Sqlite(folder.path().join("test.db"))).unwrap()
+    }
+
+    fn insert(conn: &mut Conn, expires: i64) -> Result<(), Error> {
+        let sql = format!("INSERT INTO registration_nonces VALUES (x'{expires:04x}', {expires})");
+        Ok(conn.batch_execute(&sql)?)
+    }
+
+    async fn rows(storage: &Storage) -> i64 {
+        let query = "SELECT COUNT(*) AS n FROM registration_nonces";
+        let read = move |conn: &mut Conn| Ok(diesel::sql_query(query).get_result::<Count>(conn)?.n);
+        storage.readers.run(read).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn work_that_fails_is_undone_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = open(&folder);
+        let jobs = (0..200).map(|number| {
+            let writer = storage.writer.clone();
+            async move {
+                writer
+                    .run(move |conn| {
+                        insert(conn, number)?;
+                        if number % 3 == 0 {
+                            Err(Error::NotFound("on purpose".to_owned()))
+                        } else {
+                            Ok(number)
+                        }
+                    })
+                    .await
+            }
+        });
+        let results = futures_util::future::join_all(jobs).await;
+        for (number, result) in results.iter().enumerate() {
+            assert_eq!(result.is_err(), number % 3 == 0);
+        }
+        assert_eq!(rows(&storage).await, 133);
+    }
+
+    #[tokio::test]
+    async fn a_panic_undoes_its_transaction_and_the_writer_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = open(&folder);
+        let result = storage.writer.run::<(), _>(|conn| {
+            insert(conn, 1)?;
+            panic!("on purpose");
+        });
+        assert!(matches!(result.await, Err(Error::Unavailable(_))));
+        storage.writer.run(|conn| insert(conn, 2)).await.unwrap();
+        assert_eq!(rows(&storage).await, 1);
+    }
+
+    #[tokio::test]
+    async fn what_was_acknowledged_is_there_after_opening_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = open(&folder);
+        first.writer.run(|conn| insert(conn, 7)).await.unwrap();
+        drop(first);
+        assert_eq!(rows(&open(&folder)).await, 1);
+    }
+}
