@@ -1,5 +1,6 @@
 //! `scmclient check-config`: everything that a start would refuse, without a start.
 
+use super::print;
 use crate::config;
 use crate::wire::Client;
 use std::path::Path;
@@ -13,6 +14,5 @@ pub(super) fn check_config(path: &Path) -> anyhow::Result<()> {
     for warning in &config.warnings {
         eprintln!("scmclient: warning: {warning}");
     }
-    println!("{}: fine", path.display());
-    Ok(())
+    print(&format!("{}: fine", path.display()))
 }

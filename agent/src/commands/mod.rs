@@ -6,6 +6,7 @@ mod status;
 
 use crate::platform::DEFAULT_CONFIG;
 use clap::{Args, Parser, Subcommand};
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -49,4 +50,12 @@ pub fn execute(arguments: Arguments) -> ExitCode {
         eprintln!("scmclient: {error:#}");
         ExitCode::FAILURE
     })
+}
+
+/// Prints; a reader that has heard enough (`scmclient status | head -1`) is no error.
+fn print(text: &str) -> anyhow::Result<()> {
+    match writeln!(std::io::stdout().lock(), "{}", text.trim_end()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
 }

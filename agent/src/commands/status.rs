@@ -1,5 +1,6 @@
 //! `scmclient status`: who this machine is and how it stands with its server, from what the running agent left.
 
+use super::print;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Server};
 use crate::decide::Standing;
@@ -43,7 +44,7 @@ pub(super) fn status(path: &Path, json: bool) -> anyhow::Result<ExitCode> {
         let texts: Vec<String> = shown.iter().map(|shown| describe(shown, now)).collect();
         texts.join("\n")
     };
-    println!("{}", text.trim_end());
+    print(&text)?;
     let worst = shown
         .iter()
         .map(|shown| exit_code(shown.report.standing))
