@@ -9,7 +9,7 @@ use crate::pki::{Names, Pki};
 use crate::signing::{MasterKey, Organizations};
 use crate::storage::{DatabaseUrl, Storage};
 use crate::systems::Intervals;
-use crate::{enrollment, private_file, router, telemetry};
+use crate::{enrollment, private_file, router, systems, telemetry};
 use anyhow::Context;
 use http::{Extensions, HeaderMap, StatusCode, Version};
 use rustls::crypto::CryptoProvider;
@@ -59,6 +59,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         Arc::clone(&app),
         config.telemetry.retention_days,
     ));
+    tokio::spawn(systems::watch_silence(Arc::clone(&app)));
     tokio::spawn(housekeeping(
         Arc::clone(&app),
         pki,
@@ -170,6 +171,8 @@ async fn announce(app: &App, config: &Config, listener: &Listener) -> anyhow::Re
         server.state_folder = %state.display(),
         "listening"
     );
+    // Tells systemd, where there is one, that what depends on this server may start.
+    sd_notify::notify(&[sd_notify::NotifyState::Ready])?;
     Ok(())
 }
 
@@ -181,6 +184,7 @@ fn stop_on_signal(stop: watch::Sender<bool>) -> anyhow::Result<impl Future<Outpu
             _ = interrupt.recv() => {}
         }
         tracing::info!("stopping: requests in flight are finished first");
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
         let _ = stop.send(true);
     })
 }

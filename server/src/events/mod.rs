@@ -36,9 +36,14 @@ impl Default for Events {
 }
 
 impl Events {
-    /// Systems of an organization sent telemetry.
+    /// Whether anybody listens.
+    pub fn has_listeners(&self) -> bool {
+        self.sender.receiver_count() > 0
+    }
+
+    /// Systems of an organization sent telemetry, or fell silent.
     pub fn updated(&self, organization_id: i64, systems: &[SystemId]) {
-        if self.sender.receiver_count() > 0 {
+        if self.has_listeners() {
             let _ = self.sender.send(Notice::Updated(organization_id, systems.into()));
         }
     }

@@ -15,6 +15,7 @@ mod presence;
 mod replay;
 pub mod routes;
 mod service;
+mod silence;
 mod store;
 mod view;
 
@@ -24,3 +25,4 @@ pub use keys::KeyCache;
 pub use overview_store::Fleet;
 pub use replay::ReplayWindow;
 pub use service::{exists, fleet};
+pub use silence::watch_silence;

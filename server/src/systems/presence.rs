@@ -3,14 +3,19 @@
 use scm_protocol::ids::UnixMillis;
 use scm_protocol::systems::Presence;
 
-/// How long a system may be silent before it is late: one interval and a half, and ten seconds of grace.
+/// Grace for a slow network, in milliseconds.
+pub(super) const GRACE_MS: i64 = 10_000;
+/// A system is late after one interval and a half, and the grace: milliseconds for each second of its interval.
+pub(super) const LATE_PER_SEC: i64 = 1500;
+/// A system is offline after three intervals and the grace: milliseconds for each second of its interval.
+pub(super) const OFFLINE_PER_SEC: i64 = 3000;
+
 fn late_after_ms(interval_secs: i64) -> i64 {
-    interval_secs * 1500 + 10_000
+    interval_secs * LATE_PER_SEC + GRACE_MS
 }
 
-/// How long a system may be silent before it is offline: three intervals, and ten seconds of grace.
 fn offline_after_ms(interval_secs: i64) -> i64 {
-    interval_secs * 3000 + 10_000
+    interval_secs * OFFLINE_PER_SEC + GRACE_MS
 }
 
 /// Whether a system is heard of. `server_started`: a server that was away itself calls nobody offline before it has been
