@@ -21,6 +21,14 @@ struct Identity {
     server_key: Option<PublicKey>,
 }
 
+impl Identity {
+    fn key(&self) -> Result<SigningKey> {
+        let seed = URL_SAFE_NO_PAD.decode(&self.seed).ok();
+        let seed: Option<[u8; 32]> = seed.and_then(|seed| seed.try_into().ok());
+        Ok(SigningKey::from_bytes(&seed.context("a seed is 32 bytes")?))
+    }
+}
+
 /// Gives `machines` the identities in the file, in order; a missing file or one with fewer leaves the rest as they are.
 ///
 /// # Errors
@@ -33,16 +41,26 @@ pub(super) fn load(path: &Path, machines: &mut [Machine]) -> Result<()> {
     let identities: Vec<Identity> =
         serde_json::from_slice(&text).with_context(|| format!("{}", path.display()))?;
     for (machine, identity) in machines.iter_mut().zip(identities) {
-        let seed = URL_SAFE_NO_PAD.decode(&identity.seed).ok();
-        let seed: [u8; 32] = seed
-            .and_then(|seed| seed.try_into().ok())
-            .context("a seed is 32 bytes")?;
-        machine.key = SigningKey::from_bytes(&seed);
+        machine.key = identity.key()?;
         machine.system = identity.system;
         machine.sequence = identity.sequence;
         machine.server_key = identity.server_key;
     }
     Ok(())
+}
+
+/// The agents in a file: key, id and the last sequence number that was used.
+///
+/// # Errors
+/// When the file cannot be read or holds something else.
+pub fn read(path: &Path) -> Result<Vec<(SigningKey, Option<SystemId>, u64)>> {
+    let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let identities: Vec<Identity> =
+        serde_json::from_slice(&text).with_context(|| format!("{}", path.display()))?;
+    identities
+        .into_iter()
+        .map(|identity| Ok((identity.key()?, identity.system, identity.sequence)))
+        .collect()
 }
 
 /// Writes the identities, at once or not at all.

@@ -5,7 +5,7 @@
 
 pub mod acknowledged;
 mod administrator;
-mod identities;
+pub mod identities;
 mod machine;
 mod options;
 mod report;

@@ -129,23 +129,25 @@ impl Agent {
         Ok(fs::set_permissions(self.config(), Permissions::from_mode(0o600))?)
     }
 
-    /// What `scmclient <command> --config …` prints.
+    /// What `scmclient status` prints.
     ///
     /// # Errors
-    /// When it fails.
-    pub fn run(&self, command: &str) -> Result<String> {
-        let output = Command::new(binary("scmclient")?)
-            .args([command, "--config"])
-            .arg(self.config())
-            .output()?;
-        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-        let errors = String::from_utf8_lossy(&output.stderr);
-        ensure!(
-            output.status.success(),
-            "scmclient {command}: {}\n{printed}{errors}",
-            output.status
-        );
-        Ok(printed)
+    /// When it cannot be started.
+    pub fn status(&self) -> Result<String> {
+        let mut command = Command::new(binary("scmclient")?);
+        let output = command.args(["status", "--config"]).arg(self.config()).output()?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Its identity: every file of its state folder whose change would make it another agent, or trust another server.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn identity(&self) -> Result<Vec<(PathBuf, Vec<u8>)>> {
+        let mut files = self.state_files(".key")?;
+        files.extend(self.state_files(".id")?);
+        files.extend(self.state_files(".pub")?);
+        Ok(files)
     }
 
     /// Everything it logged.

@@ -147,9 +147,7 @@ impl Console {
 
 impl Drop for Console {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("--- the screen\n{}\n---", self.screen().unwrap_or_default());
-        }
+        eprintln!("--- the screen\n{}\n---", self.screen().unwrap_or_default());
         let mut command = self.tmux();
         command.arg("kill-server");
         let _ = run(command);

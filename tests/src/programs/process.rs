@@ -102,12 +102,11 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.kill();
-        if thread::panicking() {
-            let log = self.log();
-            let lines: Vec<&str> = log.lines().collect();
-            let tail = lines[lines.len().saturating_sub(40)..].join("\n");
-            eprintln!("--- the end of what {} printed\n{tail}\n---", self.name);
-        }
+        // Captured by the test runner, which shows it when the test fails.
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        let tail = lines[lines.len().saturating_sub(60)..].join("\n");
+        eprintln!("--- the end of what {} printed\n{tail}\n---", self.name);
     }
 }
 
