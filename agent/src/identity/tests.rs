@@ -193,6 +193,14 @@ fn what_cannot_be_written_is_not_believed() {
 }
 
 #[test]
+fn a_new_file_never_replaces_one() {
+    let (_parent, folder) = folder();
+    folder.write_new("x.key", b"first").unwrap();
+    folder.write_new("x.key", b"second").unwrap_err();
+    assert_eq!(folder.read("x.key").unwrap().unwrap(), b"first");
+}
+
+#[test]
 fn half_written_files_of_a_crash_are_not_used() {
     let (parent, folder) = folder();
     let public = open(&folder).public_key();

@@ -3,6 +3,7 @@
 //! Invariants: what an action changes is durable before it is believed; one worker's trouble touches no other's; a wish to
 //! stop ends an attempt without counting as its failure.
 
+mod log;
 mod message;
 
 use crate::clock::Clock;
@@ -265,7 +266,7 @@ impl Worker {
         if action.change == Change::GiveUpId {
             self.known_facts = None;
         }
-        self.log(identity, situation, action);
+        log::action(&self.server.url, identity.id(), situation, action);
         self.standing = action.standing;
         let now = self.around.clock.now();
         self.report = Report {
@@ -284,33 +285,6 @@ impl Worker {
             Note::Fine => self.write_report(),
             Note::Trouble(reason) | Note::Security { reason, .. } => self.fail(reason),
         }
-    }
-
-    fn log(&self, identity: &Identity, situation: &Situation, action: &Action) {
-        let url = &self.server.url;
-        let id = identity.id().map(|id| id.0);
-        let wait_ms = u64::try_from(action.wait.as_millis()).unwrap_or(u64::MAX);
-        match &action.note {
-            Note::Fine => {}
-            Note::Trouble(reason) => tracing::warn!(
-                server.url = %url, system.id = id, attempt.failures = action.failures, attempt.next_ms = wait_ms, "{reason}"
-            ),
-            Note::Security { event, reason } => tracing::error!(
-                target: "security", event, server.url = %url, system.id = id, attempt.next_ms = wait_ms, "{reason}"
-            ),
-        }
-        if action.standing != situation.standing {
-            tracing::info!(
-                server.url = %url, system.id = id, standing.before = ?situation.standing, standing.now = ?action.standing,
-                "the standing changed"
-            );
-        } else if situation.failures > 0 && action.failures == 0 {
-            tracing::info!(server.url = %url, system.id = id, attempt.failed = situation.failures, "the server is back");
-        }
-        if let Change::Pin(key) = action.change {
-            tracing::info!(server.url = %url, server.fingerprint = %key.fingerprint(), "pinned the server's key");
-        }
-        tracing::debug!(server.url = %url, system.id = id, attempt.next_ms = wait_ms, "done");
     }
 
     /// Leaves an error for `scmclient status`.

@@ -1,0 +1,31 @@
+//! What a worker says of its attempts: trouble each time, changes once, routine only for debugging.
+
+use crate::decide::{Action, Change, Note, Situation};
+use scm_protocol::ids::SystemId;
+
+/// Logs what was done about an answer.
+pub(super) fn action(url: &str, id: Option<SystemId>, situation: &Situation, action: &Action) {
+    let id = id.map(|id| id.0);
+    let wait_ms = u64::try_from(action.wait.as_millis()).unwrap_or(u64::MAX);
+    match &action.note {
+        Note::Fine => {}
+        Note::Trouble(reason) => tracing::warn!(
+            server.url = %url, system.id = id, attempt.failures = action.failures, attempt.next_ms = wait_ms, "{reason}"
+        ),
+        Note::Security { event, reason } => tracing::error!(
+            target: "security", event, server.url = %url, system.id = id, attempt.next_ms = wait_ms, "{reason}"
+        ),
+    }
+    if action.standing != situation.standing {
+        tracing::info!(
+            server.url = %url, system.id = id, standing.before = ?situation.standing, standing.now = ?action.standing,
+            "the standing changed"
+        );
+    } else if situation.failures > 0 && action.failures == 0 {
+        tracing::info!(server.url = %url, system.id = id, attempt.failed = situation.failures, "the server is back");
+    }
+    if let Change::Pin(key) = action.change {
+        tracing::info!(server.url = %url, server.fingerprint = %key.fingerprint(), "pinned the server's key");
+    }
+    tracing::debug!(server.url = %url, system.id = id, attempt.next_ms = wait_ms, "done");
+}
