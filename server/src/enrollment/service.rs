@@ -96,7 +96,7 @@ fn candidate(
     if let Some((field, reason)) = field_problem(&request) {
         let refusal = Refusal::new(RefusalCode::InvalidRequest, format!("`{field}` {reason}"), now);
         return Err(Refusal {
-            field: Some(field.to_owned()),
+            field: Some(field),
             ..refusal
         });
     }
@@ -115,11 +115,11 @@ fn candidate(
     })
 }
 
-fn field_problem(request: &RegisterRequest) -> Option<(&'static str, String)> {
-    let short = |field, text: &str| {
+fn field_problem(request: &RegisterRequest) -> Option<(String, String)> {
+    let short = |field: &str, text: &str| {
         (text.len() > 64 || text.chars().any(char::is_control)).then(|| {
             (
-                field,
+                field.to_owned(),
                 "must be at most 64 characters without control characters".to_owned(),
             )
         })
@@ -128,9 +128,17 @@ fn field_problem(request: &RegisterRequest) -> Option<(&'static str, String)> {
     request
         .facts
         .problem()
+        .map(|(field, reason)| (format!("facts.{field}"), reason))
         .or_else(|| short("agent_version", &request.agent_version))
         .or_else(|| short("boot_id", &request.boot_id))
-        .or_else(|| (token.len() > 256).then(|| ("enrollment_token", "must be at most 256 bytes".to_owned())))
+        .or_else(|| {
+            (token.len() > 256).then(|| {
+                (
+                    "enrollment_token".to_owned(),
+                    "must be at most 256 bytes".to_owned(),
+                )
+            })
+        })
 }
 
 fn store_candidate(conn: &mut Conn, candidate: &Candidate) -> Result<Registered, Error> {

@@ -136,7 +136,7 @@ pub(super) fn decide(
             known.id,
             now,
         );
-        refusal.field = Some(field.to_owned());
+        refusal.field = Some(field);
         return Outcome::Refused(Box::new(refusal));
     }
     Outcome::Accepted(Box::new(accept(
@@ -194,19 +194,27 @@ fn accept(
 }
 
 /// The first member of a check-in with a value that cannot be.
-fn field_problem(checkin: &CheckIn) -> Option<(&'static str, String)> {
-    let short = |field, text: &str| {
+fn field_problem(checkin: &CheckIn) -> Option<(String, String)> {
+    let short = |field: &str, text: &str| {
         (text.len() > 64 || text.chars().any(char::is_control)).then(|| {
             (
-                field,
+                field.to_owned(),
                 "must be at most 64 characters without control characters".to_owned(),
             )
         })
     };
+    let within = |member: &str, problem: Option<(&str, String)>| {
+        problem.map(|(field, reason)| (format!("{member}.{field}"), reason))
+    };
     short("agent_version", &checkin.agent_version)
         .or_else(|| short("boot_id", &checkin.boot_id))
-        .or_else(|| checkin.facts.as_ref().and_then(HostFacts::problem))
-        .or_else(|| checkin.telemetry.as_ref().and_then(Telemetry::problem))
+        .or_else(|| within("facts", checkin.facts.as_ref().and_then(HostFacts::problem)))
+        .or_else(|| {
+            within(
+                "telemetry",
+                checkin.telemetry.as_ref().and_then(Telemetry::problem),
+            )
+        })
 }
 
 fn refusal(code: RefusalCode, detail: &str, id: SystemId, now: UnixMillis) -> Refusal {

@@ -16,6 +16,7 @@ mod replay;
 pub mod routes;
 mod service;
 mod silence;
+mod silence_store;
 mod store;
 mod view;
 
