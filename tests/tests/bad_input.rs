@@ -87,7 +87,7 @@ async fn malformed_json_is_400_and_names_the_place() -> Result<()> {
         &b"{\n  \"boot_id\": }"[..],
         b"",
         b"\xff\xfe",
-        b"[[[[",
+        b"{\"boot_id\":\"x\"",
         b"{\"a\":1} x",
     ] {
         let request = rogue.checkin_with(body.to_vec(), 0);

@@ -319,9 +319,12 @@ fn a_day_ahead() -> Result<Vec<String>> {
         .lines()
         .find(|line| line.starts_with("LD_PRELOAD="))
         .context("faketime sets no LD_PRELOAD")?;
-    Ok(vec![
-        "env".to_owned(),
-        preload.to_owned(),
-        "FAKETIME=+1d".to_owned(),
-    ])
+    // Only the time of day: with a monotonic clock a day ahead, every wait of the agent would last a day.
+    let settings = [
+        "FAKETIME=+1d",
+        "FAKETIME_DONT_FAKE_MONOTONIC=1",
+        "DONT_FAKE_MONOTONIC=1",
+    ];
+    let words = ["env", preload].into_iter().chain(settings);
+    Ok(words.map(str::to_owned).collect())
 }
