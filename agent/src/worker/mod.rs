@@ -19,6 +19,7 @@ use crate::wire::{Answer, Client, SentRequest, Trusted, read_checkin, read_regis
 use message::Sender;
 use scm_protocol::agent::HostFacts;
 use scm_protocol::ids::UnixMillis;
+use scm_protocol::refusal::RefusalCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -217,7 +218,7 @@ impl Worker {
                 let body = message::registration(collect::facts(), boot_id, token);
                 let request = self.sender(identity).register(body, random_hex()?);
                 let answer = read_registration(&request, self.exchange(&request), &situation.trusted);
-                self.present_token &= !matches!(answer, Answer::Registered(_) | Answer::Refused(_));
+                self.present_token &= !is_settled(&answer);
                 Ok(answer)
             }
             Task::CheckIn(id) => {
@@ -303,6 +304,18 @@ impl Worker {
 
     fn now(&self) -> UnixMillis {
         self.around.clock.now()
+    }
+}
+
+/// Whether a registration has been decided on: one that was merely put off (busy, clock, network) is repeated.
+fn is_settled(answer: &Answer) -> bool {
+    match answer {
+        Answer::Registered(_) => true,
+        Answer::Refused(evidence) => matches!(
+            evidence.get().code,
+            RefusalCode::Denied | RefusalCode::Revoked | RefusalCode::InvalidRequest
+        ),
+        _ => false,
     }
 }
 

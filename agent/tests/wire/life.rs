@@ -1,24 +1,26 @@
 //! What a worker does over its life with an honest server.
 
-use crate::fake_server::{FakeServer, Request};
+use crate::fake_server::{FakeServer, Request, reply};
 use crate::running::{Running, eventually, honest, server_key};
 use scmclient::config::Secret;
 use std::io::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const TOKEN: &str = "oscm_0123456789";
 
 /// A server that never approves.
 fn hesitant() -> FakeServer {
-    FakeServer::start(|request, session| {
-        let time = "\"next_checkin_secs\":1,\"server_time_ms\":1790000000000";
-        let body = if is_registration(request) {
-            format!("{{\"system_id\":42,\"organization\":\"default\",\"status\":\"pending\",{time}}}")
-        } else {
-            format!("{{\"status\":\"pending\",{time}}}")
-        };
-        let bytes = request.signed_reply(&server_key(), 200, body.as_bytes());
-        session.write_all(&bytes).is_ok()
-    })
+    FakeServer::start(|request, session| session.write_all(&pending(request)).is_ok())
+}
+
+fn pending(request: &Request) -> Vec<u8> {
+    let time = "\"next_checkin_secs\":1,\"server_time_ms\":1790000000000";
+    let body = if is_registration(request) {
+        format!("{{\"system_id\":42,\"organization\":\"default\",\"status\":\"pending\",{time}}}")
+    } else {
+        format!("{{\"status\":\"pending\",{time}}}")
+    };
+    request.signed_reply(&server_key(), 200, body.as_bytes())
 }
 
 fn is_registration(request: &Request) -> bool {
@@ -64,6 +66,36 @@ fn a_token_that_came_later_is_presented_once() {
         .filter(|request| has_token(request))
         .count();
     assert_eq!(with_token, 1, "the token was sent with something else");
+}
+
+#[test]
+fn a_token_is_presented_until_the_server_has_looked_at_it() {
+    let put_off = AtomicUsize::new(0);
+    let server = FakeServer::start(move |request, session| {
+        let busy = has_token(request) && put_off.fetch_add(1, Ordering::SeqCst) < 2;
+        let bytes = if busy {
+            reply(503, None, b"")
+        } else {
+            pending(request)
+        };
+        session.write_all(&bytes).is_ok()
+    });
+    let parent = tempfile::tempdir().unwrap();
+    let mut configured = server.server();
+    let running = Running::start(&configured, parent.path());
+    eventually("a check-in", || check_ins(&server) > 0);
+    running.end();
+    configured.enrollment_token = Some(Secret::from(TOKEN.to_owned()));
+    let before = check_ins(&server);
+    let running = Running::start(&configured, parent.path());
+    eventually("check-ins", || check_ins(&server) > before + 1);
+    running.end();
+    let presented = server
+        .requests()
+        .iter()
+        .filter(|request| has_token(request))
+        .count();
+    assert_eq!(presented, 3);
 }
 
 #[test]
