@@ -194,6 +194,25 @@ impl Connection {
         }
     }
 
+    /// Reads the status of a reply, and nothing of its body: for streams that do not end.
+    ///
+    /// # Errors
+    /// When the connection ends before, or the reply is no HTTP.
+    pub async fn status(&mut self) -> Result<u16> {
+        loop {
+            let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+            let mut parsed = httparse::Response::new(&mut headers);
+            if parsed
+                .parse(&self.received)
+                .context("the reply is no HTTP")?
+                .is_complete()
+            {
+                return parsed.code.context("the reply has no status");
+            }
+            self.fill().await?;
+        }
+    }
+
     /// Reads until the server closes, and gives what came.
     ///
     /// # Errors

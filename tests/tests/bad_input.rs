@@ -247,7 +247,7 @@ async fn what_is_not_rightly_signed_is_401_and_changes_nothing() -> Result<()> {
         |fields, _| fields.signature.clear(),
         |fields, _| fields.signature_input = fields.signature_input.replace("created=", "created=1"),
         |fields, _| {
-            fields.signature_input = fields.signature_input.replace("openscm-agent", "openscm-server")
+            fields.signature_input = fields.signature_input.replace("openscm-agent", "openscm-server");
         },
         |fields, _| fields.content_digest = fields.content_digest.replace("sha-256", "sha-512"),
         |fields, _| fields.signature = format!("scm=:{}==:", "A".repeat(86)),
