@@ -4,12 +4,13 @@ use crate::app::{App, Parts, Settings};
 use crate::auth::{LocalAdmin, offer_setup};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::error::Error;
 use crate::listen::{CertificateFiles, Listener, TlsReloader};
 use crate::pki::{Names, Pki};
 use crate::signing::{MasterKey, Organizations};
 use crate::storage::{DatabaseUrl, Storage};
 use crate::systems::Intervals;
-use crate::{enrollment, private_file, router, systems, telemetry};
+use crate::{auth, enrollment, private_file, router, systems, telemetry};
 use anyhow::Context;
 use http::{Extensions, HeaderMap, StatusCode, Version};
 use rustls::crypto::CryptoProvider;
@@ -196,8 +197,8 @@ async fn housekeeping(app: Arc<App>, pki: Option<Pki>, hostnames: Vec<String>) {
             _ = stopping.wait_for(|stop| *stop) => return,
             () = tokio::time::sleep(HOUSEKEEPING) => {}
         }
-        if let Err(error) = enrollment::sweep_nonces(&app).await {
-            tracing::warn!(error = %error, "expired registration nonces could not be deleted, it is tried again later");
+        if let Err(error) = sweep(&app).await {
+            tracing::warn!(error = %error, "what expired could not be deleted, it is tried again later");
         }
         if let Some(pki) = &pki
             && let Err(error) = renew(pki, &hostnames, app.clock.now())
@@ -205,6 +206,11 @@ async fn housekeeping(app: Arc<App>, pki: Option<Pki>, hostnames: Vec<String>) {
             tracing::error!(error = %error, "the server's certificate could not be renewed, it is tried again later");
         }
     }
+}
+
+async fn sweep(app: &App) -> Result<(), Error> {
+    enrollment::sweep_nonces(app).await?;
+    auth::sweep_failures(app).await
 }
 
 /// The listener watches the file and takes the renewed certificate by itself.

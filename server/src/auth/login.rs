@@ -2,7 +2,7 @@
 
 use super::secret::{SESSION_PREFIX, SecretHash, token};
 use super::store::{self, NewSession, User};
-use super::throttle::Subject;
+use super::throttle::{FORGET_MS, Subject};
 use super::{Credential, Principal, password};
 use crate::app::App;
 use crate::audit::{Actor, Entry, Outcome};
@@ -191,4 +191,16 @@ pub(super) async fn log_out(app: &App, principal: &Principal, actor: Actor) -> R
         .await?;
     app.events.audited(organization_id);
     Ok(())
+}
+
+/// Forgets failures that no longer count: names that somebody tries at random would fill the table.
+///
+/// # Errors
+/// When the database fails.
+pub async fn sweep_failures(app: &App) -> Result<(), Error> {
+    let before = app.clock.now().plus(-FORGET_MS);
+    app.storage
+        .writer
+        .run(move |conn| store::sweep_failures(conn, before))
+        .await
 }

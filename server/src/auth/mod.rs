@@ -13,6 +13,7 @@ mod store;
 mod throttle;
 
 pub use local_admin::LocalAdmin;
+pub use login::sweep_failures;
 pub use setup::offer_setup;
 
 use crate::app::App;

@@ -171,3 +171,9 @@ pub(super) fn forget_failures(conn: &mut Conn, subject: &Subject) -> Result<(), 
     diesel::delete(login_failures::table.find(&subject.name)).execute(conn)?;
     Ok(())
 }
+
+/// Forgets accounts and addresses without a failure since `before`.
+pub(super) fn sweep_failures(conn: &mut Conn, before: UnixMillis) -> Result<(), Error> {
+    diesel::delete(login_failures::table.filter(login_failures::last_ms.lt(before.0))).execute(conn)?;
+    Ok(())
+}

@@ -9,7 +9,7 @@ const FIRST_DELAY_MS: i64 = 1000;
 /// The longest delay, in milliseconds.
 const MAX_DELAY_MS: i64 = 15 * 60_000;
 /// After this long without a failure all is forgotten, in milliseconds.
-const FORGET_MS: i64 = 24 * 3_600_000;
+pub(super) const FORGET_MS: i64 = 24 * 3_600_000;
 
 /// The failures of one account or address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
