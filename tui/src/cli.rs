@@ -43,7 +43,10 @@ impl Args {
     /// # Errors
     /// [`ConfigError`] with what is wrong and where.
     pub fn contexts(&self, default_config: Option<PathBuf>) -> Result<(Vec<Context>, usize), ConfigError> {
-        let path = self.config.clone().or(default_config.filter(|path| path.exists()));
+        let path = self
+            .config
+            .clone()
+            .or(default_config.filter(|path| path.exists()));
         let mut contexts = path.map_or(Ok(Vec::new()), |path| config::read_contexts(&path))?;
         let chosen = self.choose(&mut contexts)?;
         let context = &mut contexts[chosen];
@@ -66,13 +69,28 @@ impl Args {
             let trust = scm_tls::Trust::System;
             contexts.insert(
                 0,
-                Context { name, url, trust, token_file: None, read_only: false, production: false },
+                Context {
+                    name,
+                    url,
+                    trust,
+                    token_file: None,
+                    read_only: false,
+                    production: false,
+                },
             );
         } else if let Some(wanted) = &self.context {
-            let known = contexts.iter().map(|context| context.name.as_str()).collect::<Vec<_>>().join(", ");
-            return contexts.iter().position(|context| context.name == *wanted).ok_or_else(|| {
-                ConfigError::UnknownContext { wanted: wanted.clone(), known }
-            });
+            let known = contexts
+                .iter()
+                .map(|context| context.name.as_str())
+                .collect::<Vec<_>>()
+                .join(", ");
+            return contexts
+                .iter()
+                .position(|context| context.name == *wanted)
+                .ok_or_else(|| ConfigError::UnknownContext {
+                    wanted: wanted.clone(),
+                    known,
+                });
         } else if contexts.is_empty() {
             contexts.push(config::local_context());
         }
@@ -86,10 +104,19 @@ mod tests {
 
     #[test]
     fn a_server_on_the_command_line_is_the_first_choice() {
-        let args =
-            Args::parse_from(["scmtui", "--server", "https://a.example:1/", "--ca-file", "/ca.pem", "--read-only"]);
+        let args = Args::parse_from([
+            "scmtui",
+            "--server",
+            "https://a.example:1/",
+            "--ca-file",
+            "/ca.pem",
+            "--read-only",
+        ]);
         let (contexts, chosen) = args.contexts(None).unwrap();
-        assert_eq!((contexts[chosen].name.as_str(), contexts[chosen].read_only), ("a.example:1", true));
+        assert_eq!(
+            (contexts[chosen].name.as_str(), contexts[chosen].read_only),
+            ("a.example:1", true)
+        );
         assert_eq!(contexts[chosen].trust, scm_tls::Trust::CaFile("/ca.pem".into()));
     }
 

@@ -34,14 +34,40 @@ struct ConfigFile {
 #[serde(deny_unknown_fields)]
 struct ContextEntry {
     name: String,
-    url: String,
+    url: ServerUrl,
     ca_file: Option<PathBuf>,
-    ca_pin: Option<String>,
+    ca_pin: Option<Pin>,
     local_admin_token_file: Option<PathBuf>,
     #[serde(default)]
     read_only: bool,
     #[serde(default)]
     production: bool,
+}
+
+/// Checked while it is read, so that an error has its line.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct ServerUrl(String);
+
+impl TryFrom<String> for ServerUrl {
+    type Error = ConfigError;
+
+    fn try_from(text: String) -> Result<Self, ConfigError> {
+        server_url(&text).map(ServerUrl)
+    }
+}
+
+/// Checked while it is read, so that an error has its line.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct Pin([u8; scm_tls::PIN_BYTES]);
+
+impl TryFrom<String> for Pin {
+    type Error = scm_tls::InvalidPin;
+
+    fn try_from(text: String) -> Result<Self, scm_tls::InvalidPin> {
+        scm_tls::parse_pin(&text).map(Pin)
+    }
 }
 
 /// Why the console does not know where to connect.
@@ -77,19 +103,21 @@ pub fn read_contexts(path: &Path) -> Result<Vec<Context>, ConfigError> {
     let document = Document::read(path)?;
     let file: ConfigFile = document.parse()?;
     let mut contexts: Vec<Context> = Vec::with_capacity(file.context.len());
-    for (index, entry) in file.context.into_iter().enumerate() {
-        let refuse = |key: &str, reason: String| {
-            ConfigError::File(document.refuse(&format!("context[{index}].{key}"), &reason))
-        };
+    for entry in file.context {
         if entry.name.is_empty() || contexts.iter().any(|other| other.name == entry.name) {
-            return Err(refuse("name", "each context needs a name of its own".to_owned()));
+            return Err(document
+                .refuse("context", "needs a name of its own in each section")
+                .into());
         }
-        let url = server_url(&entry.url).map_err(|error| refuse("url", error.to_string()))?;
-        let trust = trust(entry.ca_file, entry.ca_pin.as_deref())
-            .map_err(|error| refuse("ca_pin", error.to_string()))?;
+        let trust = match (entry.ca_file, entry.ca_pin) {
+            (Some(_), Some(_)) => return Err(document.refuse("context", ConfigError::TwoTrusts).into()),
+            (Some(path), None) => Trust::CaFile(path),
+            (None, Some(Pin(pin))) => Trust::CaPin(pin),
+            (None, None) => Trust::System,
+        };
         contexts.push(Context {
             name: entry.name,
-            url,
+            url: entry.url.0,
             trust,
             token_file: entry.local_admin_token_file,
             read_only: entry.read_only,
@@ -107,7 +135,12 @@ pub fn server_url(text: &str) -> Result<String, ConfigError> {
     let refused = || ConfigError::Url(text.chars().take(200).collect());
     let url = reqwest::Url::parse(text.trim()).map_err(|_| refused())?;
     let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-    if url.scheme() != "https" || !url.has_host() || !bare || !url.username().is_empty() || url.password().is_some() {
+    if url.scheme() != "https"
+        || !url.has_host()
+        || !bare
+        || !url.username().is_empty()
+        || url.password().is_some()
+    {
         return Err(refused());
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
@@ -121,7 +154,9 @@ pub fn trust(ca_file: Option<PathBuf>, ca_pin: Option<&str>) -> Result<Trust, Co
     match (ca_file, ca_pin) {
         (Some(_), Some(_)) => Err(ConfigError::TwoTrusts),
         (Some(path), None) => Ok(Trust::CaFile(path)),
-        (None, Some(pin)) => scm_tls::parse_pin(pin).map(Trust::CaPin).map_err(ConfigError::Pin),
+        (None, Some(pin)) => scm_tls::parse_pin(pin)
+            .map(Trust::CaPin)
+            .map_err(ConfigError::Pin),
         (None, None) => Ok(Trust::System),
     }
 }
@@ -129,7 +164,10 @@ pub fn trust(ca_file: Option<PathBuf>, ca_pin: Option<&str>) -> Result<Trust, Co
 /// Where a server on this machine leaves its authority and its administrator token.
 pub const LOCAL_CA: &str = "/var/lib/openscm/server/pki/ca.pem";
 /// In the order in which they are tried.
-pub const LOCAL_TOKENS: [&str; 2] = ["/run/openscm/local-admin.token", "/var/lib/openscm/server/local-admin.token"];
+pub const LOCAL_TOKENS: [&str; 2] = [
+    "/run/openscm/local-admin.token",
+    "/var/lib/openscm/server/local-admin.token",
+];
 /// A server on this machine.
 pub const LOCAL_URL: &str = "https://localhost:8443";
 
@@ -168,15 +206,30 @@ mod tests {
         assert_eq!(contexts[0].url, "https://scm.example:8443");
         assert_eq!(contexts[0].trust, Trust::CaPin([0xab; 32]));
         assert!(contexts[0].production && !contexts[0].read_only);
-        assert_eq!((contexts[1].trust.clone(), contexts[1].read_only), (Trust::System, true));
+        assert_eq!(
+            (contexts[1].trust.clone(), contexts[1].read_only),
+            (Trust::System, true)
+        );
     }
 
     #[test]
     fn mistakes_are_named_with_their_line() {
         for (text, place, word) in [
-            ("[[context]]\nname = \"a\"\nurl = \"https://x\"\nreadonly = true\n", ":4", "read_only"),
-            ("[[context]]\nname = \"a\"\nurl = \"http://x\"\n", ":3", "https://"),
-            ("[[context]]\nname = \"a\"\nurl = \"https://x\"\nca_pin = \"zz\"\n", ":4", "pin"),
+            (
+                "[[context]]\nname = \"a\"\nurl = \"https://x\"\nreadonly = true\n",
+                ":4",
+                "read_only",
+            ),
+            (
+                "[[context]]\nname = \"a\"\nurl = \"http://x\"\n",
+                ":3",
+                "https://",
+            ),
+            (
+                "[[context]]\nname = \"a\"\nurl = \"https://x\"\nca_pin = \"zz\"\n",
+                ":4",
+                "pin",
+            ),
         ] {
             let (_folder, path) = written(text);
             let error = read_contexts(&path).unwrap_err().to_string();
@@ -186,7 +239,15 @@ mod tests {
 
     #[test]
     fn only_https_addresses_are_servers() {
-        for bad in ["http://x", "x", "https://", "https://u:p@x", "https://x/path", "https://x?y", ""] {
+        for bad in [
+            "http://x",
+            "x",
+            "https://",
+            "https://u:p@x",
+            "https://x/path",
+            "https://x?y",
+            "",
+        ] {
             assert!(server_url(bad).is_err(), "{bad}");
         }
         assert_eq!(server_url(" https://[::1]:8443/ ").unwrap(), "https://[::1]:8443");

@@ -31,7 +31,11 @@ impl<W: Write> Console<W> {
     pub fn new(state: State, out: W) -> io::Result<Self> {
         let (width, height) = state.size;
         let terminal = Terminal::new(Screen::new(out, Size { width, height }))?;
-        Ok(Console { state, terminal, drawn_at: None })
+        Ok(Console {
+            state,
+            terminal,
+            drawn_at: None,
+        })
     }
 
     /// Takes one message in. A key that acts on the row under the cursor sees that row drawn first.
@@ -46,7 +50,10 @@ impl<W: Write> Console<W> {
                 self.draw(now)?;
             }
             Msg::Terminal(TerminalEvent::Resize(width, height)) => {
-                self.terminal.backend_mut().set_size(Size { width: *width, height: *height });
+                self.terminal.backend_mut().set_size(Size {
+                    width: *width,
+                    height: *height,
+                });
             }
             _ => {}
         }
@@ -71,7 +78,9 @@ impl<W: Write> Console<W> {
         let due = match self.state.dirty {
             Dirty::Clean => false,
             Dirty::Key => true,
-            Dirty::Data => self.drawn_at.is_none_or(|drawn| now.since(drawn) >= DATA_FRAME_MS),
+            Dirty::Data => self
+                .drawn_at
+                .is_none_or(|drawn| now.since(drawn) >= DATA_FRAME_MS),
         };
         if due { self.draw(now) } else { Ok(()) }
     }

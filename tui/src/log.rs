@@ -12,8 +12,15 @@ pub struct LogFile {
 
 /// Starts to log into `chosen` or the user's state folder. A console without a log is still a console.
 pub fn start(chosen: Option<PathBuf>) -> LogFile {
-    let opened = chosen.or_else(default_path).and_then(|path| Some((open(&path)?, path)));
-    let Some((file, path)) = opened else { return LogFile { path: None, _guard: None } };
+    let opened = chosen
+        .or_else(default_path)
+        .and_then(|path| Some((open(&path)?, path)));
+    let Some((file, path)) = opened else {
+        return LogFile {
+            path: None,
+            _guard: None,
+        };
+    };
     let (writer, guard) = tracing_appender::non_blocking(file);
     let started = tracing_subscriber::fmt()
         .with_writer(writer)
@@ -21,7 +28,10 @@ pub fn start(chosen: Option<PathBuf>) -> LogFile {
         .with_max_level(tracing::Level::INFO)
         .with_target(false)
         .try_init();
-    LogFile { path: started.is_ok().then_some(path), _guard: Some(guard) }
+    LogFile {
+        path: started.is_ok().then_some(path),
+        _guard: Some(guard),
+    }
 }
 
 fn default_path() -> Option<PathBuf> {
@@ -36,5 +46,10 @@ fn open(path: &Path) -> Option<std::fs::File> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).ok()?;
     }
-    std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path).ok()
+    std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+        .ok()
 }

@@ -118,13 +118,37 @@ pub enum Reply {
     /// Of login, setup and session.
     Session(Result<Session, Failure>),
     Overview(Result<Box<Overview>, Failure>),
-    List { round: u64, page: Result<SystemPage, Failure> },
-    Rows { ids: Vec<SystemId>, page: Result<SystemPage, Failure> },
-    Detail { id: SystemId, detail: Result<Box<SystemDetail>, Failure> },
-    Gathered { ticket: u64, id: SystemId, detail: Result<Box<SystemDetail>, Failure> },
-    History { id: SystemId, range: Range, history: Result<TelemetryHistory, Failure> },
-    Audit { cursor: Option<String>, page: Result<AuditPage, Failure> },
-    Changed { ticket: u64, id: SystemId, result: Result<(), Failure> },
+    List {
+        round: u64,
+        page: Result<SystemPage, Failure>,
+    },
+    Rows {
+        ids: Vec<SystemId>,
+        page: Result<SystemPage, Failure>,
+    },
+    Detail {
+        id: SystemId,
+        detail: Result<Box<SystemDetail>, Failure>,
+    },
+    Gathered {
+        ticket: u64,
+        id: SystemId,
+        detail: Result<Box<SystemDetail>, Failure>,
+    },
+    History {
+        id: SystemId,
+        range: Range,
+        history: Result<TelemetryHistory, Failure>,
+    },
+    Audit {
+        cursor: Option<String>,
+        page: Result<AuditPage, Failure>,
+    },
+    Changed {
+        ticket: u64,
+        id: SystemId,
+        result: Result<(), Failure>,
+    },
     Hello(Hello),
     Change(events::Change),
     StreamEnded(Failure),

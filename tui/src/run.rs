@@ -21,19 +21,28 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let (contexts, chosen) = args.contexts(config_path())?;
     let log_file = crate::log::start(args.log_file.clone());
     let settings = settings(args);
+    let (sender, receiver) = channel();
+    let events = |sender: Sender<Msg>| move |event: TerminalEvent| sender.send(Msg::Terminal(event)).is_ok();
+    // Before the terminal is taken: from then on no signal may end the program without giving it back.
+    terminal::watch_signals(events(sender.clone()))?;
     let session = Session::take().context("cannot take the terminal")?;
+    terminal::watch_hang_up(events(sender.clone()))?;
     let size = terminal::size();
     let mut state = State::new(settings, (size.width, size.height), contexts, chosen);
     let effects = update::start(&mut state);
     let mut console = Console::new(state, terminal::output()?)?;
     console.draw_if_due(clock.now())?;
-    let (sender, receiver) = channel();
-    let events = |sender: Sender<Msg>| move |event: TerminalEvent| sender.send(Msg::Terminal(event)).is_ok();
-    terminal::watch_signals(events(sender.clone()))?;
-    terminal::watch_hang_up(events(sender.clone()))?;
     terminal::read_keys(clock, events(sender.clone()))?;
-    let client = Client::start(Arc::new(move |msg| sender.send(msg).is_ok()), log_file.path.clone())?;
-    let mut program = Program { console, client, session, clock };
+    let client = Client::start(
+        Arc::new(move |msg| sender.send(msg).is_ok()),
+        log_file.path.clone(),
+    )?;
+    let mut program = Program {
+        console,
+        client,
+        session,
+        clock,
+    };
     // An output that fails is a terminal that is gone: there is nobody to tell.
     if let Err(error) = program.follow(&receiver, effects) {
         tracing::warn!("the terminal is gone: {error}");
@@ -54,7 +63,9 @@ impl Program {
             return Ok(());
         }
         loop {
-            let Some(msg) = self.wait(messages) else { return Ok(()) };
+            let Some(msg) = self.wait(messages) else {
+                return Ok(());
+            };
             let mut next = Some(msg);
             while let Some(msg) = next {
                 let effects = self.console.take(msg, self.clock.now())?;
@@ -70,7 +81,9 @@ impl Program {
     /// The next message; a tick when a timer or a frame comes first; none when nobody can send any more.
     fn wait(&self, messages: &Receiver<Msg>) -> Option<Msg> {
         let now = self.clock.now();
-        let Some(at) = self.console.wake_at(now) else { return messages.recv().ok() };
+        let Some(at) = self.console.wake_at(now) else {
+            return messages.recv().ok();
+        };
         match messages.recv_timeout(at.wait_from(now)) {
             Ok(msg) => Some(msg),
             Err(RecvTimeoutError::Timeout) => Some(Msg::Tick),
@@ -113,7 +126,11 @@ fn multiplexer() -> Multiplexer {
 
 /// ASCII by wish, on the Linux console, and where the locale is not UTF-8; the rest by the usual variables.
 fn settings(args: &Args) -> Settings {
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(variable).unwrap_or_default().to_lowercase();
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .find_map(variable)
+        .unwrap_or_default()
+        .to_lowercase();
     let utf8 = locale.contains("utf-8") || locale.contains("utf8");
     let linux = variable("TERM").is_some_and(|term| term == "linux");
     Settings {

@@ -27,17 +27,42 @@ pub(super) async fn answer(http: Arc<Http>, call: Call, answer: Answer) {
         Call::Session => Reply::Session(http.get("/api/v1/sessions/current").await),
         Call::Logout => return logout(&http).await,
         Call::Overview => Reply::Overview(http.get("/api/v1/overview").await.map(Box::new)),
-        Call::List { round, cursor } => Reply::List { round, page: http.get(&list_path(cursor.as_deref())).await },
-        Call::Rows(ids) => Reply::Rows { page: http.get(&rows_path(&ids)).await, ids },
-        Call::Detail(id) => Reply::Detail { id, detail: detail(&http, id).await },
-        Call::Gather { ticket, id } => Reply::Gathered { ticket, id, detail: detail(&http, id).await },
-        Call::History { id, range, to } => {
-            Reply::History { id, range, history: http.get(&history_path(id, range, to)).await }
-        }
-        Call::Audit(cursor) => Reply::Audit { page: http.get(&audit_path(cursor.as_deref())).await, cursor },
-        Call::Change { ticket, id, change, body } => {
-            Reply::Changed { ticket, id, result: change_system(&http, id, change, &body).await }
-        }
+        Call::List { round, cursor } => Reply::List {
+            round,
+            page: http.get(&list_path(cursor.as_deref())).await,
+        },
+        Call::Rows(ids) => Reply::Rows {
+            page: http.get(&rows_path(&ids)).await,
+            ids,
+        },
+        Call::Detail(id) => Reply::Detail {
+            id,
+            detail: detail(&http, id).await,
+        },
+        Call::Gather { ticket, id } => Reply::Gathered {
+            ticket,
+            id,
+            detail: detail(&http, id).await,
+        },
+        Call::History { id, range, to } => Reply::History {
+            id,
+            range,
+            history: http.get(&history_path(id, range, to)).await,
+        },
+        Call::Audit(cursor) => Reply::Audit {
+            page: http.get(&audit_path(cursor.as_deref())).await,
+            cursor,
+        },
+        Call::Change {
+            ticket,
+            id,
+            change,
+            body,
+        } => Reply::Changed {
+            ticket,
+            id,
+            result: change_system(&http, id, change, &body).await,
+        },
     };
     answer.give(reply);
 }
@@ -50,7 +75,10 @@ fn enter(http: &Http, reply: Result<LoginReply, Failure>) -> Result<Session, Fai
 }
 
 async fn logout(http: &Http) {
-    if let Err(error) = http.change::<()>(Method::DELETE, "/api/v1/sessions/current", None).await {
+    if let Err(error) = http
+        .change::<()>(Method::DELETE, "/api/v1/sessions/current", None)
+        .await
+    {
         tracing::info!("the session was not ended at the server: {error}");
     }
     http.set_token(None);
@@ -60,12 +88,19 @@ async fn detail(http: &Http, id: SystemId) -> Result<Box<SystemDetail>, Failure>
     http.get(&format!("/api/v1/systems/{id}")).await.map(Box::new)
 }
 
-async fn change_system(http: &Http, id: SystemId, change: Change, body: &StatusChange) -> Result<(), Failure> {
+async fn change_system(
+    http: &Http,
+    id: SystemId,
+    change: Change,
+    body: &StatusChange,
+) -> Result<(), Failure> {
     let (method, suffix) = match change {
         Change::Delete => (Method::DELETE, String::new()),
         other => (Method::POST, format!("/{}", other.verb())),
     };
-    let result = http.change(method, &format!("/api/v1/systems/{id}{suffix}"), Some(body)).await;
+    let result = http
+        .change(method, &format!("/api/v1/systems/{id}{suffix}"), Some(body))
+        .await;
     match &result {
         Ok(_) => tracing::info!(system.id = id.0, "{}", change.past()),
         Err(error) => tracing::warn!(system.id = id.0, "could not {}: {error}", change.verb()),
@@ -74,7 +109,9 @@ async fn change_system(http: &Http, id: SystemId, change: Change, body: &StatusC
 }
 
 fn list_path(cursor: Option<&str>) -> String {
-    let cursor = cursor.map(|cursor| format!("&cursor={}", escape(cursor))).unwrap_or_default();
+    let cursor = cursor
+        .map(|cursor| format!("&cursor={}", escape(cursor)))
+        .unwrap_or_default();
     format!("/api/v1/systems?limit={PAGE}{cursor}")
 }
 
@@ -85,11 +122,16 @@ fn rows_path(ids: &[SystemId]) -> String {
 
 fn history_path(id: SystemId, range: Range, to: UnixMillis) -> String {
     let from = to.plus(-range.millis());
-    format!("/api/v1/systems/{id}/telemetry?from_ms={}&to_ms={}&points={POINTS}", from.0, to.0)
+    format!(
+        "/api/v1/systems/{id}/telemetry?from_ms={}&to_ms={}&points={POINTS}",
+        from.0, to.0
+    )
 }
 
 fn audit_path(cursor: Option<&str>) -> String {
-    let cursor = cursor.map(|cursor| format!("&cursor={}", escape(cursor))).unwrap_or_default();
+    let cursor = cursor
+        .map(|cursor| format!("&cursor={}", escape(cursor)))
+        .unwrap_or_default();
     format!("/api/v1/audit?limit={AUDIT_PAGE}{cursor}")
 }
 
@@ -97,7 +139,9 @@ fn audit_path(cursor: Option<&str>) -> String {
 fn escape(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                char::from(byte).to_string()
+            }
             _ => format!("%{byte:02X}"),
         })
         .collect()
@@ -109,8 +153,14 @@ mod tests {
 
     #[test]
     fn cursors_pass_through_a_query_unharmed() {
-        assert_eq!(list_path(Some("a+b/=&c")), "/api/v1/systems?limit=500&cursor=a%2Bb%2F%3D%26c");
-        assert_eq!(rows_path(&[SystemId(1), SystemId(22)]), "/api/v1/systems?ids=1,22");
+        assert_eq!(
+            list_path(Some("a+b/=&c")),
+            "/api/v1/systems?limit=500&cursor=a%2Bb%2F%3D%26c"
+        );
+        assert_eq!(
+            rows_path(&[SystemId(1), SystemId(22)]),
+            "/api/v1/systems?ids=1,22"
+        );
         assert_eq!(
             history_path(SystemId(7), Range::Hour, UnixMillis(5_000_000)),
             "/api/v1/systems/7/telemetry?from_ms=1400000&to_ms=5000000&points=240"

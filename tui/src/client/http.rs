@@ -46,7 +46,11 @@ impl Http {
             .user_agent(concat!("scmtui/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| chain(&error))?;
-        Ok(Http { client, base: base.to_owned(), token: Mutex::new(token) })
+        Ok(Http {
+            client,
+            base: base.to_owned(),
+            token: Mutex::new(token),
+        })
     }
 
     /// The token of the session from now on.
@@ -66,7 +70,11 @@ impl Http {
         parse(&read(send(self.request(Method::GET, path).timeout(TIMEOUT)).await?).await?)
     }
 
-    pub(super) async fn post<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T, Failure> {
+    pub(super) async fn post<B: Serialize, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &B,
+    ) -> Result<T, Failure> {
         parse(&self.change(Method::POST, path, Some(body)).await?)
     }
 
@@ -86,7 +94,9 @@ impl Http {
 
     /// A stream without an end, whose silence the caller watches.
     pub(super) async fn open(&self, path: &str) -> Result<Response, Failure> {
-        let request = self.request(Method::GET, path).header("accept", "text/event-stream");
+        let request = self
+            .request(Method::GET, path)
+            .header("accept", "text/event-stream");
         match tokio::time::timeout(TIMEOUT, send(request)).await {
             Ok(response) => response,
             Err(_) => Err(Failure::Unreachable("the server does not answer".to_owned())),
@@ -95,7 +105,10 @@ impl Http {
 }
 
 async fn send(request: RequestBuilder) -> Result<Response, Failure> {
-    let response = request.send().await.map_err(|error| unreachable_because(&error))?;
+    let response = request
+        .send()
+        .await
+        .map_err(|error| unreachable_because(&error))?;
     let status = response.status();
     if status.is_success() {
         return Ok(response);
@@ -114,7 +127,11 @@ async fn send(request: RequestBuilder) -> Result<Response, Failure> {
 
 async fn read(mut response: Response) -> Result<Vec<u8>, Failure> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| unreachable_because(&error))? {
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| unreachable_because(&error))?
+    {
         if body.len() + chunk.len() > MAX_ANSWER_BYTES {
             return Err(Failure::Broken("larger than 32 MiB".to_owned()));
         }

@@ -31,10 +31,14 @@ impl Client {
     /// When the thread or its runtime cannot be started.
     pub fn start(send: Send, log_file: Option<PathBuf>) -> io::Result<Self> {
         let (calls, receiver) = unbounded_channel();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        std::thread::Builder::new().name("client".to_owned()).spawn(move || {
-            runtime.block_on(run(receiver, send, log_file));
-        })?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        std::thread::Builder::new()
+            .name("client".to_owned())
+            .spawn(move || {
+                runtime.block_on(run(receiver, send, log_file));
+            })?;
         Ok(Client { calls })
     }
 
@@ -56,7 +60,11 @@ struct Answer {
 impl Answer {
     /// Sends an answer; false when nobody wants it any more.
     fn give(&self, reply: Reply) -> bool {
-        self.wanted() && (self.send)(Msg::Reply { generation: self.generation, reply })
+        self.wanted()
+            && (self.send)(Msg::Reply {
+                generation: self.generation,
+                reply,
+            })
     }
 
     fn wanted(&self) -> bool {
@@ -69,7 +77,11 @@ async fn run(mut calls: UnboundedReceiver<(u64, Call)>, send: Send, log_file: Op
     let mut http: Option<Arc<Http>> = None;
     while let Some((generation, call)) = calls.recv().await {
         newest.store(generation, Ordering::Relaxed);
-        let answer = Answer { send: send.clone(), generation, newest: newest.clone() };
+        let answer = Answer {
+            send: send.clone(),
+            generation,
+            newest: newest.clone(),
+        };
         match (call, &http) {
             (Call::Connect(context), _) => {
                 let connected = connect(&context);
@@ -104,7 +116,9 @@ fn connect(context: &crate::config::Context) -> Result<(Http, bool), String> {
 fn read_token(path: &Path) -> Result<Token, String> {
     let unreadable = |error: io::Error| format!("cannot read the token file {}: {error}", path.display());
     let mut text = zeroize::Zeroizing::new(String::new());
-    std::fs::File::open(path).and_then(|file| file.take(4096).read_to_string(&mut text)).map_err(unreadable)?;
+    std::fs::File::open(path)
+        .and_then(|file| file.take(4096).read_to_string(&mut text))
+        .map_err(unreadable)?;
     Ok(Token::new(text.trim().to_owned()))
 }
 

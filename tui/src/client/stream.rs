@@ -110,11 +110,17 @@ mod tests {
     #[test]
     fn events_are_read_however_they_are_cut() {
         let text = ": hi\n\nevent: hello\r\ndata: {\"a\":1}\r\n\r\nevent:change\ndata:x\ndata: y\nid: 7\n\nevent: none\n\n";
-        let expected = [("hello".to_owned(), "{\"a\":1}".to_owned()), ("change".to_owned(), "x\ny".to_owned())];
+        let expected = [
+            ("hello".to_owned(), "{\"a\":1}".to_owned()),
+            ("change".to_owned(), "x\ny".to_owned()),
+        ];
         for size in [1, 2, 7, text.len()] {
             let mut parser = Parser::default();
-            let events: Vec<_> =
-                text.as_bytes().chunks(size).flat_map(|chunk| parser.feed(chunk).unwrap()).collect();
+            let events: Vec<_> = text
+                .as_bytes()
+                .chunks(size)
+                .flat_map(|chunk| parser.feed(chunk).unwrap())
+                .collect();
             assert_eq!(events, expected, "chunks of {size}");
         }
     }

@@ -3,8 +3,12 @@
 //! The table ([`table::BINDINGS`]) feeds dispatch, the help page, the palette, the hints on the last line and
 //! `docs/console.md`.
 
+mod binding;
 mod press;
 mod table;
+#[cfg(test)]
+mod tests;
 
+pub use binding::{Action, Binding, Danger, Scope};
 pub use press::{Key, Press};
-pub use table::{Action, BINDINGS, Binding, Danger, Scope, binding, lookup};
+pub use table::{BINDINGS, binding, lookup};

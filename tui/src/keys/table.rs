@@ -1,239 +1,356 @@
 //! The one key table.
 
 use super::Key;
-
-/// Everything that a key can ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "each is described by its line in the table, which help and docs show")]
-pub enum Action {
-    GoDashboard, GoSystems, GoPending, GoAudit, Palette, Filter, Help, Servers, Log, Pause, Refetch, Repaint,
-    Back, Quit, Cancel, Suspend, Undo, Logout,
-    Down, Up, PageDown, PageUp, Top, Bottom, Open, Mark, Range, MarkAll, ClearMarks, MarkedOnly, Sort, Resort,
-    Actions, Copy, Hour, Day, Week,
-    Approve, Reject, Deny, Revoke, Restore, Delete,
-}
-
-/// Where a binding holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Scope {
-    /// On every page, outside a text field.
-    Global,
-    /// In the lists of systems.
-    List,
-    /// On a system's own page.
-    Detail,
-    /// Wherever there is more than fits: detail, audit, help, log.
-    Scroll,
-    /// In the menu of actions, which `a` opens.
-    Menu,
-}
-
-impl Scope {
-    /// Every scope, in the order of the help page.
-    pub const ALL: [Scope; 5] = [Global, List, Detail, Scroll, Menu];
-
-    /// The heading on the help page.
-    pub fn title(self) -> &'static str {
-        match self {
-            Global => "everywhere",
-            List => "lists of systems",
-            Detail => "a system's page",
-            Scroll => "long pages",
-            Menu => "menu of actions",
-        }
-    }
-}
-
-/// How much an action can hurt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Danger {
-    /// Changes nothing on the server.
-    None,
-    /// Reversible: done at once for a single system, with the reverse action on offer.
-    Reversible,
-    /// Affects a service: asks first.
-    Affects,
-    /// Destructive: the name or the number is typed.
-    Destructive,
-}
-
-impl Danger {
-    /// The word on the help page.
-    pub fn word(self) -> &'static str {
-        match self {
-            Danger::None => "",
-            Danger::Reversible => "reversible",
-            Danger::Affects => "asks first",
-            Danger::Destructive => "destructive, typed",
-        }
-    }
-}
-
-/// A line of the table.
-#[derive(Clone, Copy, Debug)]
-pub struct Binding {
-    /// What is done.
-    pub action: Action,
-    /// The keys, first the one that is shown.
-    pub keys: &'static [Key],
-    /// Where.
-    pub scope: Scope,
-    /// How much it can hurt.
-    pub danger: Danger,
-    /// The route that it calls, which decides the roles: see `scm_protocol::access`.
-    pub route: Option<&'static str>,
-    /// Its name on the last line and in the palette.
-    pub name: &'static str,
-    /// What it does, for help and docs.
-    pub text: &'static str,
-}
+use super::binding::{Action, Binding, Danger, Scope};
 
 use Key::{Char, Ctrl};
 use Scope::{Detail, Global, List, Menu, Scroll};
 
-const fn plain(action: Action, keys: &'static [Key], scope: Scope, name: &'static str, text: &'static str) -> Binding {
-    Binding { action, keys, scope, danger: Danger::None, route: None, name, text }
+const fn plain(
+    action: Action,
+    keys: &'static [Key],
+    scope: Scope,
+    name: &'static str,
+    text: &'static str,
+) -> Binding {
+    Binding {
+        action,
+        keys,
+        scope,
+        danger: Danger::None,
+        route: None,
+        name,
+        text,
+    }
 }
 
 const fn change(
-    action: Action, keys: &'static [Key], danger: Danger, route: &'static str, name: &'static str, text: &'static str,
+    action: Action,
+    keys: &'static [Key],
+    danger: Danger,
+    route: &'static str,
+    name: &'static str,
+    text: &'static str,
 ) -> Binding {
-    Binding { action, keys, scope: Menu, danger, route: Some(route), name, text }
+    Binding {
+        action,
+        keys,
+        scope: Menu,
+        danger,
+        route: Some(route),
+        name,
+        text,
+    }
 }
 
 /// Every key of the console outside text fields and dialogs.
 pub const BINDINGS: &[Binding] = &[
-    plain(Action::GoDashboard, &[Char('1')], Global, "dashboard", "dashboard: what needs you"),
-    plain(Action::GoSystems, &[Char('2')], Global, "systems", "list of systems"),
-    plain(Action::GoPending, &[Char('3')], Global, "pending", "pending systems and their approval card"),
+    plain(
+        Action::GoDashboard,
+        &[Char('1')],
+        Global,
+        "dashboard",
+        "dashboard: what needs you",
+    ),
+    plain(
+        Action::GoSystems,
+        &[Char('2')],
+        Global,
+        "systems",
+        "list of systems",
+    ),
+    plain(
+        Action::GoPending,
+        &[Char('3')],
+        Global,
+        "pending",
+        "pending systems and their approval card",
+    ),
     Binding {
         route: Some("audit.list"),
         ..plain(Action::GoAudit, &[Char('4')], Global, "audit", "audit log")
     },
-    plain(Action::Palette, &[Char(':')], Global, "palette", "go to a page, action, system or server by name"),
+    plain(
+        Action::Palette,
+        &[Char(':')],
+        Global,
+        "palette",
+        "go to a page, action, system or server by name",
+    ),
     plain(Action::Help, &[Char('?')], Global, "help", "this help"),
-    plain(Action::Servers, &[Char('@')], Global, "servers", "choose the server"),
-    plain(Action::Log, &[], Global, "log", "the console's own log (from the palette)"),
-    plain(Action::Logout, &[], Global, "logout", "end the session (from the palette)"),
-    plain(Action::Pause, &[Char('p')], Global, "pause", "hold the picture still, and go on"),
-    plain(Action::Undo, &[Char('u')], Global, "undo", "take back what the last message offers to take back"),
-    plain(Action::Refetch, &[Ctrl('r')], Global, "refetch", "read everything shown from the server again"),
-    plain(Action::Repaint, &[Ctrl('l')], Global, "repaint", "paint the whole screen again"),
-    plain(Action::Back, &[Key::Esc], Global, "back", "back; closes what is open, never loses typed text"),
-    plain(Action::Quit, &[Char('q')], Global, "quit", "back, or quit where there is nothing behind"),
-    plain(Action::Cancel, &[Ctrl('c')], Global, "cancel", "cancel what is open, or quit"),
-    plain(Action::Suspend, &[Ctrl('z')], Global, "suspend", "suspend to the shell; `fg` returns"),
+    plain(
+        Action::Servers,
+        &[Char('@')],
+        Global,
+        "servers",
+        "choose the server",
+    ),
+    plain(
+        Action::Log,
+        &[],
+        Global,
+        "log",
+        "the console's own log (from the palette)",
+    ),
+    plain(
+        Action::Logout,
+        &[],
+        Global,
+        "logout",
+        "end the session (from the palette)",
+    ),
+    plain(
+        Action::Pause,
+        &[Char('p')],
+        Global,
+        "pause",
+        "hold the picture still, and go on",
+    ),
+    plain(
+        Action::Undo,
+        &[Char('u')],
+        Global,
+        "undo",
+        "take back what the last message offers to take back",
+    ),
+    plain(
+        Action::Refetch,
+        &[Ctrl('r')],
+        Global,
+        "refetch",
+        "read everything shown from the server again",
+    ),
+    plain(
+        Action::Repaint,
+        &[Ctrl('l')],
+        Global,
+        "repaint",
+        "paint the whole screen again",
+    ),
+    plain(
+        Action::Back,
+        &[Key::Esc],
+        Global,
+        "back",
+        "back; closes what is open, never loses typed text",
+    ),
+    plain(
+        Action::Quit,
+        &[Char('q')],
+        Global,
+        "quit",
+        "back, or quit where there is nothing behind",
+    ),
+    plain(
+        Action::Cancel,
+        &[Ctrl('c')],
+        Global,
+        "cancel",
+        "cancel what is open, or quit",
+    ),
+    plain(
+        Action::Suspend,
+        &[Ctrl('z')],
+        Global,
+        "suspend",
+        "suspend to the shell; `fg` returns",
+    ),
     plain(Action::Down, &[Char('j'), Key::Down], List, "down", "next system"),
     plain(Action::Up, &[Char('k'), Key::Up], List, "up", "previous system"),
-    plain(Action::PageDown, &[Key::PageDown, Ctrl('d')], List, "page down", "a page down"),
-    plain(Action::PageUp, &[Key::PageUp, Ctrl('u')], List, "page up", "a page up"),
+    plain(
+        Action::PageDown,
+        &[Key::PageDown, Ctrl('d')],
+        List,
+        "page down",
+        "a page down",
+    ),
+    plain(
+        Action::PageUp,
+        &[Key::PageUp, Ctrl('u')],
+        List,
+        "page up",
+        "a page up",
+    ),
     plain(Action::Top, &[Char('g'), Key::Home], List, "top", "first system"),
-    plain(Action::Bottom, &[Char('G'), Key::End], List, "bottom", "last system"),
+    plain(
+        Action::Bottom,
+        &[Char('G'), Key::End],
+        List,
+        "bottom",
+        "last system",
+    ),
     plain(Action::Open, &[Key::Enter], List, "open", "the system's own page"),
-    plain(Action::Actions, &[Char('a')], List, "actions", "actions on the marked systems, or on the one under the cursor"),
-    plain(Action::Filter, &[Char('/')], List, "filter", "show only systems that have all these words; Enter or Esc keeps, Ctrl-U empties"),
-    plain(Action::Mark, &[Char(' ')], List, "mark", "mark or unmark, and go on"),
-    plain(Action::Range, &[Char('v')], List, "range", "begin a range here; again: mark it"),
-    plain(Action::MarkAll, &[Char('*')], List, "mark all", "mark all that match the filter"),
-    plain(Action::ClearMarks, &[Char('-')], List, "clear marks", "unmark all"),
-    plain(Action::MarkedOnly, &[Char('M')], List, "marked only", "show marked systems only, and all again"),
-    plain(Action::Sort, &[Char('s')], List, "sort", "sort by the next column"),
-    plain(Action::Resort, &[Char('.')], List, "re-sort", "put rows in order now, new ones included"),
+    plain(
+        Action::Actions,
+        &[Char('a')],
+        List,
+        "actions",
+        "actions on the marked systems, or on the one under the cursor",
+    ),
+    plain(
+        Action::Filter,
+        &[Char('/')],
+        List,
+        "filter",
+        "show only systems that have all these words; Enter or Esc keeps, Ctrl-U empties",
+    ),
+    plain(
+        Action::Mark,
+        &[Char(' ')],
+        List,
+        "mark",
+        "mark or unmark, and go on",
+    ),
+    plain(
+        Action::Range,
+        &[Char('v')],
+        List,
+        "range",
+        "begin a range here; again: mark it",
+    ),
+    plain(
+        Action::MarkAll,
+        &[Char('*')],
+        List,
+        "mark all",
+        "mark all that match the filter",
+    ),
+    plain(
+        Action::ClearMarks,
+        &[Char('-')],
+        List,
+        "clear marks",
+        "unmark all",
+    ),
+    plain(
+        Action::MarkedOnly,
+        &[Char('M')],
+        List,
+        "marked only",
+        "show marked systems only, and all again",
+    ),
+    plain(
+        Action::Sort,
+        &[Char('s')],
+        List,
+        "sort",
+        "sort by the next column",
+    ),
+    plain(
+        Action::Resort,
+        &[Char('.')],
+        List,
+        "re-sort",
+        "put rows in order now, new ones included",
+    ),
     plain(Action::Copy, &[Char('y')], List, "copy", "copy the host names"),
-    plain(Action::Actions, &[Char('a')], Detail, "actions", "actions on this system"),
+    plain(
+        Action::Actions,
+        &[Char('a')],
+        Detail,
+        "actions",
+        "actions on this system",
+    ),
     plain(Action::Hour, &[Char('h')], Detail, "1 h", "charts over one hour"),
     plain(Action::Day, &[Char('d')], Detail, "24 h", "charts over a day"),
     plain(Action::Week, &[Char('w')], Detail, "7 d", "charts over a week"),
     plain(Action::Copy, &[Char('y')], Detail, "copy", "copy the fingerprint"),
-    plain(Action::Down, &[Char('j'), Key::Down], Scroll, "down", "a line down"),
+    plain(
+        Action::Down,
+        &[Char('j'), Key::Down],
+        Scroll,
+        "down",
+        "a line down",
+    ),
     plain(Action::Up, &[Char('k'), Key::Up], Scroll, "up", "a line up"),
-    plain(Action::PageDown, &[Key::PageDown, Char(' '), Ctrl('d')], Scroll, "page down", "a page down"),
-    plain(Action::PageUp, &[Key::PageUp, Ctrl('u')], Scroll, "page up", "a page up"),
-    plain(Action::Top, &[Char('g'), Key::Home], Scroll, "top", "to the beginning"),
-    plain(Action::Bottom, &[Char('G'), Key::End], Scroll, "bottom", "to the end"),
-    change(Action::Approve, &[Char('a')], Danger::Affects, "systems.approve", "approve",
-        "let a pending system in, after comparing its words"),
-    change(Action::Reject, &[Char('r')], Danger::Affects, "systems.reject", "reject",
-        "delete a pending request; the machine may ask again"),
-    change(Action::Deny, &[Char('d')], Danger::Destructive, "systems.deny", "deny",
-        "block a pending system's key for good"),
-    change(Action::Revoke, &[Char('v')], Danger::Affects, "systems.revoke", "revoke",
-        "cut an active system off at once; its history stays"),
-    change(Action::Restore, &[Char('s')], Danger::Reversible, "systems.restore", "restore",
-        "let a revoked system in again"),
-    change(Action::Delete, &[Char('x')], Danger::Destructive, "systems.delete", "delete",
-        "remove a system and its history"),
+    plain(
+        Action::PageDown,
+        &[Key::PageDown, Char(' '), Ctrl('d')],
+        Scroll,
+        "page down",
+        "a page down",
+    ),
+    plain(
+        Action::PageUp,
+        &[Key::PageUp, Ctrl('u')],
+        Scroll,
+        "page up",
+        "a page up",
+    ),
+    plain(
+        Action::Top,
+        &[Char('g'), Key::Home],
+        Scroll,
+        "top",
+        "to the beginning",
+    ),
+    plain(
+        Action::Bottom,
+        &[Char('G'), Key::End],
+        Scroll,
+        "bottom",
+        "to the end",
+    ),
+    change(
+        Action::Approve,
+        &[Char('a')],
+        Danger::Affects,
+        "systems.approve",
+        "approve",
+        "let a pending system in, after comparing its words",
+    ),
+    change(
+        Action::Reject,
+        &[Char('r')],
+        Danger::Affects,
+        "systems.reject",
+        "reject",
+        "delete a pending request; the machine may ask again",
+    ),
+    change(
+        Action::Deny,
+        &[Char('d')],
+        Danger::Destructive,
+        "systems.deny",
+        "deny",
+        "block a system's key for good",
+    ),
+    change(
+        Action::Revoke,
+        &[Char('v')],
+        Danger::Affects,
+        "systems.revoke",
+        "revoke",
+        "cut an active system off at once; its history stays",
+    ),
+    change(
+        Action::Restore,
+        &[Char('s')],
+        Danger::Reversible,
+        "systems.restore",
+        "restore",
+        "let a revoked system in again, or a denied one wait again",
+    ),
+    change(
+        Action::Delete,
+        &[Char('x')],
+        Danger::Destructive,
+        "systems.delete",
+        "delete",
+        "remove a system and its history",
+    ),
 ];
 
 /// What `key` does in `scopes`, the first of which wins.
 pub fn lookup(key: Key, scopes: &[Scope]) -> Option<&'static Binding> {
     scopes.iter().find_map(|scope| {
-        BINDINGS.iter().find(|binding| binding.scope == *scope && binding.keys.contains(&key))
+        BINDINGS
+            .iter()
+            .find(|binding| binding.scope == *scope && binding.keys.contains(&key))
     })
 }
 
 /// The first line of an action.
 pub fn binding(action: Action) -> Option<&'static Binding> {
     BINDINGS.iter().find(|binding| binding.action == action)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use scm_protocol::access;
-
-    /// Taken by screen, tmux, flow control or the terminal itself.
-    const NEVER: [Key; 9] = [
-        Ctrl('a'), Ctrl('b'), Ctrl('s'), Ctrl('q'), Ctrl('h'), Ctrl('i'), Ctrl('j'), Ctrl('m'), Ctrl('\\'),
-    ];
-
-    #[test]
-    fn no_key_means_two_things_in_one_place() {
-        for (index, one) in BINDINGS.iter().enumerate() {
-            for other in &BINDINGS[index + 1..] {
-                let clash = one.scope == other.scope && one.keys.iter().any(|key| other.keys.contains(key));
-                assert!(!clash, "{:?} and {:?}", one.action, other.action);
-            }
-        }
-    }
-
-    #[test]
-    fn keys_of_multiplexers_are_left_alone() {
-        assert!(BINDINGS.iter().all(|binding| binding.keys.iter().all(|key| !NEVER.contains(key))));
-    }
-
-    #[test]
-    fn every_route_is_served() {
-        let routes = BINDINGS.iter().filter_map(|binding| binding.route);
-        assert!(routes.clone().count() >= 6);
-        for route in routes {
-            assert!(access::by_name(route).is_some(), "{route}");
-        }
-    }
-
-    #[test]
-    fn nothing_that_changes_the_server_is_one_key_away() {
-        assert!(BINDINGS.iter().all(|binding| binding.danger == Danger::None || binding.scope == Menu));
-    }
-
-    #[test]
-    fn names_of_keys_are_read_back() {
-        for key in BINDINGS.iter().flat_map(|binding| binding.keys) {
-            assert_eq!(key.to_string().parse(), Ok(*key));
-        }
-    }
-
-    /// The documentation lists every key with its meaning: this test prints the line that is missing.
-    #[test]
-    fn the_documentation_lists_every_key() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/console.md");
-        let docs = std::fs::read_to_string(path).unwrap();
-        for binding in BINDINGS {
-            let keys: Vec<String> = binding.keys.iter().map(|key| format!("`{key}`")).collect();
-            let keys = if keys.is_empty() { format!("`:{}`", binding.name) } else { keys.join(" ") };
-            let line = format!("| {keys} | {} | {} |", binding.text, binding.danger.word());
-            let line = line.replace("|  |", "| |");
-            assert!(docs.contains(&line), "docs/console.md lacks under {:?}:\n{line}", binding.scope.title());
-        }
-    }
 }

@@ -14,11 +14,11 @@ pub enum Change {
     Approve,
     /// A Pending request is deleted.
     Reject,
-    /// A Pending system's key is blocked.
+    /// The system's key is blocked.
     Deny,
     /// Active is cut off.
     Revoke,
-    /// Revoked becomes Active.
+    /// Revoked becomes Active, Denied becomes Pending.
     Restore,
     /// The system is removed.
     Delete,
@@ -26,8 +26,14 @@ pub enum Change {
 
 impl Change {
     /// Every change, in the order of the menu.
-    pub const ALL: [Change; 6] =
-        [Change::Approve, Change::Reject, Change::Deny, Change::Revoke, Change::Restore, Change::Delete];
+    pub const ALL: [Change; 6] = [
+        Change::Approve,
+        Change::Reject,
+        Change::Deny,
+        Change::Revoke,
+        Change::Restore,
+        Change::Delete,
+    ];
 
     /// Its line in the key table.
     pub fn action(self) -> Action {
@@ -48,12 +54,16 @@ impl Change {
 
     /// The name of its route.
     pub fn route(self) -> &'static str {
-        binding(self.action()).and_then(|binding| binding.route).unwrap_or_default()
+        binding(self.action())
+            .and_then(|binding| binding.route)
+            .unwrap_or_default()
     }
 
     /// `approve`.
     pub fn verb(self) -> &'static str {
-        binding(self.action()).map(|binding| binding.name).unwrap_or_default()
+        binding(self.action())
+            .map(|binding| binding.name)
+            .unwrap_or_default()
     }
 
     /// `approved`.
@@ -73,9 +83,9 @@ impl Change {
         match self {
             Change::Approve => "The system gets the server's key and becomes active.",
             Change::Reject => "The request is deleted. The machine may ask again.",
-            Change::Deny => "The key is blocked for good: the machine cannot register with it again.",
+            Change::Deny => "The key is blocked for good: no machine can register with it again.",
             Change::Revoke => "The system is cut off at once. Its history stays, it can be restored.",
-            Change::Restore => "The system is let in again.",
+            Change::Restore => "A revoked system is let in again, a denied one waits for approval again.",
             Change::Delete => "The system and its history are removed. A running agent asks anew.",
         }
     }
@@ -83,20 +93,21 @@ impl Change {
     /// Why it cannot be done to a system of this status; none when it can.
     pub fn obstacle(self, status: SystemStatus) -> Option<String> {
         let fits = match self {
-            Change::Approve | Change::Reject | Change::Deny => status == SystemStatus::Pending,
+            Change::Approve | Change::Reject => status == SystemStatus::Pending,
             Change::Revoke => status == SystemStatus::Active,
-            Change::Restore => status == SystemStatus::Revoked,
-            Change::Delete => status != SystemStatus::Pending,
+            Change::Restore => matches!(status, SystemStatus::Revoked | SystemStatus::Denied),
+            // Deleting a denied system would let its key register again.
+            Change::Deny | Change::Delete => status != SystemStatus::Denied,
         };
         (!fits).then(|| format!("is {}", status.as_str()))
     }
 
-    /// The change that takes this one back.
-    pub fn reverse(self) -> Option<(Self, SystemStatus)> {
-        match self {
-            Change::Restore => Some((Change::Revoke, SystemStatus::Active)),
-            Change::Revoke => Some((Change::Restore, SystemStatus::Revoked)),
-            Change::Approve | Change::Reject | Change::Deny | Change::Delete => None,
+    /// The change that takes this one back, and the status that it starts from; `was` is the one before this change.
+    pub fn reverse(self, was: SystemStatus) -> Option<(Self, SystemStatus)> {
+        match (self, was) {
+            (Change::Restore, SystemStatus::Revoked) => Some((Change::Revoke, SystemStatus::Active)),
+            (Change::Revoke, _) => Some((Change::Restore, SystemStatus::Revoked)),
+            _ => None,
         }
     }
 }
@@ -146,7 +157,10 @@ impl Target {
 
     /// The body of the request.
     pub fn request(&self) -> StatusChange {
-        StatusChange { fingerprint: self.fingerprint, expected_status: self.status }
+        StatusChange {
+            fingerprint: self.fingerprint,
+            expected_status: self.status,
+        }
     }
 }
 

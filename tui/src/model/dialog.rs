@@ -109,13 +109,24 @@ impl Dialog {
 
     /// How many are answered: done, failed.
     pub fn counts(&self) -> (usize, usize) {
-        let done = self.targets.iter().filter(|(_, outcome)| *outcome == Outcome::Done).count();
-        let failed = self.targets.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Failed(_))).count();
+        let done = self
+            .targets
+            .iter()
+            .filter(|(_, outcome)| *outcome == Outcome::Done)
+            .count();
+        let failed = self
+            .targets
+            .iter()
+            .filter(|(_, outcome)| matches!(outcome, Outcome::Failed(_)))
+            .count();
         (done, failed)
     }
 
     /// Systems that failed.
     pub fn failed(&self) -> impl Iterator<Item = &Target> {
-        self.targets.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Failed(_))).map(|(target, _)| target)
+        self.targets
+            .iter()
+            .filter(|(_, outcome)| matches!(outcome, Outcome::Failed(_)))
+            .map(|(target, _)| target)
     }
 }

@@ -190,8 +190,14 @@ impl Fleet {
     /// The list was read to its end: answers what it did not show, which is gone.
     pub fn finish(&mut self) -> Vec<SystemId> {
         self.complete = true;
-        let Some(seen) = self.reading.take() else { return Vec::new() };
-        self.rows.keys().copied().filter(|id| !seen.contains(id)).collect()
+        let Some(seen) = self.reading.take() else {
+            return Vec::new();
+        };
+        self.rows
+            .keys()
+            .copied()
+            .filter(|id| !seen.contains(id))
+            .collect()
     }
 
     /// The server has newer values of one system.

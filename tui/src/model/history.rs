@@ -47,12 +47,18 @@ pub struct Chart {
 
 impl Chart {
     /// The curve of `value` over `history` in so many columns; a column holds the average of its samples.
-    pub fn new(history: &TelemetryHistory, width: usize, value: impl Fn(&TelemetryPoint) -> Option<f64>) -> Self {
+    pub fn new(
+        history: &TelemetryHistory,
+        width: usize,
+        value: impl Fn(&TelemetryPoint) -> Option<f64>,
+    ) -> Self {
         let span = history.to_ms.since(history.from_ms).max(1);
         let mut sums = vec![(0.0, 0u32); width];
         let (mut last, mut peak) = (None, None::<f64>);
         for point in &history.points {
-            let Some(sample) = value(point).filter(|sample| sample.is_finite()) else { continue };
+            let Some(sample) = value(point).filter(|sample| sample.is_finite()) else {
+                continue;
+            };
             last = Some(sample);
             peak = Some(peak.map_or(sample, |peak| peak.max(sample)));
             let offset = point.at_ms.since(history.from_ms).clamp(0, span - 1);
@@ -63,7 +69,10 @@ impl Chart {
                 *count += 1;
             }
         }
-        let columns = sums.into_iter().map(|(sum, count)| (count > 0).then(|| sum / f64::from(count))).collect();
+        let columns = sums
+            .into_iter()
+            .map(|(sum, count)| (count > 0).then(|| sum / f64::from(count)))
+            .collect();
         Chart { columns, last, peak }
     }
 }
@@ -87,11 +96,20 @@ mod tests {
             bucket_ms: 100,
             mem_total_bytes: None,
             disk_total_bytes: None,
-            points: vec![point(1000, 10.0), point(1100, 30.0), point(1999, 7.0), point(5000, 9.0)],
+            points: vec![
+                point(1000, 10.0),
+                point(1100, 30.0),
+                point(1999, 7.0),
+                point(5000, 9.0),
+            ],
         };
         let chart = Chart::new(&history, 4, |point| point.cpu_percent);
         assert_eq!(chart.columns, [Some(20.0), None, None, Some(8.0)]);
         assert_eq!((chart.last, chart.peak), (Some(9.0), Some(30.0)));
-        assert!(Chart::new(&history, 0, |point| point.cpu_percent).columns.is_empty());
+        assert!(
+            Chart::new(&history, 0, |point| point.cpu_percent)
+                .columns
+                .is_empty()
+        );
     }
 }

@@ -107,7 +107,12 @@ impl List {
 
     /// The filter's words, lower case.
     pub fn words(&self) -> Vec<String> {
-        self.filter.text().to_lowercase().split_whitespace().map(str::to_owned).collect()
+        self.filter
+            .text()
+            .to_lowercase()
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect()
     }
 
     /// What is shown, in which order.
@@ -162,7 +167,9 @@ impl List {
         self.waiting = 0;
         self.unsorted = false;
         let place = held.and_then(|id| self.order.iter().position(|other| *other == id));
-        self.cursor = place.unwrap_or(self.cursor).min(self.order.len().saturating_sub(1));
+        self.cursor = place
+            .unwrap_or(self.cursor)
+            .min(self.order.len().saturating_sub(1));
         self.top = self.cursor.saturating_sub(line);
         self.scroll();
         held.is_none() || place.is_some()
@@ -171,8 +178,11 @@ impl List {
     /// Adds rows at the end, as the first reading of the list delivers them in order.
     pub fn append(&mut self, fleet: &Fleet, ids: &[SystemId]) {
         let order = self.order();
-        let taken: Vec<SystemId> =
-            ids.iter().copied().filter(|id| fleet.get(*id).is_some_and(|row| order.takes(row))).collect();
+        let taken: Vec<SystemId> = ids
+            .iter()
+            .copied()
+            .filter(|id| fleet.get(*id).is_some_and(|row| order.takes(row)))
+            .collect();
         self.order.extend(taken);
         self.scroll();
     }
@@ -196,7 +206,10 @@ impl List {
 
     /// The places from the anchor to the cursor, both included.
     pub fn range(&self) -> &[SystemId] {
-        let Some(anchor) = self.anchor.and_then(|id| self.order.iter().position(|other| *other == id)) else {
+        let Some(anchor) = self
+            .anchor
+            .and_then(|id| self.order.iter().position(|other| *other == id))
+        else {
             return &[];
         };
         let (from, to) = (anchor.min(self.cursor), anchor.max(self.cursor));
@@ -224,7 +237,12 @@ impl List {
         if self.marks.is_empty() {
             return self.cursor().into_iter().collect();
         }
-        let mut ids: Vec<SystemId> = self.order.iter().copied().filter(|id| self.marks.contains(id)).collect();
+        let mut ids: Vec<SystemId> = self
+            .order
+            .iter()
+            .copied()
+            .filter(|id| self.marks.contains(id))
+            .collect();
         let shown: HashSet<SystemId> = ids.iter().copied().collect();
         let mut hidden: Vec<SystemId> = self.marks.difference(&shown).copied().collect();
         hidden.sort_unstable();

@@ -6,6 +6,7 @@ mod fleet;
 mod history;
 mod link;
 mod list;
+mod overlay;
 mod row;
 mod state;
 mod text_field;
@@ -17,9 +18,8 @@ pub use fleet::{Fleet, Order, Sort, by_order};
 pub use history::{Chart, Range};
 pub use link::{Link, ServerClock};
 pub use list::{List, ListScope};
+pub use overlay::{Entry, Goal, Menu, Overlay, Palette};
 pub use row::{Row, StateWord, clean};
-pub use state::{
-    AuditView, DetailView, Dirty, Entry, Goal, Login, LoginStep, Menu, Overlay, Page, Palette, Settings, State, Timers,
-};
+pub use state::{AuditView, DetailView, Dirty, Login, LoginStep, Page, Settings, State, Timers};
 pub use text_field::TextField;
 pub use toast::{Toast, ToastKind};

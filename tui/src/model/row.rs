@@ -54,7 +54,15 @@ pub struct Row {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the words are explained in docs/console.md")]
 pub enum StateWord {
-    Pending, Offline, Late, Never, Skewed, Booted, Ok, Revoked, Denied,
+    Pending,
+    Offline,
+    Late,
+    Never,
+    Skewed,
+    Booted,
+    Ok,
+    Revoked,
+    Denied,
 }
 
 impl StateWord {
@@ -109,7 +117,9 @@ impl Row {
             mem_total_mib: mib(summary.mem_total_bytes),
             disk_used_mib: mib(summary.disk_used_bytes),
             disk_total_mib: mib(summary.disk_total_bytes),
-            uptime_secs: summary.uptime_secs.map(|secs| u32::try_from(secs).unwrap_or(u32::MAX)),
+            uptime_secs: summary
+                .uptime_secs
+                .map(|secs| u32::try_from(secs).unwrap_or(u32::MAX)),
             first_seen: summary.first_seen_ms,
             last_seen: summary.last_seen_ms,
             stale: false,
@@ -141,7 +151,10 @@ fn contains_ignoring_case(text: &str, word: &str) -> bool {
         return text.to_lowercase().contains(word);
     }
     let (text, word) = (text.as_bytes(), word.as_bytes());
-    word.is_empty() || text.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word))
+    word.is_empty()
+        || text
+            .windows(word.len())
+            .any(|part| part.eq_ignore_ascii_case(word))
 }
 
 /// Texts that many rows share.
@@ -167,7 +180,10 @@ pub fn clean(text: &str) -> String {
         c.is_control()
             || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
     };
-    text.chars().take(256).map(|c| if forging(c) { '?' } else { c }).collect()
+    text.chars()
+        .take(256)
+        .map(|c| if forging(c) { '?' } else { c })
+        .collect()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use super::fleet::Fleet;
 use super::history::Range;
 use super::link::{Link, ServerClock};
 use super::list::{List, ListScope};
+use super::overlay::Overlay;
 use super::text_field::TextField;
 use super::toast::{Toast, ToastKind};
 use crate::clock::Moment;
@@ -45,72 +46,6 @@ pub enum Page {
     Pending,
     /// The audit log.
     Audit,
-}
-
-/// What lies over the page.
-#[derive(Debug)]
-pub enum Overlay {
-    /// The keys; first line shown.
-    Help(usize),
-    /// The palette.
-    Palette(Palette),
-    /// The menu of actions.
-    Menu(Menu),
-    /// The servers; the one under the cursor.
-    Servers(usize),
-    /// The console's log: its last lines, and how many lines from the end are below the screen.
-    Log {
-        /// The lines; none before they are read.
-        lines: Option<Vec<String>>,
-        /// Lines below the screen.
-        back: usize,
-    },
-}
-
-/// The palette: what is typed and where the cursor is among what matches.
-#[derive(Debug, Default)]
-pub struct Palette {
-    /// What is typed.
-    pub field: TextField,
-    /// What matches.
-    pub matches: Vec<Entry>,
-    /// The match under the cursor.
-    pub cursor: usize,
-    /// What an action is about: frozen when the palette opened.
-    pub targets: Vec<SystemId>,
-}
-
-/// Something that the palette can do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// Its name.
-    pub name: String,
-    /// What it is.
-    pub text: String,
-    /// What happens.
-    pub goal: Goal,
-    /// Why it cannot be done now.
-    pub obstacle: Option<String>,
-}
-
-/// What an entry of the palette does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Goal {
-    /// A line of the key table.
-    Action(Action),
-    /// A system's page.
-    System(SystemId),
-    /// Another server.
-    Context(usize),
-}
-
-/// The menu of actions on frozen targets.
-#[derive(Debug)]
-pub struct Menu {
-    /// Who.
-    pub targets: Vec<SystemId>,
-    /// The action under the cursor.
-    pub cursor: usize,
 }
 
 /// What the login page shows.
@@ -295,9 +230,19 @@ impl State {
         self.contexts.get(self.context)
     }
 
-    /// Its name: as it calls itself, or as the context does.
-    pub fn server_name(&self) -> &str {
-        self.server().map_or("-", |context| context.name.as_str())
+    /// Its name: the context's, or where the context is only an address, what it calls itself.
+    pub fn server_name(&self) -> String {
+        let Some(context) = self.server() else {
+            return "-".to_owned();
+        };
+        let own = self
+            .overview
+            .as_ref()
+            .map(|overview| super::row::clean(&overview.server_name));
+        match own {
+            Some(own) if context.url.ends_with(&context.name) && !own.is_empty() => own,
+            _ => context.name.clone(),
+        }
     }
 
     /// The list of the page.
@@ -338,13 +283,21 @@ impl State {
             return None;
         }
         // The least powerful of the roles that may.
-        let needed = scm_protocol::auth::Role::ALL.into_iter().rev().find(|role| access::allows(*role, route));
-        Some(needed.map_or_else(|| "not served".to_owned(), |role| format!("needs {}", role.as_str())))
+        let needed = scm_protocol::auth::Role::ALL
+            .into_iter()
+            .rev()
+            .find(|role| access::allows(*role, route));
+        Some(needed.map_or_else(
+            || "not served".to_owned(),
+            |role| format!("needs {}", role.as_str()),
+        ))
     }
 
     /// Why an action cannot be done by this user; none when it can.
     pub fn action_obstacle(&self, action: Action) -> Option<String> {
-        crate::keys::binding(action).and_then(|binding| binding.route).and_then(|route| self.obstacle(route))
+        crate::keys::binding(action)
+            .and_then(|binding| binding.route)
+            .and_then(|route| self.obstacle(route))
     }
 
     /// Asks for a frame.
@@ -369,8 +322,11 @@ impl State {
     /// A frame was drawn at `now`: questions on it start their clock, and cursors on it are what actions may hit.
     pub fn drawn(&mut self, now: Moment) {
         self.dirty = Dirty::Clean;
-        if let Some(Dialog { phase: super::dialog::Phase::Asking { shown_at, .. }, hidden: false, .. }) =
-            &mut self.dialog
+        if let Some(Dialog {
+            phase: super::dialog::Phase::Asking { shown_at, .. },
+            hidden: false,
+            ..
+        }) = &mut self.dialog
         {
             shown_at.get_or_insert(now);
         }

@@ -17,7 +17,9 @@ pub struct TextField {
 impl TextField {
     /// A field with a text and the cursor at its end.
     pub fn new(text: &str) -> Self {
-        TextField { input: Input::new(text.to_owned()) }
+        TextField {
+            input: Input::new(text.to_owned()),
+        }
     }
 
     /// What was typed.

@@ -31,6 +31,11 @@ impl Toast {
     /// A message that begins now.
     pub fn new(kind: ToastKind, text: impl Into<String>, now: Moment) -> Self {
         let millis = if kind == ToastKind::Error { 10_000 } else { 5_000 };
-        Toast { kind, text: text.into(), until: now.plus(millis), undo: None }
+        Toast {
+            kind,
+            text: text.into(),
+            until: now.plus(millis),
+            undo: None,
+        }
     }
 }

@@ -10,7 +10,7 @@ use scm_protocol::audit::AuditEntry;
 pub fn draw(state: &State, canvas: &mut Canvas<'_>, body: Rect) {
     let theme = canvas.theme;
     let audit = &state.audit;
-    let heading = format!("  {:<20}  {:<18} {:<22} {}", "WHEN", "WHO", "WHAT", "ON WHAT");
+    let heading = format!("  {:<20}  {:<14} {:<20} {}", "WHEN", "WHO", "WHAT", "ON WHAT");
     canvas.put(body, 0, 0, &heading, theme.dim());
     if audit.entries.is_empty() {
         let text = match &audit.error {
@@ -36,11 +36,13 @@ pub(super) fn entry(entry: &AuditEntry, canvas: &mut Canvas<'_>, body: Rect, row
     let cell = |value: &str, width: usize| text::fit(&clean(value), width, theme.ellipsis());
     let refused = entry.outcome != "ok";
     let mut column = canvas.put(body, row, 2, &format::date_time(entry.at_ms), theme.dim());
-    column = canvas.put(body, row, column + 2, &cell(&entry.actor, 18), Style::new());
-    column = canvas.put(body, row, column + 1, &cell(&entry.action, 22), theme.accent());
+    column = canvas.put(body, row, column + 2, &cell(&entry.actor, 14), Style::new());
+    column = canvas.put(body, row, column + 1, &cell(&entry.action, 20), theme.accent());
     if refused {
         let outcome = format!("{} ", clean(&entry.outcome).to_uppercase());
-        column = canvas.put(body, row, column + 1, &outcome, theme.error()).saturating_sub(1);
+        column = canvas
+            .put(body, row, column + 1, &outcome, theme.error())
+            .saturating_sub(1);
     }
     canvas.put(body, row, column + 1, &clean(&entry.target), Style::new());
 }

@@ -29,12 +29,28 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, body: Rect) {
     for (index, (word, number, name)) in states.into_iter().enumerate() {
         let cell = u16::try_from(index).unwrap_or(0);
         let (line, column) = (row + cell / 4, 2 + cell % 4 * 19);
-        let style = if number > 0 { theme.state(word) } else { theme.dim() };
-        let after = canvas.put(body, line, column, &format!("{:>6}", format::count(number)), style);
+        let style = if number > 0 {
+            theme.state(word)
+        } else {
+            theme.dim()
+        };
+        let after = canvas.put(
+            body,
+            line,
+            column,
+            &format!("{:>6}", format::count(number)),
+            style,
+        );
         canvas.put(body, line, after, &format!(" {name}"), theme.dim());
     }
     let column = 2 + 3 * 19;
-    let after = canvas.put(body, row + 1, column, &format!("{:>6}", format::count(counts.total)), theme.title());
+    let after = canvas.put(
+        body,
+        row + 1,
+        column,
+        &format!("{:>6}", format::count(counts.total)),
+        theme.title(),
+    );
     canvas.put(body, row + 1, after, " in all", theme.dim());
     row += 2;
     canvas.rule(body, row, "done lately");
@@ -52,11 +68,16 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, body: Rect) {
 
 fn needs(state: &State, canvas: &mut Canvas<'_>, body: Rect, from: u16) -> u16 {
     let theme = canvas.theme;
-    let Some(overview) = &state.overview else { return from };
+    let Some(overview) = &state.overview else {
+        return from;
+    };
     let mut row = from;
     if overview.counts.pending > 0 {
         let wait = format::seen(overview.oldest_pending_ms, state.shown_at);
-        let text = format!("{} waiting for approval, the oldest for {wait}", waiting(overview.counts.pending));
+        let text = format!(
+            "{} waiting for approval, the oldest for {wait}",
+            waiting(overview.counts.pending)
+        );
         let column = canvas.put(body, row, 2, "PEND  ", theme.warn());
         let column = canvas.put(body, row, column, &text, ratatui::style::Style::new());
         canvas.put(body, row, column, "   3 shows them", theme.dim());
@@ -72,7 +93,13 @@ fn needs(state: &State, canvas: &mut Canvas<'_>, body: Rect, from: u16) -> u16 {
     }
     let more = overview.counts.offline - i64::try_from(overview.offline.len()).unwrap_or(0);
     if more > 0 {
-        canvas.put(body, row, 8, &format!("and {} more offline: 2, then / off", format::count(more)), theme.dim());
+        canvas.put(
+            body,
+            row,
+            8,
+            &format!("and {} more offline: 2, then / off", format::count(more)),
+            theme.dim(),
+        );
         row += 1;
     }
     if row == from {
@@ -88,13 +115,23 @@ fn needs(state: &State, canvas: &mut Canvas<'_>, body: Rect, from: u16) -> u16 {
 }
 
 fn waiting(count: i64) -> String {
-    if count == 1 { "1 system".to_owned() } else { format!("{} systems", format::count(count)) }
+    if count == 1 {
+        "1 system".to_owned()
+    } else {
+        format!("{} systems", format::count(count))
+    }
 }
 
 fn recent(state: &State, canvas: &mut Canvas<'_>, body: Rect, from: u16) {
     let theme = canvas.theme;
     if let Some(obstacle) = state.obstacle("audit.list") {
-        canvas.put(body, from, 2, &format!("the audit log is not shown: {obstacle}"), theme.dim());
+        canvas.put(
+            body,
+            from,
+            2,
+            &format!("the audit log is not shown: {obstacle}"),
+            theme.dim(),
+        );
         return;
     }
     let Some(overview) = &state.overview else { return };

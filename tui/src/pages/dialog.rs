@@ -43,25 +43,43 @@ fn question(
     let theme = canvas.theme;
     let row = shown + 1;
     if let Some((phrase, field)) = typed {
-        let what = if dialog.targets.len() == 1 { "name" } else { "number" };
+        let what = if dialog.targets.len() == 1 {
+            "name"
+        } else {
+            "number"
+        };
         let column = canvas.put(inside, row, 0, &format!("type the {what} "), theme.dim());
         let column = canvas.put(inside, row, column, phrase, theme.warn());
         let column = canvas.put(inside, row, column, " and press Enter: ", theme.dim());
         canvas.put(inside, row, column, field.text(), theme.title());
-        let hint = if field.text() == phrase { "Enter does it" } else { "Esc cancels" };
+        let hint = if field.text() == phrase {
+            "Enter does it"
+        } else {
+            "Esc cancels"
+        };
         canvas.put(inside, row + 1, 0, hint, theme.dim());
         let x = inside.x + column + u16::try_from(field.column()).unwrap_or(0);
         return Some((x, inside.y + row));
     }
     let verb = dialog.change.verb();
     let button = |name: &str, focused: bool| {
-        if focused { format!(">[ {name} ]<") } else { format!(" [ {name} ] ") }
+        if focused {
+            format!(">[ {name} ]<")
+        } else {
+            format!(" [ {name} ] ")
+        }
     };
     let style = |focused: bool| if focused { theme.cursor() } else { Style::new() };
     let (cancel, confirm) = (focus == Focus::Cancel, focus == Focus::Confirm);
     let column = canvas.put(inside, row, 0, &button("Cancel", cancel), style(cancel));
     canvas.put(inside, row, column + 2, &button(verb, confirm), style(confirm));
-    canvas.put(inside, row + 1, 0, "Tab changes the button, Enter presses it, Esc cancels", theme.dim());
+    canvas.put(
+        inside,
+        row + 1,
+        0,
+        "Tab changes the button, Enter presses it, Esc cancels",
+        theme.dim(),
+    );
     None
 }
 
@@ -76,9 +94,21 @@ fn explanation(state: &State, dialog: &Dialog, canvas: &Canvas<'_>) -> Vec<Line<
         [(one, _)] => format!("{} (system {})", one.hostname, one.id),
         _ => format::systems(count),
     };
-    let head = format!("{} {whom} on {}?", capital(dialog.change.verb()), state.server_name());
-    lines.extend(text::wrap(&head, width).into_iter().map(|line| Line::styled(line, theme.title())));
-    lines.extend(text::wrap(dialog.change.consequence(), width).into_iter().map(plain));
+    let head = format!(
+        "{} {whom} on {}?",
+        capital(dialog.change.verb()),
+        state.server_name()
+    );
+    lines.extend(
+        text::wrap(&head, width)
+            .into_iter()
+            .map(|line| Line::styled(line, theme.title())),
+    );
+    lines.extend(
+        text::wrap(dialog.change.consequence(), width)
+            .into_iter()
+            .map(plain),
+    );
     lines.push(plain(String::new()));
     match dialog.targets.as_slice() {
         [(one, _)] => lines.extend(one_target(one, theme)),
@@ -86,42 +116,64 @@ fn explanation(state: &State, dialog: &Dialog, canvas: &Canvas<'_>) -> Vec<Line<
     }
     let offline = dialog.offline();
     if offline > 0 && count > 1 {
-        lines.push(Line::styled(format!("{offline} of them are offline or were never seen"), theme.warn()));
+        lines.push(Line::styled(
+            format!("{offline} of them are offline or were never seen"),
+            theme.warn(),
+        ));
     }
     if !dialog.skipped.is_empty() {
         let skipped = format!("left out: {}", format::systems(dialog.skipped.len()));
         lines.push(Line::styled(skipped, theme.warn()));
         for (name, reason) in dialog.skipped.iter().take(3) {
-            lines.push(Line::styled(text::cut(&format!("  {name} {reason}"), width, theme.ellipsis()), theme.dim()));
+            lines.push(Line::styled(
+                text::cut(&format!("  {name} {reason}"), width, theme.ellipsis()),
+                theme.dim(),
+            ));
         }
     }
     if count > 1 {
-        lines.push(Line::styled("Systems that match later are not added.", theme.dim()));
+        lines.push(Line::styled(
+            "Systems that match later are not added.",
+            theme.dim(),
+        ));
     }
     lines
 }
 
 fn one_target(target: &Target, theme: crate::view::Theme) -> Vec<Line<'static>> {
     let member = |name: &str, value: String, style: Style| {
-        Line::from(vec![Span::styled(format!("{name:<8}"), theme.dim()), Span::styled(value, style)])
+        Line::from(vec![
+            Span::styled(format!("{name:<8}"), theme.dim()),
+            Span::styled(value, style),
+        ])
     };
     vec![
         member("words", target.words.clone(), theme.warn()),
-        member("key", format!("sha256:{}", &target.fingerprint.to_string()[..32]), Style::new()),
+        member(
+            "key",
+            format!("sha256:{}", &target.fingerprint.to_string()[..32]),
+            Style::new(),
+        ),
         member("address", target.address.clone(), Style::new()),
         member("status", target.status.as_str().to_owned(), Style::new()),
     ]
 }
 
 fn some(targets: &[(Target, Outcome)], most: usize) -> impl Iterator<Item = String> + '_ {
-    let names = targets.iter().take(most).map(|(target, _)| format!("  {}", target.hostname));
+    let names = targets
+        .iter()
+        .take(most)
+        .map(|(target, _)| format!("  {}", target.hostname));
     let more = targets.len().saturating_sub(most);
     names.chain((more > 0).then(|| format!("  and {more} more")))
 }
 
 fn capital(word: &str) -> String {
     let mut chars = word.chars();
-    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+    chars
+        .next()
+        .map(|first| first.to_uppercase().chain(chars).collect())
+        .unwrap_or_default()
 }
 
 fn outcomes(dialog: &Dialog, canvas: &mut Canvas<'_>, body: Rect) {
@@ -130,10 +182,18 @@ fn outcomes(dialog: &Dialog, canvas: &mut Canvas<'_>, body: Rect) {
     let inside = canvas.window(body, WIDTH, rows.saturating_add(5), dialog.change.verb());
     let (done, failed) = dialog.counts();
     let finished = matches!(dialog.phase, Phase::Finished);
-    let head = format!("{} of {} answered: {done} done, {failed} failed", done + failed, dialog.targets.len());
+    let head = format!(
+        "{} of {} answered: {done} done, {failed} failed",
+        done + failed,
+        dialog.targets.len()
+    );
     canvas.put(inside, 0, 0, &head, theme.title());
-    let hint = if finished { "Enter closes; the failed are marked" } else { "Esc: goes on behind" };
-    canvas.put_right(inside, 0, hint, theme.dim());
+    let hint = if finished {
+        "Enter closes; the failed are marked"
+    } else {
+        "Esc: goes on behind"
+    };
+    canvas.put(inside, 1, 0, hint, theme.dim());
     let results = dialog.targets.iter().map(|(target, outcome)| {
         let (word, style, text) = match outcome {
             Outcome::Waiting => ("wait", theme.dim(), String::new()),
@@ -142,9 +202,11 @@ fn outcomes(dialog: &Dialog, canvas: &mut Canvas<'_>, body: Rect) {
         };
         (word, style, target.hostname.clone(), text)
     });
-    let skipped =
-        dialog.skipped.iter().map(|(name, reason)| ("skip", theme.warn(), name.clone(), reason.clone()));
-    for ((word, style, name, text), row) in results.chain(skipped).skip(dialog.scroll).zip(2..inside.height) {
+    let skipped = dialog
+        .skipped
+        .iter()
+        .map(|(name, reason)| ("skip", theme.warn(), name.clone(), reason.clone()));
+    for ((word, style, name, text), row) in results.chain(skipped).skip(dialog.scroll).zip(3..inside.height) {
         canvas.put(inside, row, 0, word, style);
         let name = text::fit(&name, 24, theme.ellipsis());
         let column = canvas.put(inside, row, 6, &name, Style::new());

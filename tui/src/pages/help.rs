@@ -30,7 +30,10 @@ pub fn draw(state: &State, scroll: usize, canvas: &mut Canvas<'_>, body: Rect) {
     let mut line = 0usize;
     let height = usize::from(body.height);
     let mut row_of = || {
-        let row = line.checked_sub(scroll).filter(|row| *row < height).and_then(|row| u16::try_from(row).ok());
+        let row = line
+            .checked_sub(scroll)
+            .filter(|row| *row < height)
+            .and_then(|row| u16::try_from(row).ok());
         line += 1;
         row
     };
@@ -41,7 +44,11 @@ pub fn draw(state: &State, scroll: usize, canvas: &mut Canvas<'_>, body: Rect) {
         for binding in BINDINGS.iter().filter(|binding| binding.scope == scope) {
             let Some(row) = row_of() else { continue };
             let keys: Vec<String> = binding.keys.iter().map(ToString::to_string).collect();
-            let keys = if keys.is_empty() { format!(":{}", binding.name) } else { keys.join(" ") };
+            let keys = if keys.is_empty() {
+                format!(":{}", binding.name)
+            } else {
+                keys.join(" ")
+            };
             canvas.put(body, row, 2, &keys, theme.accent());
             let column = canvas.put(body, row, 18, binding.text, ratatui::style::Style::new());
             let obstacle = state.action_obstacle(binding.action);

@@ -15,8 +15,15 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, body: Rect) -> Option<(u16, 
     let login = &state.login;
     let setup = login.step == LoginStep::Setup;
     let inside = canvas.window(body, WIDTH, if setup { 17 } else { 13 }, "OpenSCM");
-    let server = state.server().map(|context| context.url.clone()).unwrap_or_default();
-    let version = state.server_version.as_deref().map(|version| format!("  ({version})")).unwrap_or_default();
+    let server = state
+        .server()
+        .map(|context| context.url.clone())
+        .unwrap_or_default();
+    let version = state
+        .server_version
+        .as_deref()
+        .map(|version| format!("  ({version})"))
+        .unwrap_or_default();
     let column = canvas.put(inside, 1, 0, "server ", theme.dim());
     canvas.put(inside, 1, column, &format!("{server}{version}"), theme.title());
     let mut row = 3;
@@ -34,14 +41,23 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, body: Rect) -> Option<(u16, 
             canvas.put(inside, row, 0, note, theme.dim());
         }
         LoginStep::Setup => {
-            canvas.put(inside, row, 0, "First run: create the owner. The server printed a setup code", theme.dim());
+            canvas.put(
+                inside,
+                row,
+                0,
+                "First run: create the owner. The server printed a setup code",
+                theme.dim(),
+            );
             canvas.put(inside, row + 1, 0, "at its first start.", theme.dim());
             row += 1;
         }
     }
     let fields: Vec<(&str, &TextField, bool)> = match login.step {
         LoginStep::Connecting => Vec::new(),
-        LoginStep::Password => vec![("name", &login.username, false), ("password", &login.password, true)],
+        LoginStep::Password => vec![
+            ("name", &login.username, false),
+            ("password", &login.password, true),
+        ],
         LoginStep::Setup => vec![
             ("setup code", &login.code, false),
             ("name", &login.username, false),
@@ -67,7 +83,13 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, body: Rect) -> Option<(u16, 
     cursor.filter(|_| !login.busy && state.overlay.is_none())
 }
 
-fn draw_field(field: &TextField, hidden: bool, canvas: &mut Canvas<'_>, area: Rect, row: u16) -> Option<(u16, u16)> {
+fn draw_field(
+    field: &TextField,
+    hidden: bool,
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    row: u16,
+) -> Option<(u16, u16)> {
     let width = usize::from(area.width.saturating_sub(TEXT)).saturating_sub(1);
     let (shown, column) = if hidden {
         ("*".repeat(field.chars()), field.cursor())
@@ -76,7 +98,10 @@ fn draw_field(field: &TextField, hidden: bool, canvas: &mut Canvas<'_>, area: Re
     };
     let scroll = column.saturating_sub(width);
     let visible: String = shown.chars().skip(scroll).collect();
-    let style = canvas.theme.title().add_modifier(ratatui::style::Modifier::UNDERLINED);
+    let style = canvas
+        .theme
+        .title()
+        .add_modifier(ratatui::style::Modifier::UNDERLINED);
     canvas.put(area, row, TEXT, &text::fit(&visible, width, ""), style);
     let x = area.x + TEXT + u16::try_from(column - scroll).ok()?;
     Some((x, area.y + row))

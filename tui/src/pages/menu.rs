@@ -9,7 +9,10 @@ use ratatui::layout::Rect;
 pub fn draw(state: &State, menu: &Menu, canvas: &mut Canvas<'_>, body: Rect) {
     let theme = canvas.theme;
     let whom = match menu.targets.as_slice() {
-        [one] => state.fleet.get(*one).map_or_else(|| format!("system {one}"), |row| row.hostname.to_string()),
+        [one] => state
+            .fleet
+            .get(*one)
+            .map_or_else(|| format!("system {one}"), |row| row.hostname.to_string()),
         many => format!("{} marked", format::systems(many.len())),
     };
     let title = format!("actions on {}", text::cut(&whom, 44, theme.ellipsis()));
@@ -17,12 +20,20 @@ pub fn draw(state: &State, menu: &Menu, canvas: &mut Canvas<'_>, body: Rect) {
     let inside = canvas.window(body, 74, rows + 2, &title);
     for (index, change) in Change::ALL.into_iter().enumerate() {
         let row = u16::try_from(index).unwrap_or(0);
-        let Some(line) = binding(change.action()) else { continue };
+        let Some(line) = binding(change.action()) else {
+            continue;
+        };
         let key = line.keys.first().map(ToString::to_string).unwrap_or_default();
-        let obstacle = state.obstacle(change.route()).or_else(|| unfit(state, menu, change));
+        let obstacle = state
+            .obstacle(change.route())
+            .or_else(|| unfit(state, menu, change));
         let here = index == menu.cursor;
         canvas.put(inside, row, 0, if here { ">" } else { " " }, theme.accent());
-        let style = if obstacle.is_some() { theme.dim() } else { theme.title() };
+        let style = if obstacle.is_some() {
+            theme.dim()
+        } else {
+            theme.title()
+        };
         canvas.put(inside, row, 2, &key, style);
         let style = if here { theme.cursor() } else { style };
         canvas.put(inside, row, 4, &format!(" {:<8}", line.name), style);

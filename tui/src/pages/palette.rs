@@ -26,7 +26,13 @@ pub fn draw(palette: &Palette, canvas: &mut Canvas<'_>, body: Rect) -> Option<(u
         let here = index == palette.cursor;
         canvas.put(inside, row, 0, if here { ">" } else { " " }, theme.accent());
         let style = if here { theme.cursor() } else { Style::new() };
-        let column = canvas.put(inside, row, 2, &text::fit(&entry.name, 22, theme.ellipsis()), style);
+        let column = canvas.put(
+            inside,
+            row,
+            2,
+            &text::fit(&entry.name, 22, theme.ellipsis()),
+            style,
+        );
         match &entry.obstacle {
             Some(reason) => canvas.put(inside, row, column + 1, &format!("({reason})"), theme.warn()),
             None => canvas.put(inside, row, column + 1, &entry.text, theme.dim()),

@@ -18,21 +18,39 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, body: Rect) {
         systems::draw(state, &state.pending, canvas, body);
         return;
     }
-    names(state, canvas, Rect { width: LIST_WIDTH.min(body.width), ..body });
+    names(
+        state,
+        canvas,
+        Rect {
+            width: LIST_WIDTH.min(body.width),
+            ..body
+        },
+    );
     let card = Rect {
         x: body.x + LIST_WIDTH.min(body.width),
         width: body.width.saturating_sub(LIST_WIDTH),
         ..body
     };
-    let side = if canvas.theme.settings.accessible { " " } else { canvas.theme.lines()[1] };
+    let side = if canvas.theme.settings.accessible {
+        " "
+    } else {
+        canvas.theme.lines()[1]
+    };
     for row in 0..card.height {
         canvas.put(card, row, 0, side, canvas.theme.dim());
     }
-    let inside = Rect { x: card.x + 2.min(card.width), width: card.width.saturating_sub(2), ..card };
+    let inside = Rect {
+        x: card.x + 2.min(card.width),
+        width: card.width.saturating_sub(2),
+        ..card
+    };
     let Some(id) = state.pending.cursor() else { return };
     match state.details.get(&id) {
         Some(detail) => {
-            for (row, line) in lines(state, detail, canvas, usize::from(inside.width)).iter().enumerate() {
+            for (row, line) in lines(state, detail, canvas, usize::from(inside.width))
+                .iter()
+                .enumerate()
+            {
                 canvas.put_line(inside, u16::try_from(row).unwrap_or(u16::MAX), line);
             }
         }
@@ -52,8 +70,18 @@ fn names(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
         let at = u16::try_from(line + 1).unwrap_or(u16::MAX);
         let here = list.cursor() == Some(*id);
         let marked = list.marks.contains(id) || range.contains(id);
-        let lead = format!("{} {}", if here { '>' } else { ' ' }, if marked { theme.mark() } else { ' ' });
-        canvas.put(area, at, 0, &text::fit(&lead, 3, ""), if marked { theme.warn() } else { theme.title() });
+        let lead = format!(
+            "{}{}",
+            if here { '>' } else { ' ' },
+            if marked { theme.mark() } else { ' ' }
+        );
+        canvas.put(
+            area,
+            at,
+            0,
+            &text::fit(&lead, 3, ""),
+            if marked { theme.warn() } else { theme.title() },
+        );
         let age = format::seen(Some(row.first_seen), state.shown_at);
         let column = canvas.put(area, at, 3, &format!("{age:>4} "), theme.dim());
         let width = usize::from(area.width.saturating_sub(column + 1));
@@ -64,7 +92,13 @@ fn names(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
             format!("{} {}", row.word().word(), row.hostname)
         };
         let style = if here { theme.cursor() } else { Style::new() };
-        canvas.put(area, at, column, &text::fit(&name, width, theme.ellipsis()), style);
+        canvas.put(
+            area,
+            at,
+            column,
+            &text::fit(&name, width, theme.ellipsis()),
+            style,
+        );
     }
 }
 
@@ -75,10 +109,19 @@ fn lines(state: &State, detail: &SystemDetail, canvas: &Canvas<'_>, width: usize
     let plain = |text: String| Line::from(text);
     let member = |name: &str, value: String| {
         let value = text::cut(&clean(&value), width.saturating_sub(11), theme.ellipsis());
-        Line::from(vec![Span::styled(format!("{name:<11}"), theme.dim()), Span::raw(value)])
+        Line::from(vec![
+            Span::styled(format!("{name:<11}"), theme.dim()),
+            Span::raw(value),
+        ])
     };
-    let mut lines = vec![Line::styled(clean(&system.hostname), theme.title()), plain(String::new())];
-    lines.push(Line::styled("compare with `scmclient status` on the host:", theme.dim()));
+    let mut lines = vec![
+        Line::styled(clean(&system.hostname), theme.title()),
+        plain(String::new()),
+    ];
+    lines.push(Line::styled(
+        "compare with `scmclient status` on the host:",
+        theme.dim(),
+    ));
     for words in text::wrap(&clean(&detail.fingerprint_words), width.min(44)) {
         lines.push(Line::styled(format!("  {words}"), theme.warn()));
     }
@@ -92,17 +135,31 @@ fn lines(state: &State, detail: &SystemDetail, canvas: &Canvas<'_>, width: usize
     lines.push(member("system", format!("{} ({})", system.os, system.arch)));
     lines.push(member("agent", system.agent_version.clone()));
     lines.push(member("first seen", format::date_time(system.first_seen_ms)));
-    lines.push(member("last seen", format!("{} ago", format::seen(system.last_seen_ms, state.shown_at))));
+    lines.push(member(
+        "last seen",
+        format!("{} ago", format::seen(system.last_seen_ms, state.shown_at)),
+    ));
     for other in detail.duplicates.iter().take(3) {
         let shares = other.shares.join(", ").replace('_', " ");
-        let note = format!("! system {} {} ({}) has the same {shares}", other.id, other.hostname, other.status.as_str());
+        let note = format!(
+            "! system {} {} ({}) has the same {shares}",
+            other.id,
+            other.hostname,
+            other.status.as_str()
+        );
         let style = theme.error();
-        lines.extend(text::wrap(&clean(&note), width).into_iter().map(|line| Line::styled(line, style)));
+        lines.extend(
+            text::wrap(&clean(&note), width)
+                .into_iter()
+                .map(|line| Line::styled(line, style)),
+        );
     }
     lines.push(plain(String::new()));
     let mut actions = vec![Span::styled("a, then ", theme.dim())];
     for change in [Change::Approve, Change::Reject, Change::Deny] {
-        let key = binding(change.action()).and_then(|line| line.keys.first()).map(ToString::to_string);
+        let key = binding(change.action())
+            .and_then(|line| line.keys.first())
+            .map(ToString::to_string);
         actions.push(Span::styled(key.unwrap_or_default(), theme.title()));
         actions.push(Span::styled(format!(" {}  ", change.verb()), theme.dim()));
     }

@@ -8,7 +8,9 @@ use ratatui::style::Style;
 /// Draws the picker.
 pub fn draw(state: &State, cursor: usize, canvas: &mut Canvas<'_>, body: Rect) {
     let theme = canvas.theme;
-    let rows = u16::try_from(state.contexts.len()).unwrap_or(u16::MAX).saturating_add(2);
+    let rows = u16::try_from(state.contexts.len())
+        .unwrap_or(u16::MAX)
+        .saturating_add(2);
     let inside = canvas.window(body, 70, rows, "servers");
     let first = (cursor + 1).saturating_sub(usize::from(inside.height));
     for (index, context) in state.contexts.iter().enumerate().skip(first) {
@@ -16,7 +18,13 @@ pub fn draw(state: &State, cursor: usize, canvas: &mut Canvas<'_>, body: Rect) {
         let here = index == cursor;
         canvas.put(inside, row, 0, if here { ">" } else { " " }, theme.accent());
         let style = if here { theme.cursor() } else { Style::new() };
-        let column = canvas.put(inside, row, 2, &text::fit(&context.name, 20, theme.ellipsis()), style);
+        let column = canvas.put(
+            inside,
+            row,
+            2,
+            &text::fit(&context.name, 20, theme.ellipsis()),
+            style,
+        );
         let mut notes = context.url.clone();
         if context.production {
             notes.push_str("  production");

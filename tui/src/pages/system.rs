@@ -15,7 +15,12 @@ const GIB: f64 = 1_073_741_824.0;
 /// Draws the page.
 pub fn draw(state: &State, id: SystemId, canvas: &mut Canvas<'_>, body: Rect) {
     let lines = content(state, id, canvas.theme, usize::from(body.width));
-    for (row, line) in lines.iter().skip(state.detail.scroll).take(usize::from(body.height)).enumerate() {
+    for (row, line) in lines
+        .iter()
+        .skip(state.detail.scroll)
+        .take(usize::from(body.height))
+        .enumerate()
+    {
         canvas.put_line(body, u16::try_from(row).unwrap_or(u16::MAX), line);
     }
 }
@@ -23,7 +28,9 @@ pub fn draw(state: &State, id: SystemId, canvas: &mut Canvas<'_>, body: Rect) {
 /// How many lines the page has.
 pub fn lines(state: &State) -> usize {
     let theme = Theme::new(state.settings);
-    state.shown_system().map_or(0, |id| content(state, id, theme, usize::from(state.size.0)).len())
+    state
+        .shown_system()
+        .map_or(0, |id| content(state, id, theme, usize::from(state.size.0)).len())
 }
 
 fn content(state: &State, id: SystemId, theme: Theme, width: usize) -> Vec<Line<'static>> {
@@ -38,8 +45,12 @@ fn content(state: &State, id: SystemId, theme: Theme, width: usize) -> Vec<Line<
     lines.extend(containers(detail, theme, width));
     for other in &detail.duplicates {
         let shares = other.shares.join(", ").replace('_', " ");
-        let note =
-            format!("! system {} {} ({}) has the same {shares}", other.id, other.hostname, other.status.as_str());
+        let note = format!(
+            "! system {} {} ({}) has the same {shares}",
+            other.id,
+            other.hostname,
+            other.status.as_str()
+        );
         lines.push(Line::styled(clean(&note), theme.warn()));
     }
     lines
@@ -47,27 +58,48 @@ fn content(state: &State, id: SystemId, theme: Theme, width: usize) -> Vec<Line<
 
 fn identity(state: &State, detail: &SystemDetail, theme: Theme, width: usize) -> Vec<Line<'static>> {
     let system = &detail.summary;
-    let word = StateWord::of(system.status, system.presence, system.clock_skew_ms.is_some(), system.rebooted);
+    let word = StateWord::of(
+        system.status,
+        system.presence,
+        system.clock_skew_ms.is_some(),
+        system.rebooted,
+    );
     let half = width / 2;
     let member = |name: &str, value: String| {
-        let value = text::fit(&clean(&value), half.saturating_sub(10), theme.ellipsis());
+        let value = text::cut(&clean(&value), half.saturating_sub(11), theme.ellipsis());
+        let value = text::fit(&value, half.saturating_sub(10), "");
         [Span::styled(format!("{name:<9} "), theme.dim()), Span::raw(value)]
     };
     let pair = |left: [Span<'static>; 2], right: [Span<'static>; 2]| Line::from([left, right].concat());
-    let skew = system.clock_skew_ms.map_or(String::new(), |skew| format!("  clock {:+} s", skew / 1000));
+    let skew = system
+        .clock_skew_ms
+        .map_or(String::new(), |skew| format!("  clock {:+} s", skew / 1000));
     let seen = format!("{} ago{skew}", format::seen(system.last_seen_ms, state.shown_at));
     let mut state_value = member("state", format!("{}  {}", word.word(), system.status.as_str()));
     state_value[1].style = theme.state(word);
     let interval = format!("every {} s", detail.checkin_interval_secs);
-    let decided = format!("{} by {}", format::date_time(detail.status_changed_ms), detail.status_changed_by);
+    let decided = format!(
+        "{} by {}",
+        format::date_time(detail.status_changed_ms),
+        detail.status_changed_by
+    );
     let whole = |name: &str, value: String| {
         let value = text::cut(&clean(&value), width.saturating_sub(10), theme.ellipsis());
-        Line::from(vec![Span::styled(format!("{name:<9} "), theme.dim()), Span::raw(value)])
+        Line::from(vec![
+            Span::styled(format!("{name:<9} "), theme.dim()),
+            Span::raw(value),
+        ])
     };
     vec![
         pair(state_value, member("id", system.id.to_string())),
-        pair(member("seen", seen), member("agent", format!("{}, {interval}", system.agent_version))),
-        pair(member("address", system.address.clone()), member("claims", detail.claimed_addresses.join(" "))),
+        pair(
+            member("seen", seen),
+            member("agent", format!("{}, {interval}", system.agent_version)),
+        ),
+        pair(
+            member("address", system.address.clone()),
+            member("claims", detail.claimed_addresses.join(" ")),
+        ),
         pair(
             member("system", format!("{} ({})", system.os, system.arch)),
             member("kernel", detail.kernel.clone().unwrap_or_else(|| "-".to_owned())),
@@ -95,14 +127,26 @@ fn telemetry(
         .map_or_else(|| "-".to_owned(), format::uptime);
     let heading = format!("up {up}    charts over the last {} (h d w)", range.name());
     let mut lines = vec![Line::from(Span::styled(heading, theme.title()))];
-    let history = state.detail.history.as_ref().filter(|(shown, over, _)| (*shown, *over) == (id, range));
+    let history = state
+        .detail
+        .history
+        .as_ref()
+        .filter(|(shown, over, _)| (*shown, *over) == (id, range));
     let history = history.map(|(_, _, history)| history);
-    let cpu = system.cpu_percent.map_or_else(|| "-".to_owned(), |cpu| format::percent(f64::from(cpu)));
+    let cpu = system
+        .cpu_percent
+        .map_or_else(|| "-".to_owned(), |cpu| format::percent(f64::from(cpu)));
     let memory = format::gb_pair(mib(system.mem_used_bytes), mib(system.mem_total_bytes));
     let disk = format::gb_pair(mib(system.disk_used_bytes), mib(system.disk_total_bytes));
     let gib = |bytes: Option<i64>| bytes.map(|bytes| bytes as f64 / GIB);
     let curves: [Curve; 3] = [
-        Curve { name: "CPU", now: cpu, unit: "%", top: Some(100.0), value: |point| point.cpu_percent },
+        Curve {
+            name: "CPU",
+            now: cpu,
+            unit: "%",
+            top: Some(100.0),
+            value: |point| point.cpu_percent,
+        },
         Curve {
             name: "memory",
             now: format!("{memory} GB"),
@@ -142,7 +186,13 @@ impl Curve {
         let peak = chart.as_ref().and_then(|chart| chart.peak);
         let top = self.top.or(peak).filter(|top| *top > 0.0).unwrap_or(1.0);
         let peak = peak.map_or_else(
-            || if history.is_some() { "no samples".to_owned() } else { "reading".to_owned() },
+            || {
+                if history.is_some() {
+                    "no samples".to_owned()
+                } else {
+                    "reading".to_owned()
+                }
+            },
             |peak| format!("peak {}{}", number(peak), self.unit),
         );
         let labels = [self.name.to_owned(), self.now.clone(), peak];
@@ -151,16 +201,27 @@ impl Curve {
             .map(|row| {
                 let label = text::fit(&format!("  {}", labels[row]), LABELS, theme.ellipsis());
                 let bars: String = chart.as_ref().map_or_else(String::new, |chart| {
-                    chart.columns.iter().map(|value| cell(*value, top, CHART_ROWS - 1 - row, theme)).collect()
+                    chart
+                        .columns
+                        .iter()
+                        .map(|value| cell(*value, top, CHART_ROWS - 1 - row, theme))
+                        .collect()
                 });
-                Line::from(vec![Span::styled(label, styles[row]), Span::styled(bars, theme.good())])
+                Line::from(vec![
+                    Span::styled(label, styles[row]),
+                    Span::styled(bars, theme.good()),
+                ])
             })
             .collect()
     }
 }
 
 fn number(value: f64) -> String {
-    if value < 9.95 { format!("{value:.1}") } else { format!("{value:.0}") }
+    if value < 9.95 {
+        format!("{value:.1}")
+    } else {
+        format!("{value:.0}")
+    }
 }
 
 /// One cell of a column: `level` counts rows from the bottom. A sample is always visible, a gap never.
@@ -170,7 +231,10 @@ fn cell(value: Option<f64>, top: f64, level: usize, theme: Theme) -> &'static st
     let steps = (levels.len() * CHART_ROWS) as f64;
     let filled = ((value / top).clamp(0.0, 1.0) * steps).round().max(1.0) as usize;
     let here = filled.saturating_sub(level * levels.len()).min(levels.len());
-    here.checked_sub(1).and_then(|index| levels.get(index)).copied().unwrap_or(" ")
+    here.checked_sub(1)
+        .and_then(|index| levels.get(index))
+        .copied()
+        .unwrap_or(" ")
 }
 
 fn containers(detail: &SystemDetail, theme: Theme, width: usize) -> Vec<Line<'static>> {

@@ -19,7 +19,9 @@ impl Multiplexer {
     pub fn detect(tmux: Option<&str>, sty: Option<&str>, term: Option<&str>) -> Self {
         if tmux.is_some_and(|value| !value.is_empty()) {
             Multiplexer::Tmux
-        } else if sty.is_some_and(|value| !value.is_empty()) || term.is_some_and(|term| term.starts_with("screen")) {
+        } else if sty.is_some_and(|value| !value.is_empty())
+            || term.is_some_and(|term| term.starts_with("screen"))
+        {
             Multiplexer::Screen
         } else {
             Multiplexer::None
@@ -64,8 +66,17 @@ mod tests {
 
     #[test]
     fn the_environment_tells() {
-        assert_eq!(Multiplexer::detect(Some("/tmp/tmux"), None, Some("screen")), Multiplexer::Tmux);
-        assert_eq!(Multiplexer::detect(None, None, Some("screen.xterm")), Multiplexer::Screen);
-        assert_eq!(Multiplexer::detect(Some(""), None, Some("xterm")), Multiplexer::None);
+        assert_eq!(
+            Multiplexer::detect(Some("/tmp/tmux"), None, Some("screen")),
+            Multiplexer::Tmux
+        );
+        assert_eq!(
+            Multiplexer::detect(None, None, Some("screen.xterm")),
+            Multiplexer::Screen
+        );
+        assert_eq!(
+            Multiplexer::detect(Some(""), None, Some("xterm")),
+            Multiplexer::None
+        );
     }
 }

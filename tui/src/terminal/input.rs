@@ -11,19 +11,21 @@ use std::io;
 /// # Errors
 /// When the thread cannot be started.
 pub fn read_keys(clock: Clock, send: impl Fn(TerminalEvent) -> bool + Send + 'static) -> io::Result<()> {
-    std::thread::Builder::new().name("keys".to_owned()).spawn(move || {
-        loop {
-            let Ok(event) = read() else {
-                send(TerminalEvent::Terminate);
-                return;
-            };
-            if let Some(event) = translate(event, clock)
-                && !send(event)
-            {
-                return;
+    std::thread::Builder::new()
+        .name("keys".to_owned())
+        .spawn(move || {
+            loop {
+                let Ok(event) = read() else {
+                    send(TerminalEvent::Terminate);
+                    return;
+                };
+                if let Some(event) = translate(event, clock)
+                    && !send(event)
+                {
+                    return;
+                }
             }
-        }
-    })?;
+        })?;
     Ok(())
 }
 

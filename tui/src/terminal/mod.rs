@@ -55,7 +55,9 @@ impl Session {
     /// When standard input or output is no terminal, or it refuses.
     pub fn take() -> io::Result<Self> {
         if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-            return Err(io::Error::other("scmtui needs a terminal on standard input and output"));
+            return Err(io::Error::other(
+                "scmtui needs a terminal on standard input and output",
+            ));
         }
         restore_on_panic();
         enter()?;
@@ -112,7 +114,10 @@ pub fn output() -> io::Result<File> {
 pub fn size() -> Size {
     match crossterm::terminal::size() {
         Ok((width, height)) if width > 0 && height > 0 => Size { width, height },
-        _ => Size { width: 80, height: 24 },
+        _ => Size {
+            width: 80,
+            height: 24,
+        },
     }
 }
 

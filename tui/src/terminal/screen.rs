@@ -22,7 +22,11 @@ struct Pen {
     modifier: Modifier,
 }
 
-const PLAIN: Pen = Pen { fg: Color::Reset, bg: Color::Reset, modifier: Modifier::empty() };
+const PLAIN: Pen = Pen {
+    fg: Color::Reset,
+    bg: Color::Reset,
+    modifier: Modifier::empty(),
+};
 
 /// Cells in, bytes out.
 pub struct Screen<W: Write> {
@@ -39,7 +43,14 @@ pub struct Screen<W: Write> {
 impl<W: Write> Screen<W> {
     /// A screen of `size` whose cursor is hidden, as [`super::Session`] leaves it.
     pub fn new(out: W, size: Size) -> Self {
-        Screen { out, frame: Vec::with_capacity(4096), size, at: None, wanted: None, visible: false }
+        Screen {
+            out,
+            frame: Vec::with_capacity(4096),
+            size,
+            at: None,
+            wanted: None,
+            visible: false,
+        }
     }
 
     /// The terminal has another size from now on.
@@ -68,7 +79,12 @@ impl<W: Write> Screen<W> {
             Some(at) if at == to => Ok(()),
             Some(at) if at.y == to.y && to.x > at.x => write!(self.frame, "\x1b[{}C", to.x - at.x),
             Some(at) if to.x == 0 && to.y == at.y.saturating_add(1) => self.frame.write_all(b"\r\n"),
-            _ => write!(self.frame, "\x1b[{};{}H", to.y.saturating_add(1), to.x.saturating_add(1)),
+            _ => write!(
+                self.frame,
+                "\x1b[{};{}H",
+                to.y.saturating_add(1),
+                to.x.saturating_add(1)
+            ),
         };
         // Writing into memory does not fail.
         debug_assert!(written.is_ok());
@@ -97,7 +113,8 @@ impl<W: Write> Screen<W> {
         if to.bg != before.bg {
             codes.push(colour(to.bg, 40, 100, 48));
         }
-        self.frame.extend_from_slice(format!("\x1b[{}m", codes.join(";")).as_bytes());
+        self.frame
+            .extend_from_slice(format!("\x1b[{}m", codes.join(";")).as_bytes());
     }
 }
 
@@ -132,7 +149,11 @@ fn colour(colour: Color, dark: u8, bright: u8, long: u8) -> String {
         Color::LightCyan => 14,
         Color::White => 15,
     };
-    if index < 8 { (dark + index).to_string() } else { (bright + index - 8).to_string() }
+    if index < 8 {
+        (dark + index).to_string()
+    } else {
+        (bright + index - 8).to_string()
+    }
 }
 
 impl<W: Write> Backend for Screen<W> {
@@ -145,7 +166,11 @@ impl<W: Write> Backend for Screen<W> {
         let mut pen = PLAIN;
         for (x, y, cell) in content {
             self.go(Position { x, y });
-            let next = Pen { fg: cell.fg, bg: cell.bg, modifier: cell.modifier };
+            let next = Pen {
+                fg: cell.fg,
+                bg: cell.bg,
+                modifier: cell.modifier,
+            };
             self.pen(pen, next);
             pen = next;
             self.frame.extend_from_slice(cell.symbol().as_bytes());
@@ -206,7 +231,10 @@ impl<W: Write> Backend for Screen<W> {
     }
 
     fn window_size(&mut self) -> io::Result<WindowSize> {
-        Ok(WindowSize { columns_rows: self.size, pixels: Size::default() })
+        Ok(WindowSize {
+            columns_rows: self.size,
+            pixels: Size::default(),
+        })
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -228,7 +256,10 @@ impl<W: Write> Backend for Screen<W> {
 /// `--ascii` is the answer.
 fn is_drawing(symbol: &str) -> bool {
     let mut chars = symbol.chars();
-    matches!((chars.next(), chars.next()), (Some('\u{2500}'..='\u{259f}'), None))
+    matches!(
+        (chars.next(), chars.next()),
+        (Some('\u{2500}'..='\u{259f}'), None)
+    )
 }
 
 #[cfg(test)]
@@ -249,14 +280,20 @@ mod tests {
     #[test]
     fn what_a_terminal_shows_is_what_was_drawn() {
         let mut terminal = terminal();
-        let mut parser = vt100::Parser::new(5, 40, 0);
+        let mut parser = vt100::Parser::new(5.try_into().unwrap(), 40.try_into().unwrap(), 0);
         let frames = ["plain", "plein and longer", "", "漢字 wide", "─┼─ drawing ▁▂▃ x"];
         for (row, text) in frames.iter().enumerate() {
-            let line = Line::from(vec![Span::raw("a "), (*text).red().bold(), Span::styled("z", Style::new().blue())]);
+            let line = Line::from(vec![
+                Span::raw("a "),
+                (*text).red().bold(),
+                Span::styled("z", Style::new().blue()),
+            ]);
             let row = u16::try_from(row).unwrap();
-            terminal.draw(|frame| {
-                frame.buffer_mut().set_line(3, row, &line, 37);
-            }).unwrap();
+            terminal
+                .draw(|frame| {
+                    frame.buffer_mut().set_line(3, row, &line, 37);
+                })
+                .unwrap();
             parser.process(&bytes(&mut terminal));
             let shown = parser.screen().contents();
             assert_eq!(shown.trim(), format!("a {text}z"), "row {row}");
@@ -269,10 +306,12 @@ mod tests {
     fn an_unchanged_frame_is_not_a_byte() {
         let mut terminal = terminal();
         for expected in [true, false, false] {
-            terminal.draw(|frame| {
-                frame.render_widget("same", frame.area());
-                frame.set_cursor_position((2, 2));
-            }).unwrap();
+            terminal
+                .draw(|frame| {
+                    frame.render_widget("same", frame.area());
+                    frame.set_cursor_position((2, 2));
+                })
+                .unwrap();
             assert_eq!(!bytes(&mut terminal).is_empty(), expected);
         }
     }

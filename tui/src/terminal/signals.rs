@@ -19,15 +19,17 @@ const GRACE: Duration = Duration::from_secs(1);
 /// When the handlers or the thread cannot be set up.
 pub fn watch_signals(send: impl Fn(TerminalEvent) -> bool + Send + 'static) -> io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP])?;
-    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        for signal in signals.forever() {
-            if signal == SIGTSTP {
-                send(TerminalEvent::Suspend);
-            } else {
-                end(&send);
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            for signal in signals.forever() {
+                if signal == SIGTSTP {
+                    send(TerminalEvent::Suspend);
+                } else {
+                    end(&send);
+                }
             }
-        }
-    })?;
+        })?;
     Ok(())
 }
 
@@ -36,21 +38,27 @@ pub fn watch_signals(send: impl Fn(TerminalEvent) -> bool + Send + 'static) -> i
 /// # Errors
 /// When the thread cannot be started.
 pub fn watch_hang_up(send: impl Fn(TerminalEvent) -> bool + Send + 'static) -> io::Result<()> {
-    std::thread::Builder::new().name("hang-up".to_owned()).spawn(move || {
-        loop {
-            let stdin = io::stdin();
-            // No flag is asked for: hang-up and error are always reported, input never is, so this sleeps.
-            let mut watched = [PollFd::new(&stdin, PollFlags::empty())];
-            match poll(&mut watched, None) {
-                Ok(_) if watched[0].revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) => {
-                    end(&send);
-                    return;
+    std::thread::Builder::new()
+        .name("hang-up".to_owned())
+        .spawn(move || {
+            loop {
+                let stdin = io::stdin();
+                // No flag is asked for: hang-up and error are always reported, input never is, so this sleeps.
+                let mut watched = [PollFd::new(&stdin, PollFlags::empty())];
+                match poll(&mut watched, None) {
+                    Ok(_)
+                        if watched[0]
+                            .revents()
+                            .intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) =>
+                    {
+                        end(&send);
+                        return;
+                    }
+                    Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                    Err(_) => return,
                 }
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(_) => return,
             }
-        }
-    })?;
+        })?;
     Ok(())
 }
 

@@ -2,11 +2,10 @@
 
 use super::{fetch, session};
 use crate::clock::Moment;
-use crate::keys::{Key, Press};
 use crate::message::{Call, Effect, Failure};
 use crate::model::{
-    Change, Dialog, Dirty, Focus, Menu, Outcome, Overlay, Phase, State, Target, TextField, Tier, Toast, ToastKind,
-    tier,
+    Change, Dialog, Dirty, Focus, Menu, Outcome, Overlay, Phase, State, Target, TextField, Tier, Toast,
+    ToastKind, tier,
 };
 use scm_protocol::ids::SystemId;
 use scm_protocol::systems::SystemDetail;
@@ -28,7 +27,12 @@ pub(super) fn open_menu(state: &mut State, targets: Vec<SystemId>, now: Moment) 
         return Vec::new();
     }
     let fits = |change: &Change| {
-        let fits = |id: &SystemId| state.fleet.get(*id).is_some_and(|row| change.obstacle(row.status).is_none());
+        let fits = |id: &SystemId| {
+            state
+                .fleet
+                .get(*id)
+                .is_some_and(|row| change.obstacle(row.status).is_none())
+        };
         targets.iter().any(fits)
     };
     let cursor = Change::ALL.iter().position(fits).unwrap_or(0);
@@ -45,7 +49,11 @@ pub(super) fn begin(state: &mut State, change: Change, ids: Vec<SystemId>, now: 
     } else if ids.is_empty() {
         Some(format!("{}: no system is chosen", change.verb()))
     } else if ids.len() > MAX_TARGETS {
-        Some(format!("{}: at most {MAX_TARGETS} systems at once, {} are marked", change.verb(), ids.len()))
+        Some(format!(
+            "{}: at most {MAX_TARGETS} systems at once, {} are marked",
+            change.verb(),
+            ids.len()
+        ))
     } else {
         None
     };
@@ -56,7 +64,11 @@ pub(super) fn begin(state: &mut State, change: Change, ids: Vec<SystemId>, now: 
     state.tickets += 1;
     state.dialog = Some(Dialog {
         change,
-        phase: Phase::Gathering { missing: ids.len(), ids, asked: 0 },
+        phase: Phase::Gathering {
+            missing: ids.len(),
+            ids,
+            asked: 0,
+        },
         targets: Vec::new(),
         skipped: Vec::new(),
         tier: Tier::Typed,
@@ -69,12 +81,20 @@ pub(super) fn begin(state: &mut State, change: Change, ids: Vec<SystemId>, now: 
 
 fn gather(state: &mut State, count: usize) -> Vec<Effect> {
     let generation = state.generation;
-    let Some(Dialog { phase: Phase::Gathering { ids, asked, .. }, ticket, .. }) = &mut state.dialog else {
+    let Some(Dialog {
+        phase: Phase::Gathering { ids, asked, .. },
+        ticket,
+        ..
+    }) = &mut state.dialog
+    else {
         return Vec::new();
     };
     let next: Vec<SystemId> = ids.iter().skip(*asked).take(count).copied().collect();
     *asked += next.len();
-    let ask = |id| Effect::Call { generation, call: Call::Gather { ticket: *ticket, id } };
+    let ask = |id| Effect::Call {
+        generation,
+        call: Call::Gather { ticket: *ticket, id },
+    };
     next.into_iter().map(ask).collect()
 }
 
@@ -89,9 +109,16 @@ pub(super) fn gathered(
     if let Err(Failure::Unauthorized(reason)) = &detail {
         return session::lost(state, &reason.clone());
     }
-    let name = state.fleet.get(id).map_or_else(|| format!("system {id}"), |row| row.hostname.to_string());
-    let Some(dialog) = state.dialog.as_mut().filter(|dialog| dialog.ticket == ticket) else { return Vec::new() };
-    let Phase::Gathering { missing, ids, .. } = &mut dialog.phase else { return Vec::new() };
+    let name = state
+        .fleet
+        .get(id)
+        .map_or_else(|| format!("system {id}"), |row| row.hostname.to_string());
+    let Some(dialog) = state.dialog.as_mut().filter(|dialog| dialog.ticket == ticket) else {
+        return Vec::new();
+    };
+    let Phase::Gathering { missing, ids, .. } = &mut dialog.phase else {
+        return Vec::new();
+    };
     *missing -= 1;
     match detail {
         Ok(detail) => match dialog.change.obstacle(detail.summary.status) {
@@ -107,16 +134,24 @@ pub(super) fn gathered(
     }
     let place: std::collections::HashMap<SystemId, usize> =
         ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
-    dialog.targets.sort_by_key(|(target, _)| place.get(&target.id).copied());
+    dialog
+        .targets
+        .sort_by_key(|(target, _)| place.get(&target.id).copied());
     ask(state, now)
 }
 
 /// All are known: asks, or does it at once where the tier allows.
 fn ask(state: &mut State, now: Moment) -> Vec<Effect> {
     state.mark(Dirty::Key);
-    let Some(dialog) = &mut state.dialog else { return Vec::new() };
+    let Some(dialog) = &mut state.dialog else {
+        return Vec::new();
+    };
     if dialog.targets.is_empty() {
-        let reason = dialog.skipped.first().map(|(name, reason)| format!("{name} {reason}")).unwrap_or_default();
+        let reason = dialog
+            .skipped
+            .first()
+            .map(|(name, reason)| format!("{name} {reason}"))
+            .unwrap_or_default();
         let text = format!("nothing to {}: {reason}", dialog.change.verb());
         state.dialog = None;
         state.toast(ToastKind::Error, text, now);
@@ -127,11 +162,15 @@ fn ask(state: &mut State, now: Moment) -> Vec<Effect> {
     if dialog.tier == Tier::AtOnce && dialog.skipped.is_empty() {
         return run(state);
     }
-    dialog.phase = Phase::Asking { shown_at: None, focus: Focus::Cancel, typed };
+    dialog.phase = Phase::Asking {
+        shown_at: None,
+        focus: Focus::Cancel,
+        typed,
+    };
     Vec::new()
 }
 
-fn run(state: &mut State) -> Vec<Effect> {
+pub(super) fn run(state: &mut State) -> Vec<Effect> {
     if let Some(dialog) = &mut state.dialog {
         dialog.phase = Phase::Running { sent: 0 };
         dialog.scroll = 0;
@@ -142,7 +181,14 @@ fn run(state: &mut State) -> Vec<Effect> {
 
 fn send(state: &mut State, count: usize) -> Vec<Effect> {
     let generation = state.generation;
-    let Some(Dialog { phase: Phase::Running { sent }, targets, change, ticket, .. }) = &mut state.dialog else {
+    let Some(Dialog {
+        phase: Phase::Running { sent },
+        targets,
+        change,
+        ticket,
+        ..
+    }) = &mut state.dialog
+    else {
         return Vec::new();
     };
     let next: Vec<Effect> = targets
@@ -151,7 +197,12 @@ fn send(state: &mut State, count: usize) -> Vec<Effect> {
         .take(count)
         .map(|(target, _)| Effect::Call {
             generation,
-            call: Call::Change { ticket: *ticket, id: target.id, change: *change, body: target.request() },
+            call: Call::Change {
+                ticket: *ticket,
+                id: target.id,
+                change: *change,
+                body: target.request(),
+            },
         })
         .collect();
     *sent += next.len();
@@ -166,32 +217,45 @@ pub(super) fn changed(
     result: Result<(), Failure>,
     now: Moment,
 ) -> Vec<Effect> {
-    let Some(dialog) = state.dialog.as_mut().filter(|dialog| dialog.ticket == ticket) else { return Vec::new() };
+    let Some(dialog) = state.dialog.as_mut().filter(|dialog| dialog.ticket == ticket) else {
+        return Vec::new();
+    };
     let lost = match &result {
         Err(Failure::Unauthorized(reason)) => Some(reason.clone()),
         _ => None,
     };
     let outcome = match result {
         Ok(()) => Outcome::Done,
-        Err(Failure::Unreachable(reason)) => Outcome::Failed(format!("no answer ({reason}): look before trying again")),
+        Err(Failure::Unreachable(reason)) => {
+            Outcome::Failed(format!("no answer ({reason}): look before trying again"))
+        }
         Err(failure) => Outcome::Failed(failure.to_string()),
     };
     if let Some((_, slot)) = dialog.targets.iter_mut().find(|(target, _)| target.id == id) {
         *slot = outcome;
     }
-    let waiting = dialog.targets.iter().any(|(_, outcome)| *outcome == Outcome::Waiting);
+    let waiting = dialog
+        .targets
+        .iter()
+        .any(|(_, outcome)| *outcome == Outcome::Waiting);
     state.wanted.insert(id);
     fetch::plan_rows(state, now);
     state.mark(Dirty::Data);
     if let Some(reason) = lost {
         return session::lost(state, &reason);
     }
-    if waiting { send(state, 1) } else { finish(state, now) }
+    if waiting {
+        send(state, 1)
+    } else {
+        finish(state, now)
+    }
 }
 
 /// All are answered: the failed become the marks, a single success closes by itself.
 fn finish(state: &mut State, now: Moment) -> Vec<Effect> {
-    let Some(mut dialog) = state.dialog.take() else { return Vec::new() };
+    let Some(mut dialog) = state.dialog.take() else {
+        return Vec::new();
+    };
     dialog.phase = Phase::Finished;
     let failed: Vec<SystemId> = dialog.failed().map(|target| target.id).collect();
     for list in [&mut state.systems, &mut state.pending] {
@@ -209,10 +273,22 @@ fn finish(state: &mut State, now: Moment) -> Vec<Effect> {
         (_, 0) => format!("{past} {done} systems"),
         _ => format!("{past} {done} systems, {failures} failed and are marked now"),
     };
-    let kind = if failures == 0 { ToastKind::Done } else { ToastKind::Error };
+    let kind = if failures == 0 {
+        ToastKind::Done
+    } else {
+        ToastKind::Error
+    };
     let mut toast = Toast::new(kind, text, now);
-    if let ([(one, Outcome::Done)], Some((back, status))) = (dialog.targets.as_slice(), dialog.change.reverse()) {
-        toast.undo = Some((back, Target { status, ..one.clone() }));
+    if let [(one, Outcome::Done)] = dialog.targets.as_slice()
+        && let Some((back, status)) = dialog.change.reverse(one.status)
+    {
+        toast.undo = Some((
+            back,
+            Target {
+                status,
+                ..one.clone()
+            },
+        ));
     }
     let close = dialog.hidden || dialog.targets.len() == 1 && failures == 0 && dialog.skipped.is_empty();
     if !close {
@@ -245,84 +321,4 @@ pub(super) fn undo(state: &mut State, now: Moment) -> Vec<Effect> {
         ticket: state.tickets,
     });
     run(state)
-}
-
-/// A key in the menu.
-pub(super) fn menu_key(state: &mut State, key: Key, now: Moment) -> Vec<Effect> {
-    let Some(Overlay::Menu(menu)) = &mut state.overlay else { return Vec::new() };
-    let chosen = match key {
-        Key::Down | Key::Char('j') => {
-            menu.cursor = (menu.cursor + 1).min(Change::ALL.len() - 1);
-            return Vec::new();
-        }
-        Key::Up | Key::Char('k') => {
-            menu.cursor = menu.cursor.saturating_sub(1);
-            return Vec::new();
-        }
-        Key::Enter => Change::ALL.get(menu.cursor).copied(),
-        key => crate::keys::lookup(key, &[crate::keys::Scope::Menu]).and_then(|line| Change::of(line.action)),
-    };
-    let Some(change) = chosen else { return Vec::new() };
-    let targets = std::mem::take(&mut menu.targets);
-    state.overlay = None;
-    begin(state, change, targets, now)
-}
-
-/// A key in the dialog.
-pub(super) fn dialog_key(state: &mut State, press: Press) -> Vec<Effect> {
-    let Some(dialog) = &mut state.dialog else { return Vec::new() };
-    let cancel = matches!(press.key, Key::Esc | Key::Ctrl('c'));
-    let armed = dialog.armed(press.at);
-    match &mut dialog.phase {
-        Phase::Gathering { .. } | Phase::Asking { .. } if cancel => state.dialog = None,
-        Phase::Gathering { .. } => {}
-        Phase::Asking { .. } if !armed => {}
-        Phase::Asking { focus, typed, .. } => {
-            let answer = question_key(press.key, focus, typed.as_mut());
-            if matches!(press.key, Key::PageDown | Key::PageUp) {
-                scroll(dialog, press.key);
-            }
-            match answer {
-                Some(true) => return run(state),
-                Some(false) => state.dialog = None,
-                None => {}
-            }
-        }
-        Phase::Running { .. } if cancel || press.key == Key::Char('q') => dialog.hidden = true,
-        Phase::Finished if cancel || matches!(press.key, Key::Enter | Key::Char('q')) => state.dialog = None,
-        Phase::Running { .. } | Phase::Finished => scroll(dialog, press.key),
-    }
-    Vec::new()
-}
-
-/// Yes, no, or not yet.
-fn question_key(key: Key, focus: &mut Focus, typed: Option<&mut (String, TextField)>) -> Option<bool> {
-    if let Some((phrase, field)) = typed {
-        if key == Key::Enter {
-            return (field.text() == phrase).then_some(true);
-        }
-        field.key(key);
-        return None;
-    }
-    match key {
-        Key::Tab | Key::BackTab | Key::Left | Key::Right | Key::Char('h' | 'l') => {
-            *focus = if *focus == Focus::Cancel { Focus::Confirm } else { Focus::Cancel };
-            None
-        }
-        Key::Enter => Some(*focus == Focus::Confirm),
-        Key::Char('q' | 'n') => Some(false),
-        _ => None,
-    }
-}
-
-fn scroll(dialog: &mut Dialog, key: Key) {
-    let last = (dialog.targets.len() + dialog.skipped.len()).saturating_sub(1);
-    dialog.scroll = match key {
-        Key::Down | Key::Char('j') => dialog.scroll + 1,
-        Key::Up | Key::Char('k') => dialog.scroll.saturating_sub(1),
-        Key::PageDown | Key::Char(' ') => dialog.scroll + 8,
-        Key::PageUp => dialog.scroll.saturating_sub(8),
-        _ => dialog.scroll,
-    }
-    .min(last);
 }

@@ -22,7 +22,13 @@ const MAX_IDS: usize = 100;
 /// Reads the list from its beginning, in the background.
 pub(super) fn read_list(state: &mut State) -> Vec<Effect> {
     state.fleet.begin();
-    vec![call(state, Call::List { round: state.fleet.round, cursor: None })]
+    vec![call(
+        state,
+        Call::List {
+            round: state.fleet.round,
+            cursor: None,
+        },
+    )]
 }
 
 /// Values of these systems changed at the server.
@@ -33,7 +39,10 @@ pub(super) fn plan_rows(state: &mut State, now: Moment) {
 
 /// Fetches what appeared or changed its status, and visible rows whose values changed.
 pub(super) fn rows(state: &mut State, now: Moment) -> Vec<Effect> {
-    let visible = state.list().map(|list| list.visible().to_vec()).unwrap_or_default();
+    let visible = state
+        .list()
+        .map(|list| list.visible().to_vec())
+        .unwrap_or_default();
     let stale = |id: &SystemId| state.fleet.get(*id).is_some_and(|row| row.stale);
     let stale: Vec<SystemId> = visible.into_iter().filter(stale).collect();
     let mut ids = std::mem::take(&mut state.wanted);
@@ -43,13 +52,17 @@ pub(super) fn rows(state: &mut State, now: Moment) -> Vec<Effect> {
     }
     state.rows_fetched = now;
     let ids: Vec<SystemId> = ids.into_iter().collect();
-    ids.chunks(MAX_IDS).map(|ids| call(state, Call::Rows(ids.to_vec()))).collect()
+    ids.chunks(MAX_IDS)
+        .map(|ids| call(state, Call::Rows(ids.to_vec())))
+        .collect()
 }
 
 /// After the screen shows other rows: fetches those whose values are old.
 pub(super) fn look_around(state: &mut State, now: Moment) {
     let stale = state.list().is_some_and(|list| {
-        list.visible().iter().any(|id| state.fleet.get(*id).is_some_and(|row| row.stale))
+        list.visible()
+            .iter()
+            .any(|id| state.fleet.get(*id).is_some_and(|row| row.stale))
     });
     if stale && !state.paused {
         plan_rows(state, now);
@@ -82,13 +95,24 @@ pub(super) fn plan_overview(state: &mut State, now: Moment) {
 
 /// Details of what is shown.
 pub(super) fn detail(state: &State) -> Vec<Effect> {
-    state.shown_system().map(|id| call(state, Call::Detail(id))).into_iter().collect()
+    state
+        .shown_system()
+        .map(|id| call(state, Call::Detail(id)))
+        .into_iter()
+        .collect()
 }
 
 /// The history of the system on the page.
 pub(super) fn history(state: &State, now: Moment) -> Vec<Effect> {
     match (state.page, state.clock.at(now)) {
-        (Page::System(id), Some(to)) => vec![call(state, Call::History { id, range: state.detail.range, to })],
+        (Page::System(id), Some(to)) => vec![call(
+            state,
+            Call::History {
+                id,
+                range: state.detail.range,
+                to,
+            },
+        )],
         _ => Vec::new(),
     }
 }

@@ -1,6 +1,6 @@
 //! From a key to what it means where the administrator is.
 
-use super::{changes, fetch, lists, navigate, palette, session};
+use super::{changes, fetch, lists, navigate, palette, questions, session};
 use crate::clock::Moment;
 use crate::keys::{Action, Key, Press, Scope, lookup};
 use crate::message::Effect;
@@ -19,7 +19,9 @@ fn scopes(state: &State) -> &'static [Scope] {
 /// Whether a key acts on the row under the cursor, so that the row must be on the screen before it is taken.
 pub fn acts_on_the_drawn_row(state: &State, key: Key) -> bool {
     let plain = state.overlay.is_none() && state.list().is_some_and(|list| !list.filtering);
-    plain && lookup(key, scopes(state)).is_some_and(|line| lists::acts(line.action) || line.action == Action::Palette)
+    plain
+        && lookup(key, scopes(state))
+            .is_some_and(|line| lists::acts(line.action) || line.action == Action::Palette)
 }
 
 pub(super) fn press(state: &mut State, press: Press, now: Moment) -> Vec<Effect> {
@@ -29,8 +31,11 @@ pub(super) fn press(state: &mut State, press: Press, now: Moment) -> Vec<Effect>
         Key::Ctrl('l') => return vec![Effect::Repaint],
         _ => {}
     }
+    if let Some(list) = state.list_mut() {
+        list.touched = now;
+    }
     if state.dialog.as_ref().is_some_and(|dialog| !dialog.hidden) {
-        return changes::dialog_key(state, press);
+        return questions::dialog_key(state, press);
     }
     if state.overlay.is_some() {
         return overlay(state, key, now);
@@ -71,18 +76,24 @@ fn overlay(state: &mut State, key: Key, now: Moment) -> Vec<Effect> {
     }
     match &state.overlay {
         Some(Overlay::Palette(_)) => palette::key(state, key, now),
-        Some(Overlay::Menu(_)) => changes::menu_key(state, key, now),
+        Some(Overlay::Menu(_)) => questions::menu_key(state, key, now),
         _ => navigate::overlay_key(state, key),
     }
 }
 
 fn filter(state: &mut State, key: Key, now: Moment) -> Vec<Effect> {
-    let Some(list) = state.list_mut() else { return Vec::new() };
+    let Some(list) = state.list_mut() else {
+        return Vec::new();
+    };
     match key {
         Key::Enter | Key::Esc | Key::Ctrl('c') => list.filtering = false,
         Key::Down | Key::Up => {
             let at = list.position();
-            list.go(if key == Key::Down { at + 1 } else { at.saturating_sub(1) });
+            list.go(if key == Key::Down {
+                at + 1
+            } else {
+                at.saturating_sub(1)
+            });
         }
         key => {
             if list.filter.key(key) {
@@ -122,14 +133,18 @@ fn login(state: &mut State, key: Key) -> Vec<Effect> {
 }
 
 fn detail(state: &mut State, action: Action, now: Moment) -> Vec<Effect> {
-    let Page::System(id) = state.page else { return Vec::new() };
+    let Page::System(id) = state.page else {
+        return Vec::new();
+    };
     match action {
         Action::Actions => return changes::open_menu(state, vec![id], now),
         Action::Hour => state.detail.range = Range::Hour,
         Action::Day => state.detail.range = Range::Day,
         Action::Week => state.detail.range = Range::Week,
         Action::Copy => {
-            let Some(detail) = state.details.get(&id) else { return Vec::new() };
+            let Some(detail) = state.details.get(&id) else {
+                return Vec::new();
+            };
             let text = detail.fingerprint.to_string();
             state.toast(crate::model::ToastKind::Done, "copied the fingerprint", now);
             return vec![Effect::Copy(text)];

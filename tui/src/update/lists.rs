@@ -10,14 +10,22 @@ use std::collections::HashSet;
 
 /// Systems appeared, or others may have to move. Rows stay where they are until the administrator is idle.
 pub(super) fn appeared(state: &mut State, added: &[SystemId], moved: bool) {
-    let State { fleet, systems, pending, .. } = state;
+    let State {
+        fleet,
+        systems,
+        pending,
+        ..
+    } = state;
     for list in [systems, pending] {
         if !fleet.complete && fleet.is_reading() && list.scope == ListScope::All && list.sort == Sort::Name {
             list.append(fleet, added);
             continue;
         }
         let order = list.order();
-        let new = added.iter().filter(|id| fleet.get(**id).is_some_and(|row| order.takes(row))).count();
+        let new = added
+            .iter()
+            .filter(|id| fleet.get(**id).is_some_and(|row| order.takes(row)))
+            .count();
         list.waiting += new;
         list.unsorted |= moved || list.sort != Sort::Name;
         if list.is_empty() && (new > 0 || moved) {
@@ -72,11 +80,17 @@ pub(super) fn acts(action: Action) -> bool {
 
 /// A key on a list.
 pub(super) fn act(state: &mut State, action: Action, now: Moment) -> Vec<Effect> {
-    let Some(list) = state.list_mut() else { return Vec::new() };
+    let Some(list) = state.list_mut() else {
+        return Vec::new();
+    };
     list.touched = now;
     let disarmed = std::mem::take(&mut list.disarmed) || list.drawn != list.cursor();
     if disarmed && acts(action) {
-        state.toast(ToastKind::Note, "the row under the cursor changed: look again, then press the key again", now);
+        state.toast(
+            ToastKind::Note,
+            "the row under the cursor changed: look again, then press the key again",
+            now,
+        );
         return Vec::new();
     }
     match action {
@@ -99,7 +113,13 @@ pub(super) fn act(state: &mut State, action: Action, now: Moment) -> Vec<Effect>
 }
 
 fn place(state: &mut State, action: Action, now: Moment) {
-    let State { fleet, systems, pending, page, .. } = state;
+    let State {
+        fleet,
+        systems,
+        pending,
+        page,
+        ..
+    } = state;
     let list = if *page == Page::Pending { pending } else { systems };
     let (at, step) = (list.position(), list.height().saturating_sub(1).max(1));
     match action {
@@ -149,7 +169,13 @@ fn marked_only(list: &mut List, fleet: &crate::model::Fleet) {
 
 /// The filter was typed into: what matches is shown at once.
 pub(super) fn filter_changed(state: &mut State, now: Moment) {
-    let State { fleet, systems, pending, page, .. } = state;
+    let State {
+        fleet,
+        systems,
+        pending,
+        page,
+        ..
+    } = state;
     let list = if *page == Page::Pending { pending } else { systems };
     list.touched = now;
     list.rebuild(fleet);
@@ -164,15 +190,24 @@ fn open(state: &mut State, now: Moment) -> Vec<Effect> {
 }
 
 fn copy(state: &mut State, now: Moment) -> Vec<Effect> {
-    let Some(list) = state.list() else { return Vec::new() };
+    let Some(list) = state.list() else {
+        return Vec::new();
+    };
     let targets = list.targets();
-    let names: Vec<&str> =
-        targets.iter().filter_map(|id| state.fleet.get(*id)).map(|row| row.hostname.as_ref()).collect();
+    let names: Vec<&str> = targets
+        .iter()
+        .filter_map(|id| state.fleet.get(*id))
+        .map(|row| row.hostname.as_ref())
+        .collect();
     let (count, text) = (names.len(), names.join("\n"));
     if count == 0 {
         return Vec::new();
     }
-    let what = if count == 1 { text.clone() } else { format!("{count} host names") };
+    let what = if count == 1 {
+        text.clone()
+    } else {
+        format!("{count} host names")
+    };
     state.toast(ToastKind::Done, format!("copied {what}"), now);
     vec![Effect::Copy(text)]
 }

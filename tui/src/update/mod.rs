@@ -6,6 +6,7 @@ mod keys;
 mod lists;
 mod navigate;
 mod palette;
+mod questions;
 mod replies;
 mod session;
 
@@ -27,7 +28,9 @@ pub const LIST_CHROME: u16 = 4;
 pub fn update(state: &mut State, msg: Msg, now: Moment) -> Vec<Effect> {
     match msg {
         Msg::Terminal(event) => terminal(state, event, now),
-        Msg::Reply { generation, reply } if generation == state.generation => replies::reply(state, reply, now),
+        Msg::Reply { generation, reply } if generation == state.generation => {
+            replies::reply(state, reply, now)
+        }
         Msg::Reply { .. } => Vec::new(),
         Msg::Tick => tick(state, now),
     }
@@ -70,7 +73,12 @@ pub fn resize(state: &mut State, columns: u16, rows: u16) {
 pub fn deadline(state: &State) -> Option<Moment> {
     let timers = state.timers;
     let mut moments = vec![
-        timers.rows, timers.overview, timers.detail, timers.history, timers.list, timers.countdown,
+        timers.rows,
+        timers.overview,
+        timers.detail,
+        timers.history,
+        timers.list,
+        timers.countdown,
         settles_at(state),
     ];
     moments.extend(state.toasts.iter().map(|toast| Some(toast.until)));
@@ -122,5 +130,8 @@ fn tick(state: &mut State, now: Moment) -> Vec<Effect> {
 
 /// A question of the present generation.
 fn call(state: &State, call: Call) -> Effect {
-    Effect::Call { generation: state.generation, call }
+    Effect::Call {
+        generation: state.generation,
+        call,
+    }
 }

@@ -15,7 +15,11 @@ pub(super) fn go(state: &mut State, page: Page, now: Moment) -> Vec<Effect> {
         state.toast(ToastKind::Error, format!("audit: {obstacle}"), now);
         return Vec::new();
     }
-    state.back = if page == Page::Dashboard { Vec::new() } else { vec![Page::Dashboard] };
+    state.back = if page == Page::Dashboard {
+        Vec::new()
+    } else {
+        vec![Page::Dashboard]
+    };
     enter(state, page, now)
 }
 
@@ -35,7 +39,10 @@ pub(super) fn open_system(state: &mut State, id: SystemId, now: Moment) -> Vec<E
         if !matches!(state.page, Page::System(_)) {
             state.back.push(state.page);
         }
-        state.detail = DetailView { range: state.detail.range, ..DetailView::default() };
+        state.detail = DetailView {
+            range: state.detail.range,
+            ..DetailView::default()
+        };
     }
     let mut effects = enter(state, Page::System(id), now);
     effects.extend(fetch::history(state, now));
@@ -98,7 +105,11 @@ pub(super) fn global(state: &mut State, action: Action, now: Moment) -> Vec<Effe
 
 fn pause(state: &mut State, now: Moment) -> Vec<Effect> {
     state.paused = !state.paused;
-    if state.paused { Vec::new() } else { replies::reread(state, now) }
+    if state.paused {
+        Vec::new()
+    } else {
+        replies::reread(state, now)
+    }
 }
 
 /// A key in help, log or the server picker.
@@ -141,7 +152,13 @@ pub(super) fn typed(state: &mut State) {
         palette::refresh(state);
         return;
     }
-    let State { fleet, systems, pending, page, .. } = state;
+    let State {
+        fleet,
+        systems,
+        pending,
+        page,
+        ..
+    } = state;
     match page {
         Page::Systems => drop(systems.rebuild(fleet)),
         Page::Pending => drop(pending.rebuild(fleet)),

@@ -12,15 +12,24 @@ const MAX_SYSTEMS: usize = 50;
 pub(super) fn open(state: &mut State) {
     let targets = match state.page {
         Page::System(id) => vec![id],
-        _ => state.list().filter(|list| !list.disarmed).map(List::targets).unwrap_or_default(),
+        _ => state
+            .list()
+            .filter(|list| !list.disarmed)
+            .map(List::targets)
+            .unwrap_or_default(),
     };
-    state.overlay = Some(Overlay::Palette(Palette { targets, ..Palette::default() }));
+    state.overlay = Some(Overlay::Palette(Palette {
+        targets,
+        ..Palette::default()
+    }));
     refresh(state);
 }
 
 /// Finds what matches the text.
 pub(super) fn refresh(state: &mut State) {
-    let Some(Overlay::Palette(palette)) = &state.overlay else { return };
+    let Some(Overlay::Palette(palette)) = &state.overlay else {
+        return;
+    };
     let matches = matches(state, palette.field.text());
     if let Some(Overlay::Palette(palette)) = &mut state.overlay {
         palette.cursor = 0;
@@ -47,7 +56,13 @@ fn matches(state: &State, text: &str) -> Vec<Entry> {
 fn commands(state: &State) -> impl Iterator<Item = Entry> + '_ {
     let list = state.list().is_some();
     let detail = matches!(state.page, Page::System(_));
-    let useless = [Action::Palette, Action::Back, Action::Cancel, Action::Down, Action::Up];
+    let useless = [
+        Action::Palette,
+        Action::Back,
+        Action::Cancel,
+        Action::Down,
+        Action::Up,
+    ];
     BINDINGS
         .iter()
         .filter(move |line| match line.scope {
@@ -66,12 +81,17 @@ fn commands(state: &State) -> impl Iterator<Item = Entry> + '_ {
 }
 
 fn contexts(state: &State) -> impl Iterator<Item = Entry> + '_ {
-    state.contexts.iter().enumerate().filter(|(index, _)| *index != state.context).map(|(index, context)| Entry {
-        name: context.name.clone(),
-        text: format!("server {}", context.url),
-        goal: Goal::Context(index),
-        obstacle: None,
-    })
+    state
+        .contexts
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| *index != state.context)
+        .map(|(index, context)| Entry {
+            name: context.name.clone(),
+            text: format!("server {}", context.url),
+            goal: Goal::Context(index),
+            obstacle: None,
+        })
 }
 
 fn systems<'a>(state: &'a State, words: &'a [String]) -> impl Iterator<Item = Entry> + 'a {
@@ -86,14 +106,20 @@ fn systems<'a>(state: &'a State, words: &'a [String]) -> impl Iterator<Item = En
 }
 
 pub(super) fn key(state: &mut State, key: Key, now: Moment) -> Vec<Effect> {
-    let Some(Overlay::Palette(palette)) = &mut state.overlay else { return Vec::new() };
+    let Some(Overlay::Palette(palette)) = &mut state.overlay else {
+        return Vec::new();
+    };
     match key {
-        Key::Down | Key::Tab => palette.cursor = (palette.cursor + 1).min(palette.matches.len().saturating_sub(1)),
+        Key::Down | Key::Tab => {
+            palette.cursor = (palette.cursor + 1).min(palette.matches.len().saturating_sub(1));
+        }
         Key::Up | Key::BackTab => palette.cursor = palette.cursor.saturating_sub(1),
         Key::Enter => {
             let chosen = palette.matches.get(palette.cursor).cloned();
             let targets = std::mem::take(&mut palette.targets);
-            return chosen.map(|entry| choose(state, &entry, targets, now)).unwrap_or_default();
+            return chosen
+                .map(|entry| choose(state, &entry, targets, now))
+                .unwrap_or_default();
         }
         key => {
             if palette.field.key(key) {

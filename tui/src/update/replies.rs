@@ -53,7 +53,11 @@ pub(super) fn reply(state: &mut State, reply: Reply, now: Moment) -> Vec<Effect>
         Reply::StreamEnded(failure) => {
             session::wait(state, &failure, now);
             // Without the stream the list is still worth seeing.
-            if state.fleet.complete || state.fleet.is_reading() { Vec::new() } else { fetch::read_list(state) }
+            if state.fleet.complete || state.fleet.is_reading() {
+                Vec::new()
+            } else {
+                fetch::read_list(state)
+            }
         }
         Reply::Log(lines) => {
             if let Some(Overlay::Log { lines: shown, .. }) = &mut state.overlay {
@@ -131,7 +135,13 @@ fn list(state: &mut State, round: u64, page: Result<SystemPage, Failure>, now: M
     let (added, moved) = state.fleet.put(&page.items);
     lists::appeared(state, &added, moved);
     match page.next_cursor {
-        Some(cursor) => vec![call(state, Call::List { round, cursor: Some(cursor) })],
+        Some(cursor) => vec![call(
+            state,
+            Call::List {
+                round,
+                cursor: Some(cursor),
+            },
+        )],
         None => {
             let first = !state.fleet.complete;
             let gone = state.fleet.finish();

@@ -4,8 +4,8 @@ use super::{call, fetch};
 use crate::clock::Moment;
 use crate::message::{Call, Effect, Failure};
 use crate::model::{
-    AuditView, DetailView, Dirty, Fleet, Link, List, ListScope, Login, LoginStep, Outcome, Overlay, Page, Phase,
-    ServerClock, State, TextField, Timers, ToastKind,
+    AuditView, DetailView, Dirty, Fleet, Link, List, ListScope, Login, LoginStep, Outcome, Overlay, Page,
+    Phase, ServerClock, State, TextField, Timers, ToastKind,
 };
 use scm_protocol::auth::{LoginRequest, MIN_PASSWORD_CHARS, Session, SetupRequest, SetupState};
 
@@ -58,7 +58,9 @@ fn connect(state: &mut State) -> Vec<Effect> {
     state.login.busy = true;
     state.login.error = None;
     state.mark(Dirty::Key);
-    let Some(context) = state.server().cloned() else { return Vec::new() };
+    let Some(context) = state.server().cloned() else {
+        return Vec::new();
+    };
     vec![call(state, Call::Connect(Box::new(context)))]
 }
 
@@ -77,14 +79,22 @@ pub(super) fn connected(state: &mut State, result: Result<bool, String>) -> Vec<
 }
 
 /// The server answers: which form to show.
-pub(super) fn setup_state(state: &mut State, answer: Result<SetupState, Failure>, now: Moment) -> Vec<Effect> {
+pub(super) fn setup_state(
+    state: &mut State,
+    answer: Result<SetupState, Failure>,
+    now: Moment,
+) -> Vec<Effect> {
     state.mark(Dirty::Key);
     match answer {
         Ok(setup) => {
             state.link = Link::Idle;
             state.server_version = Some(crate::model::clean(&setup.version));
             state.login.busy = false;
-            state.login.step = if setup.needed { LoginStep::Setup } else { LoginStep::Password };
+            state.login.step = if setup.needed {
+                LoginStep::Setup
+            } else {
+                LoginStep::Password
+            };
             // What was typed before the connection was lost stays; the error of the connection does not.
             state.login.focus = state.login.focus.min(fields(&state.login).saturating_sub(1));
             if state.login.before.is_none() {
@@ -121,13 +131,24 @@ pub(super) fn typed_into(state: &mut State) -> Option<&mut TextField> {
     if state.dialog.as_ref().is_some_and(|dialog| !dialog.hidden) {
         return None;
     }
-    let State { overlay, page, login, systems, pending, .. } = state;
+    let State {
+        overlay,
+        page,
+        login,
+        systems,
+        pending,
+        ..
+    } = state;
     match (overlay, page) {
         (Some(Overlay::Palette(palette)), _) => Some(&mut palette.field),
         (Some(_), _) => None,
         (None, Page::Login) => field(login),
-        (None, Page::Systems) => Some(systems).filter(|list| list.filtering).map(|list| &mut list.filter),
-        (None, Page::Pending) => Some(pending).filter(|list| list.filtering).map(|list| &mut list.filter),
+        (None, Page::Systems) => Some(systems)
+            .filter(|list| list.filtering)
+            .map(|list| &mut list.filter),
+        (None, Page::Pending) => Some(pending)
+            .filter(|list| list.filtering)
+            .map(|list| &mut list.filter),
         (None, _) => None,
     }
 }
@@ -155,7 +176,11 @@ pub(super) fn submit(state: &mut State) -> Vec<Effect> {
     let password = login.password.text().to_owned();
     let question = if login.step == LoginStep::Setup {
         let setup_code = login.code.text().trim().to_owned();
-        Call::Setup(SetupRequest { setup_code, username, password })
+        Call::Setup(SetupRequest {
+            setup_code,
+            username,
+            password,
+        })
     } else {
         Call::Login(LoginRequest { username, password })
     };
@@ -164,7 +189,10 @@ pub(super) fn submit(state: &mut State) -> Vec<Effect> {
 
 fn setup_problem(login: &Login, username: &str) -> Option<(usize, &'static str)> {
     if login.code.text().trim().is_empty() {
-        Some((0, "type the setup code that the server printed at its first start"))
+        Some((
+            0,
+            "type the setup code that the server printed at its first start",
+        ))
     } else if username.is_empty() {
         Some((1, "choose a name"))
     } else if login.password.chars() < MIN_PASSWORD_CHARS {
@@ -222,7 +250,9 @@ fn enter(state: &mut State, session: Session) -> Vec<Effect> {
 
 /// The session is no longer good: back to the login, with the page kept for afterwards.
 pub(super) fn lost(state: &mut State, reason: &str) -> Vec<Effect> {
-    let Some(session) = state.session.take() else { return Vec::new() };
+    let Some(session) = state.session.take() else {
+        return Vec::new();
+    };
     end_dialog(state);
     state.login = Login {
         before: Some(session),
@@ -285,7 +315,11 @@ pub(super) fn wait(state: &mut State, failure: &Failure, now: Moment) {
     if state.page == Page::Login {
         state.login.error = Some(reason.clone());
     }
-    state.link = Link::Waiting { at: now.plus(Link::backoff_ms(failures)), failures, reason };
+    state.link = Link::Waiting {
+        at: now.plus(Link::backoff_ms(failures)),
+        failures,
+        reason,
+    };
     state.mark(Dirty::Data);
     plan_countdown(state, now);
 }
@@ -301,7 +335,9 @@ pub(super) fn plan_countdown(state: &mut State, now: Moment) {
 
 /// Tries again when the time has come.
 pub(super) fn reconnect(state: &mut State, now: Moment) -> Vec<Effect> {
-    let Link::Waiting { at, failures, .. } = state.link else { return Vec::new() };
+    let Link::Waiting { at, failures, .. } = state.link else {
+        return Vec::new();
+    };
     if at > now {
         return Vec::new();
     }
@@ -314,7 +350,9 @@ pub(super) fn reconnect(state: &mut State, now: Moment) -> Vec<Effect> {
     state.login.busy = true;
     if token && state.login.step == LoginStep::Connecting {
         // A server that starts anew writes a new token: read it again.
-        let Some(context) = state.server().cloned() else { return Vec::new() };
+        let Some(context) = state.server().cloned() else {
+            return Vec::new();
+        };
         vec![call(state, Call::Connect(Box::new(context)))]
     } else {
         vec![call(state, Call::SetupState)]

@@ -27,7 +27,9 @@ impl<'a> Canvas<'a> {
             return column;
         }
         let (x, y) = (area.x + column, area.y + row);
-        let (end, _) = self.buffer.set_stringn(x, y, text, usize::from(area.width - column), style);
+        let (end, _) = self
+            .buffer
+            .set_stringn(x, y, text, usize::from(area.width - column), style);
         end - area.x
     }
 
@@ -52,7 +54,15 @@ impl<'a> Canvas<'a> {
         let area = area.intersection(self.buffer.area);
         if row < area.height && column < area.width {
             let width = width.min(area.width - column);
-            self.buffer.set_style(Rect { x: area.x + column, y: area.y + row, width, height: 1 }, style);
+            self.buffer.set_style(
+                Rect {
+                    x: area.x + column,
+                    y: area.y + row,
+                    width,
+                    height: 1,
+                },
+                style,
+            );
         }
     }
 
@@ -70,7 +80,13 @@ impl<'a> Canvas<'a> {
     pub fn rule(&mut self, area: Rect, row: u16, title: &str) {
         let [line, ..] = self.theme.lines();
         if !self.theme.settings.accessible {
-            self.put(area, row, 0, &line.repeat(usize::from(area.width)), self.theme.dim());
+            self.put(
+                area,
+                row,
+                0,
+                &line.repeat(usize::from(area.width)),
+                self.theme.dim(),
+            );
         }
         if !title.is_empty() {
             self.put(area, row, 2, &format!(" {title} "), self.theme.title());
@@ -109,6 +125,12 @@ impl<'a> Canvas<'a> {
             self.put(outer, row, 0, side, style);
             self.put(outer, row, outer.width - 1, side, style);
         }
-        self.put(outer, outer.height - 1, 0, &format!("{bottom_left}{across}{bottom_right}"), style);
+        self.put(
+            outer,
+            outer.height - 1,
+            0,
+            &format!("{bottom_left}{across}{bottom_right}"),
+            style,
+        );
     }
 }

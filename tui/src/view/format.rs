@@ -12,7 +12,7 @@ pub fn count(number: i64) -> String {
         text.push('-');
     }
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -23,13 +23,21 @@ pub fn count(number: i64) -> String {
 /// A system or systems.
 pub fn systems(number: usize) -> String {
     let number = i64::try_from(number).unwrap_or(i64::MAX);
-    if number == 1 { "1 system".to_owned() } else { format!("{} systems", count(number)) }
+    if number == 1 {
+        "1 system".to_owned()
+    } else {
+        format!("{} systems", count(number))
+    }
 }
 
 /// Gigabytes of 2^30 bytes, as `free` and `df -h` count them: one decimal below 10, none above.
 pub fn gb(mib: u32) -> String {
     let gb = f64::from(mib) / 1024.0;
-    if gb < 9.95 { format!("{gb:.1}") } else { format!("{gb:.0}") }
+    if gb < 9.95 {
+        format!("{gb:.1}")
+    } else {
+        format!("{gb:.0}")
+    }
 }
 
 /// `3.2/15.6`; a dash for what is not known.
@@ -93,15 +101,33 @@ mod tests {
 
     #[test]
     fn numbers_read_well() {
-        assert_eq!([count(0), count(999), count(10_214), count(-1_000_000)], ["0", "999", "10,214", "-1,000,000"]);
+        assert_eq!(
+            [count(0), count(999), count(10_214), count(-1_000_000)],
+            ["0", "999", "10,214", "-1,000,000"]
+        );
         assert_eq!([gb(512), gb(15_974), gb(1024 * 930)], ["0.5", "16", "930"]);
-        assert_eq!([gb_pair(Some(2048), Some(4096)), gb_pair(None, Some(1024)), gb_pair(None, None)], [
-            "2.0/4.0", "?/1.0", "-"
-        ]);
-        assert_eq!([uptime(0), uptime(86_400 * 12 + 3_600 * 4 + 59)], ["0d 0h", "12d 4h"]);
-        assert_eq!([age(-5), age(59_999), age(61_000), age(7_200_000), age(9 * 86_400_000)], [
-            "0s", "59s", "1m", "2h", "9d"
-        ]);
+        assert_eq!(
+            [
+                gb_pair(Some(2048), Some(4096)),
+                gb_pair(None, Some(1024)),
+                gb_pair(None, None)
+            ],
+            ["2.0/4.0", "?/1.0", "-"]
+        );
+        assert_eq!(
+            [uptime(0), uptime(86_400 * 12 + 3_600 * 4 + 59)],
+            ["0d 0h", "12d 4h"]
+        );
+        assert_eq!(
+            [
+                age(-5),
+                age(59_999),
+                age(61_000),
+                age(7_200_000),
+                age(9 * 86_400_000)
+            ],
+            ["0s", "59s", "1m", "2h", "9d"]
+        );
         assert_eq!(date_time(UnixMillis(1_795_356_131_000)), "2026-11-22 14:02:11Z");
         assert_eq!(clock(UnixMillis(1_795_356_131_999)), "14:02:11Z");
         assert_eq!(date_time(UnixMillis(i64::MAX)), "-");

@@ -2,7 +2,7 @@
 
 use super::{Canvas, FULL_HEIGHT, FULL_WIDTH, format};
 use crate::keys::{Action, Scope, binding};
-use crate::model::{Link, List, Overlay, Page, State};
+use crate::model::{Link, List, LoginStep, Overlay, Page, Phase, State};
 use ratatui::layout::Rect;
 
 /// Server, user, rights, fleet, connection and the server's time of what is shown.
@@ -10,12 +10,22 @@ pub(super) fn header(state: &State, canvas: &mut Canvas<'_>, row: Rect) {
     let theme = canvas.theme;
     let production = state.server().is_some_and(|context| context.production);
     let mut at = if production {
-        canvas.put(row, 0, 0, &format!(" PROD {} ", state.server_name()), theme.production())
+        canvas.put(
+            row,
+            0,
+            0,
+            &format!(" PROD {} ", state.server_name()),
+            theme.production(),
+        )
     } else {
-        canvas.put(row, 0, 0, state.server_name(), theme.title())
+        canvas.put(row, 0, 0, &state.server_name(), theme.title())
     };
     if let Some(session) = &state.session {
-        let user = format!("  {}({})", crate::model::clean(&session.username), session.role.as_str());
+        let user = format!(
+            "  {}({})",
+            crate::model::clean(&session.username),
+            session.role.as_str()
+        );
         at = canvas.put(row, 0, at, &user, theme.accent());
     }
     let read_only = state.obstacle("systems.approve").is_some();
@@ -30,7 +40,13 @@ pub(super) fn header(state: &State, canvas: &mut Canvas<'_>, row: Rect) {
         } else {
             usize::try_from(state.fleet.total).unwrap_or(0)
         };
-        at = canvas.put(row, 0, at, &format!("   {}", format::systems(total)), theme.title());
+        at = canvas.put(
+            row,
+            0,
+            at,
+            &format!("   {}", format::systems(total)),
+            theme.title(),
+        );
         let pending = state.fleet.pending();
         if pending > 0 {
             let pending = format::count(i64::try_from(pending).unwrap_or(i64::MAX));
@@ -39,11 +55,17 @@ pub(super) fn header(state: &State, canvas: &mut Canvas<'_>, row: Rect) {
     }
     let time = state.shown_at.map(format::clock).unwrap_or_default();
     let (word, style) = link(state, theme);
-    let right = format!("  {word}   {time}");
-    let width = u16::try_from(right.chars().count()).unwrap_or(u16::MAX);
+    // The time gives way first: the state of the connection must be seen.
+    let fits = |time: &str| usize::from(row.width.saturating_sub(at)) >= word.len() + time.len() + 5;
+    let time = if fits(&time) {
+        format!("   {time}")
+    } else {
+        String::new()
+    };
+    let width = u16::try_from(word.len() + time.len() + 2).unwrap_or(u16::MAX);
     let column = row.width.saturating_sub(width).max(at.min(row.width));
     let column = canvas.put(row, 0, column, &format!("  {word}"), style);
-    canvas.put(row, 0, column, &format!("   {time}"), theme.dim());
+    canvas.put(row, 0, column, &time, theme.dim());
 }
 
 fn link(state: &State, theme: super::Theme) -> (String, ratatui::style::Style) {
@@ -65,8 +87,8 @@ fn link(state: &State, theme: super::Theme) -> (String, ratatui::style::Style) {
 pub(super) fn place(state: &State, canvas: &mut Canvas<'_>, row: Rect) {
     let theme = canvas.theme;
     if row.width < FULL_WIDTH || state.size.1 < FULL_HEIGHT {
-        let notice = format!("{}  (small: give 80x24 for all columns)", title(state));
-        canvas.put(row, 0, 0, &notice, theme.dim());
+        let column = canvas.put(row, 0, 0, &title(state), theme.title());
+        canvas.put(row, 0, column, "  small: 80x24 shows all", theme.dim());
         if let Some(list) = state.list() {
             filter(list, canvas, row);
         }
@@ -103,7 +125,10 @@ fn title(state: &State) -> String {
         Page::Pending => "Pending".to_owned(),
         Page::Audit => "Audit".to_owned(),
         Page::System(id) => {
-            let name = state.fleet.get(id).map_or_else(|| format!("system {id}"), |row| row.hostname.to_string());
+            let name = state
+                .fleet
+                .get(id)
+                .map_or_else(|| format!("system {id}"), |row| row.hostname.to_string());
             format!("Systems > {name}")
         }
     }
@@ -120,11 +145,24 @@ fn filter(list: &List, canvas: &mut Canvas<'_>, row: Rect) {
     }
     let theme = canvas.theme;
     let at = canvas.put(row, 0, FILTER_COLUMN, "/", theme.warn());
-    let style = if list.filtering { theme.title() } else { theme.accent() };
-    let field = Rect { width: row.width.min(FILTER_COLUMN + 1 + FILTER_WIDTH), ..row };
+    let style = if list.filtering {
+        theme.title()
+    } else {
+        theme.accent()
+    };
+    let field = Rect {
+        width: row.width.min(FILTER_COLUMN + 1 + FILTER_WIDTH),
+        ..row
+    };
     let scroll = list.filter.scroll(usize::from(FILTER_WIDTH - 1));
     let shown: String = list.filter.text().chars().skip(scroll).collect();
-    canvas.put(field, 0, at, &super::text::fit(&shown, usize::from(FILTER_WIDTH), ""), style);
+    canvas.put(
+        field,
+        0,
+        at,
+        &super::text::fit(&shown, usize::from(FILTER_WIDTH), ""),
+        style,
+    );
 }
 
 /// Where the cursor stands in the filter.
@@ -138,7 +176,11 @@ pub(super) fn filter_cursor(list: &List, row: Rect) -> Option<(u16, u16)> {
 pub(super) fn hints(state: &State, canvas: &mut Canvas<'_>, row: Rect) {
     let theme = canvas.theme;
     if let Some(toast) = state.toasts.last() {
-        let undo = if toast.undo.is_some() { "  (u takes it back)" } else { "" };
+        let undo = if toast.undo.is_some() {
+            "  (u takes it back)"
+        } else {
+            ""
+        };
         let text = format!("{}{undo}", toast.text);
         let text = super::text::cut(&text, usize::from(row.width), theme.ellipsis());
         canvas.put(row, 0, 0, &text, theme.toast(toast.kind));
@@ -146,7 +188,12 @@ pub(super) fn hints(state: &State, canvas: &mut Canvas<'_>, row: Rect) {
     }
     if let Some(dialog) = state.dialog.as_ref().filter(|dialog| dialog.hidden) {
         let (done, failed) = dialog.counts();
-        let text = format!("{}: {} of {} done", dialog.change.verb(), done + failed, dialog.targets.len());
+        let text = format!(
+            "{}: {} of {} done",
+            dialog.change.verb(),
+            done + failed,
+            dialog.targets.len()
+        );
         canvas.put_right(row, 0, &text, theme.accent());
     }
     let mut column = 0;
@@ -161,35 +208,91 @@ pub(super) fn hints(state: &State, canvas: &mut Canvas<'_>, row: Rect) {
 
 fn keys_that_matter(state: &State) -> Vec<(String, String)> {
     let fixed = |pairs: &[(&str, &str)]| {
-        pairs.iter().map(|(key, name)| ((*key).to_owned(), (*name).to_owned())).collect::<Vec<_>>()
+        pairs
+            .iter()
+            .map(|(key, name)| ((*key).to_owned(), (*name).to_owned()))
+            .collect::<Vec<_>>()
     };
-    if state.dialog.as_ref().is_some_and(|dialog| !dialog.hidden) {
-        return fixed(&[("Tab", "other button"), ("Enter", "press it"), ("Esc", "cancel")]);
+    if let Some(dialog) = state.dialog.as_ref().filter(|dialog| !dialog.hidden) {
+        return match &dialog.phase {
+            Phase::Gathering { .. } => fixed(&[("Esc", "cancel")]),
+            Phase::Asking { typed: Some(_), .. } => {
+                fixed(&[("Enter", "confirm what was typed"), ("Esc", "cancel")])
+            }
+            Phase::Asking { .. } => {
+                fixed(&[("Tab", "other button"), ("Enter", "press it"), ("Esc", "cancel")])
+            }
+            Phase::Running { .. } => fixed(&[("Esc", "goes on behind"), ("j k", "scroll")]),
+            Phase::Finished => fixed(&[("Enter", "close"), ("j k", "scroll")]),
+        };
     }
     match (&state.overlay, state.page) {
-        (Some(Overlay::Menu(_)), _) => fixed(&[("j k", "choose"), ("Enter", "or its letter"), ("Esc", "close")]),
+        (Some(Overlay::Menu(_)), _) => {
+            fixed(&[("j k", "choose"), ("Enter", "or its letter"), ("Esc", "close")])
+        }
         (Some(Overlay::Palette(_)), _) => fixed(&[("Down Up", "choose"), ("Enter", "go"), ("Esc", "close")]),
         (Some(Overlay::Servers(_)), _) => fixed(&[("j k", "choose"), ("Enter", "connect"), ("Esc", "close")]),
         (Some(_), _) => fixed(&[("j k PgDn PgUp", "scroll"), ("Esc", "close")]),
+        (None, Page::Login) if state.login.step == LoginStep::Connecting => {
+            let again: &[_] = if state.login.busy {
+                &[]
+            } else {
+                &[("Enter", "try again")]
+            };
+            fixed(&[again, &[("@", "other server"), ("q", "quit")]].concat())
+        }
         (None, Page::Login) => fixed(&[("Tab", "next field"), ("Enter", "go on"), ("Ctrl-C", "quit")]),
         (None, Page::Systems | Page::Pending) if state.list().is_some_and(|list| list.filtering) => {
             fixed(&[("Enter", "keep"), ("Ctrl-U", "empty"), ("Down Up", "move")])
         }
-        (None, Page::Dashboard) => listed(&[
-            Action::GoSystems, Action::GoPending, Action::GoAudit, Action::Palette, Action::Servers, Action::Help,
-            Action::Quit,
-        ], Scope::Global),
-        (None, Page::Systems | Page::Pending) => listed(&[
-            Action::Open, Action::Actions, Action::Filter, Action::Mark, Action::Range, Action::MarkAll,
-            Action::Sort, Action::Help, Action::Back,
-        ], Scope::List),
-        (None, Page::System(_)) => {
-            listed(&[Action::Actions, Action::Hour, Action::Day, Action::Week, Action::Copy, Action::Help,
-                Action::Back], Scope::Detail)
-        }
-        (None, Page::Audit) => {
-            listed(&[Action::Down, Action::Up, Action::PageDown, Action::Help, Action::Back], Scope::Scroll)
-        }
+        (None, Page::Dashboard) => listed(
+            &[
+                Action::GoSystems,
+                Action::GoPending,
+                Action::GoAudit,
+                Action::Palette,
+                Action::Servers,
+                Action::Help,
+                Action::Quit,
+            ],
+            Scope::Global,
+        ),
+        (None, Page::Systems | Page::Pending) => listed(
+            &[
+                Action::Open,
+                Action::Actions,
+                Action::Filter,
+                Action::Mark,
+                Action::Range,
+                Action::MarkAll,
+                Action::Sort,
+                Action::Help,
+                Action::Back,
+            ],
+            Scope::List,
+        ),
+        (None, Page::System(_)) => listed(
+            &[
+                Action::Actions,
+                Action::Hour,
+                Action::Day,
+                Action::Week,
+                Action::Copy,
+                Action::Help,
+                Action::Back,
+            ],
+            Scope::Detail,
+        ),
+        (None, Page::Audit) => listed(
+            &[
+                Action::Down,
+                Action::Up,
+                Action::PageDown,
+                Action::Help,
+                Action::Back,
+            ],
+            Scope::Scroll,
+        ),
     }
 }
 
@@ -204,6 +307,10 @@ fn listed(actions: &[Action], scope: Scope) -> Vec<(String, String)> {
     actions
         .iter()
         .filter_map(line)
-        .filter_map(|line| line.keys.first().map(|key| (key.to_string(), line.name.to_owned())))
+        .filter_map(|line| {
+            line.keys
+                .first()
+                .map(|key| (key.to_string(), line.name.to_owned()))
+        })
         .collect()
 }

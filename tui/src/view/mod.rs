@@ -24,7 +24,11 @@ pub fn view(state: &State, frame: &mut Frame) {
     let area = frame.area();
     let theme = Theme::new(state.settings);
     let mut canvas = Canvas::new(frame.buffer_mut(), theme);
-    let rows = |from: u16, height: u16| Rect { y: area.y + from.min(area.height), height, ..area };
+    let rows = |from: u16, height: u16| Rect {
+        y: area.y + from.min(area.height),
+        height,
+        ..area
+    };
     let body_height = area.height.saturating_sub(3);
     frame_lines::header(state, &mut canvas, rows(0, 1.min(area.height)));
     if area.height > 2 {

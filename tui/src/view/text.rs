@@ -58,7 +58,9 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
 fn broken(word: &str, width: usize) -> Vec<String> {
     let mut parts = vec![String::new()];
     for c in word.chars() {
-        let over = parts.last().is_some_and(|part| part.width() + c.width().unwrap_or(0) > width);
+        let over = parts
+            .last()
+            .is_some_and(|part| part.width() + c.width().unwrap_or(0) > width);
         if over {
             parts.push(String::new());
         }

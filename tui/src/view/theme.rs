@@ -17,7 +17,11 @@ impl Theme {
     }
 
     fn fg(self, colour: Color) -> Style {
-        if self.settings.mono { Style::new() } else { Style::new().fg(colour) }
+        if self.settings.mono {
+            Style::new()
+        } else {
+            Style::new().fg(colour)
+        }
     }
 
     /// Names of columns and members.
@@ -60,7 +64,10 @@ impl Theme {
         if self.settings.mono {
             Style::new().add_modifier(Modifier::REVERSED | Modifier::BOLD)
         } else {
-            Style::new().fg(Color::White).bg(Color::Red).add_modifier(Modifier::BOLD)
+            Style::new()
+                .fg(Color::White)
+                .bg(Color::Red)
+                .add_modifier(Modifier::BOLD)
         }
     }
 
@@ -92,7 +99,11 @@ impl Theme {
 
     /// Horizontal line, vertical line, and the four corners from the top left clockwise.
     pub fn lines(self) -> [&'static str; 6] {
-        if self.settings.ascii { ["-", "|", "+", "+", "+", "+"] } else { ["─", "│", "┌", "┐", "┘", "└"] }
+        if self.settings.ascii {
+            ["-", "|", "+", "+", "+", "+"]
+        } else {
+            ["─", "│", "┌", "┐", "┘", "└"]
+        }
     }
 
     /// Levels of a chart's column, lowest first.

@@ -1,0 +1,130 @@
+//! What a line of the key table is made of.
+
+use super::Key;
+
+/// Everything that a key can ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(
+    missing_docs,
+    reason = "each is described by its line in the table, which help and docs show"
+)]
+pub enum Action {
+    GoDashboard,
+    GoSystems,
+    GoPending,
+    GoAudit,
+    Palette,
+    Filter,
+    Help,
+    Servers,
+    Log,
+    Pause,
+    Refetch,
+    Repaint,
+    Back,
+    Quit,
+    Cancel,
+    Suspend,
+    Undo,
+    Logout,
+    Down,
+    Up,
+    PageDown,
+    PageUp,
+    Top,
+    Bottom,
+    Open,
+    Mark,
+    Range,
+    MarkAll,
+    ClearMarks,
+    MarkedOnly,
+    Sort,
+    Resort,
+    Actions,
+    Copy,
+    Hour,
+    Day,
+    Week,
+    Approve,
+    Reject,
+    Deny,
+    Revoke,
+    Restore,
+    Delete,
+}
+
+/// Where a binding holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// On every page, outside a text field.
+    Global,
+    /// In the lists of systems.
+    List,
+    /// On a system's own page.
+    Detail,
+    /// Wherever there is more than fits: detail, audit, help, log.
+    Scroll,
+    /// In the menu of actions, which `a` opens.
+    Menu,
+}
+
+impl Scope {
+    /// Every scope, in the order of the help page.
+    pub const ALL: [Scope; 5] = [Self::Global, Self::List, Self::Detail, Self::Scroll, Self::Menu];
+
+    /// The heading on the help page.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Global => "everywhere",
+            Self::List => "lists of systems",
+            Self::Detail => "a system's page",
+            Self::Scroll => "long pages",
+            Self::Menu => "menu of actions",
+        }
+    }
+}
+
+/// How much an action can hurt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Danger {
+    /// Changes nothing on the server.
+    None,
+    /// Reversible: done at once for a single system, with the reverse action on offer.
+    Reversible,
+    /// Affects a service: asks first.
+    Affects,
+    /// Destructive: the name or the number is typed.
+    Destructive,
+}
+
+impl Danger {
+    /// The word on the help page.
+    pub fn word(self) -> &'static str {
+        match self {
+            Danger::None => "",
+            Danger::Reversible => "reversible",
+            Danger::Affects => "asks first",
+            Danger::Destructive => "destructive, typed",
+        }
+    }
+}
+
+/// A line of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Binding {
+    /// What is done.
+    pub action: Action,
+    /// The keys, first the one that is shown.
+    pub keys: &'static [Key],
+    /// Where.
+    pub scope: Scope,
+    /// How much it can hurt.
+    pub danger: Danger,
+    /// The route that it calls, which decides the roles: see `scm_protocol::access`.
+    pub route: Option<&'static str>,
+    /// Its name on the last line and in the palette.
+    pub name: &'static str,
+    /// What it does, for help and docs.
+    pub text: &'static str,
+}

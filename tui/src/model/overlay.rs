@@ -1,0 +1,71 @@
+//! What lies over a page: help, palette, menu, servers, log.
+
+use super::text_field::TextField;
+use crate::keys::Action;
+use scm_protocol::ids::SystemId;
+
+/// What lies over the page.
+#[derive(Debug)]
+pub enum Overlay {
+    /// The keys; first line shown.
+    Help(usize),
+    /// The palette.
+    Palette(Palette),
+    /// The menu of actions.
+    Menu(Menu),
+    /// The servers; the one under the cursor.
+    Servers(usize),
+    /// The console's log: its last lines, and how many lines from the end are below the screen.
+    Log {
+        /// The lines; none before they are read.
+        lines: Option<Vec<String>>,
+        /// Lines below the screen.
+        back: usize,
+    },
+}
+
+/// The palette: what is typed and where the cursor is among what matches.
+#[derive(Debug, Default)]
+pub struct Palette {
+    /// What is typed.
+    pub field: TextField,
+    /// What matches.
+    pub matches: Vec<Entry>,
+    /// The match under the cursor.
+    pub cursor: usize,
+    /// What an action is about: frozen when the palette opened.
+    pub targets: Vec<SystemId>,
+}
+
+/// Something that the palette can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub text: String,
+    /// What happens.
+    pub goal: Goal,
+    /// Why it cannot be done now.
+    pub obstacle: Option<String>,
+}
+
+/// What an entry of the palette does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// A line of the key table.
+    Action(Action),
+    /// A system's page.
+    System(SystemId),
+    /// Another server.
+    Context(usize),
+}
+
+/// The menu of actions on frozen targets.
+#[derive(Debug)]
+pub struct Menu {
+    /// Who.
+    pub targets: Vec<SystemId>,
+    /// The action under the cursor.
+    pub cursor: usize,
+}

@@ -1,0 +1,11 @@
+//! The console from outside: keys and answers in, a terminal's screen and bytes out.
+
+#![expect(clippy::unwrap_used, reason = "what fails here is a failed test")]
+
+mod bytes;
+mod changes;
+mod driver;
+mod flows;
+mod properties;
+mod screens;
+mod server;

@@ -1,0 +1,264 @@
+//! The two properties that come first, and that no size breaks the console.
+
+use crate::driver::Driver;
+use crate::server::{Server, system};
+use proptest::prelude::*;
+use scm_protocol::ids::SystemId;
+use scm_protocol::systems::SystemStatus;
+use scmtui::keys::{Key, Press};
+use scmtui::message::Msg;
+use scmtui::model::{Overlay, Page, Settings};
+use scmtui::terminal::TerminalEvent;
+
+/// Something that a person, the fleet or time does.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Press(Key),
+    /// Two keys before a frame could be drawn between them.
+    TypedAhead(Key, Key),
+    /// Values of a system change, and the console hears of it.
+    Update(i64),
+    /// A system appears.
+    Appear(i64),
+    /// A system is deleted by somebody else.
+    Vanish(i64),
+    /// Another administrator decides.
+    Decide(i64, SystemStatus),
+    /// An answer arrives.
+    Answer,
+    /// Time passes.
+    Wait(u64),
+    /// The person reads the question and says yes.
+    Confirm,
+}
+
+fn key() -> impl Strategy<Value = Key> {
+    let keys = [
+        "j", "j", "k", "g", "G", "PgDn", "Space", "Space", "v", "-", "M", "s", ".", "a", "a", "a", "Enter",
+        "Enter", "Esc", "Tab", "x", "r", "y", "*", "1", "2", "2", "3", "/", "h", "o",
+    ];
+    proptest::sample::select(keys.to_vec()).prop_map(|name| name.parse().unwrap())
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let id = || 1i64..40;
+    let status = || proptest::sample::select(SystemStatus::ALL.to_vec());
+    prop_oneof![
+        8 => key().prop_map(Event::Press),
+        2 => (key(), key()).prop_map(|(one, other)| Event::TypedAhead(one, other)),
+        2 => id().prop_map(Event::Update),
+        2 => id().prop_map(Event::Appear),
+        3 => id().prop_map(Event::Vanish),
+        1 => (id(), status()).prop_map(|(id, status)| Event::Decide(id, status)),
+        6 => Just(Event::Answer),
+        3 => (1u64..4_000).prop_map(Event::Wait),
+        3 => Just(Event::Confirm),
+    ]
+}
+
+/// What must hold of every key.
+struct Watch {
+    driver: Driver,
+    /// What the open menu or dialog was opened for.
+    frozen: Vec<SystemId>,
+}
+
+impl Watch {
+    fn id_of(name: &str) -> SystemId {
+        SystemId(name.trim_start_matches("host-").parse().unwrap())
+    }
+
+    fn apply(&mut self, event: Event) {
+        let driver = &mut self.driver;
+        match event {
+            Event::Press(key) => self.press(key, true),
+            Event::TypedAhead(one, other) => {
+                self.press(one, false);
+                self.press(other, false);
+                self.driver.draw();
+            }
+            Event::Update(id) => driver.change(&[id], &[]),
+            Event::Appear(id) => {
+                driver
+                    .server
+                    .systems
+                    .entry(SystemId(id))
+                    .or_insert_with(|| system(id, SystemStatus::Pending));
+                driver.change(&[], &[id]);
+            }
+            Event::Vanish(id) => {
+                driver.server.systems.remove(&SystemId(id));
+                driver.change(&[], &[id]);
+            }
+            Event::Decide(id, status) => {
+                if let Some(system) = driver.server.systems.get_mut(&SystemId(id)) {
+                    system.summary.status = status;
+                }
+                driver.change(&[], &[id]);
+            }
+            Event::Answer => drop(driver.answer_one()),
+            Event::Wait(millis) => driver.advance(millis),
+            Event::Confirm => {
+                driver.settle();
+                if driver.console.state.dialog.is_some() {
+                    driver.advance(600);
+                    driver.keys("Tab Enter");
+                }
+            }
+        }
+        let acted: Vec<SystemId> = self.driver.server.acted.drain(..).map(|(_, id)| id).collect();
+        assert!(
+            acted.iter().all(|id| self.frozen.contains(id)),
+            "{acted:?} was hit, {:?} was asked for",
+            self.frozen
+        );
+    }
+
+    /// `seen`: the person saw the last frame before pressing; otherwise the frame that the key itself called for counts.
+    fn press(&mut self, key: Key, seen: bool) {
+        let driver = &mut self.driver;
+        let before = driver.shown_under_cursor();
+        let marks = driver.console.state.list().map(|list| list.marks.clone());
+        let (page, plain) = (driver.console.state.page, driver.console.state.overlay.is_none());
+        let range = driver
+            .console
+            .state
+            .list()
+            .is_some_and(|list| list.anchor.is_some());
+        driver.take(Msg::Terminal(TerminalEvent::Key(Press { key, at: driver.now })));
+        let shown = if seen { before } else { driver.shown_under_cursor() }.map(|name| Self::id_of(&name));
+        let state = &driver.console.state;
+        if let (true, Some(Overlay::Menu(menu)), Some(marks)) = (plain, &state.overlay, &marks) {
+            if marks.is_empty() && !range {
+                assert_eq!(
+                    menu.targets,
+                    [shown.unwrap()],
+                    "the menu is about another system than the drawn one"
+                );
+            }
+            self.frozen.clone_from(&menu.targets);
+        }
+        if let (Page::System(id), true, Key::Enter) = (state.page, plain, key)
+            && page != state.page
+        {
+            assert_eq!(Some(id), shown, "another system was opened than the drawn one");
+        }
+        if matches!(state.page, Page::System(_)) && plain && matches!(state.overlay, Some(Overlay::Menu(_))) {
+            let Some(Overlay::Menu(menu)) = &state.overlay else {
+                return;
+            };
+            self.frozen.clone_from(&menu.targets);
+        }
+        if let (Some(before), Some(list), Key::Char(' '), true) = (marks, state.list(), key, plain) {
+            let changed: Vec<SystemId> = before.symmetric_difference(&list.marks).copied().collect();
+            assert!(
+                changed.is_empty() || changed == shown.into_iter().collect::<Vec<_>>(),
+                "{changed:?} was marked"
+            );
+        }
+        if seen {
+            driver.draw();
+        }
+    }
+}
+
+/// Few enough for every build; `PROPTEST_CASES` asks for more.
+fn cases() -> ProptestConfig {
+    let asked = std::env::var("PROPTEST_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok());
+    ProptestConfig {
+        cases: asked.unwrap_or(64),
+        ..ProptestConfig::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    /// The id acted on is always the id under the cursor when it was last drawn, whatever happens between.
+    #[test]
+    fn keys_hit_what_was_drawn(events in proptest::collection::vec(event(), 1..80)) {
+        let mut driver = Driver::logged_in(Server::new(5, 30));
+        driver.keys("2");
+        let mut watch = Watch { driver, frozen: Vec::new() };
+        for event in events {
+            if watch.driver.quit || watch.driver.console.state.session.is_none() {
+                break;
+            }
+            watch.apply(event);
+        }
+    }
+
+    /// Once everything is answered and messages are gone, a console that hears nothing writes nothing and never wakes.
+    #[test]
+    fn an_idle_console_writes_nothing(events in proptest::collection::vec(event(), 0..40)) {
+        let mut driver = Driver::logged_in(Server::new(3, 30));
+        driver.keys("2");
+        let mut watch = Watch { driver, frozen: Vec::new() };
+        for event in events {
+            watch.apply(event);
+        }
+        let mut driver = watch.driver;
+        driver.settle();
+        driver.advance(30_000);
+        driver.written();
+        driver.advance(3_600_000);
+        prop_assert_eq!(driver.written(), (0, 0));
+        prop_assert_eq!(driver.console.wake_at(driver.now), None);
+    }
+
+    /// No size makes it panic, and it can always be left.
+    #[test]
+    fn every_size_is_survived(
+        columns in 1u16..200,
+        rows in 1u16..70,
+        ascii: bool,
+        accessible: bool,
+        events in proptest::collection::vec(event(), 0..30),
+    ) {
+        let settings = Settings { ascii, accessible, mono: false };
+        let mut driver = Driver::start(Server::new(3, 30), settings, (columns, rows));
+        driver.log_in();
+        for page in ["1", "2", "3", "4", "?", "Esc", ":", "Esc", "@", "Esc", "2", "a", "Esc", "Enter", "a", "x"] {
+            driver.keys(page);
+            driver.settle();
+        }
+        for event in events {
+            match event {
+                Event::Press(key) => driver.key(key),
+                Event::Wait(millis) => {
+                    driver.resize(rows, (columns / 3).max(1));
+                    driver.advance(millis);
+                }
+                _ => drop(driver.answer_one()),
+            }
+        }
+        driver.keys("Ctrl-C Ctrl-C Ctrl-C Ctrl-C Ctrl-C");
+        prop_assert!(driver.quit);
+    }
+}
+
+/// Systems that are not on the screen may change as they like: nothing is fetched, nothing is written.
+#[test]
+fn what_is_not_shown_costs_nothing() {
+    let mut driver = Driver::logged_in(Server::new(0, 400));
+    driver.keys("2");
+    driver.advance(10_000);
+    driver.written();
+    for id in 300..400 {
+        driver.change(&[id], &[]);
+        driver.advance(700);
+    }
+    assert_eq!(driver.written(), (0, 0));
+    driver.keys("G");
+    driver.advance(1_000);
+    let stale = driver
+        .console
+        .state
+        .systems
+        .visible()
+        .iter()
+        .filter(|id| driver.console.state.fleet.get(**id).is_some_and(|row| row.stale));
+    assert_eq!(stale.count(), 0, "rows that come into sight are fetched");
+}

@@ -1,0 +1,358 @@
+//! A server in memory: answers the console's calls as the real one would.
+
+use scm_protocol::audit::{AuditEntry, AuditPage};
+use scm_protocol::auth::{Role, Session, SetupState};
+use scm_protocol::events::{FleetCounts, Hello, OfflineSystem, Overview};
+use scm_protocol::identity::{Fingerprint, PublicKey};
+use scm_protocol::ids::{Organization, SystemId, UnixMillis};
+use scm_protocol::problem::Problem;
+use scm_protocol::systems::{Duplicate, Presence, SystemDetail, SystemPage, SystemStatus, SystemSummary};
+use scm_protocol::telemetry::{Container, TelemetryHistory, TelemetryPoint};
+use scmtui::message::{Call, Failure, Reply};
+use scmtui::model::Change;
+use std::collections::BTreeMap;
+
+/// 2026-11-22 14:00:00Z.
+pub(crate) const START: i64 = 1_795_356_000_000;
+const GIB: i64 = 1 << 30;
+
+/// What the server knows.
+pub(crate) struct Server {
+    pub(crate) systems: BTreeMap<SystemId, SystemDetail>,
+    pub(crate) role: Role,
+    pub(crate) setup_needed: bool,
+    pub(crate) clock: UnixMillis,
+    /// Accepted changes, in order.
+    pub(crate) acted: Vec<(Change, SystemId)>,
+    /// Systems whose changes are refused.
+    pub(crate) stubborn: Vec<SystemId>,
+    /// Rows of one page.
+    pub(crate) page: usize,
+    pub(crate) audit: Vec<AuditEntry>,
+    /// The session is no longer good.
+    pub(crate) expired: bool,
+}
+
+/// A system with plausible values that follow from its id.
+pub(crate) fn system(id: i64, status: SystemStatus) -> SystemDetail {
+    let key: PublicKey = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo".parse().unwrap();
+    let pending = status == SystemStatus::Pending;
+    let mut fingerprint = [7u8; 32];
+    fingerprint[..8].copy_from_slice(&id.to_be_bytes());
+    let fingerprint = Fingerprint(fingerprint);
+    SystemDetail {
+        summary: SystemSummary {
+            id: SystemId(id),
+            hostname: format!("host-{id:03}"),
+            status,
+            presence: if id % 7 == 0 {
+                Presence::Offline
+            } else {
+                Presence::Online
+            },
+            rebooted: id % 11 == 0,
+            clock_skew_ms: (id % 13 == 0).then_some(42_000),
+            first_seen_ms: UnixMillis(START - id * 3_600_000),
+            last_seen_ms: Some(UnixMillis(START - if id % 7 == 0 { 7_200_000 } else { id * 900 })),
+            agent_version: "0.1.0".to_owned(),
+            os: "Debian GNU/Linux 12".to_owned(),
+            os_family: "linux".to_owned(),
+            arch: "x86_64".to_owned(),
+            address: format!("192.0.2.{}", id % 250),
+            cpu_percent: (!pending).then_some((id * 37 % 101) as f32),
+            mem_used_bytes: (!pending).then_some(id % 15 * GIB + GIB / 2),
+            mem_total_bytes: (!pending).then_some(16 * GIB),
+            disk_used_bytes: (!pending).then_some(id * 13 % 500 * GIB),
+            disk_total_bytes: (!pending).then_some(512 * GIB),
+            uptime_secs: (!pending).then_some(id * 90_000),
+            container_count: (id % 2 == 0).then_some(1),
+        },
+        public_key: key,
+        fingerprint,
+        fingerprint_words: fingerprint.words(),
+        claimed_addresses: vec![format!("10.0.0.{id}"), "fd00::7".to_owned()],
+        kernel: Some("6.1.0-40-amd64".to_owned()),
+        machine_id_hash: None,
+        boot_id: "b".to_owned(),
+        containers: (id % 2 == 0)
+            .then(|| Container {
+                runtime: "docker".to_owned(),
+                name: "web".to_owned(),
+                image: "docker.io/library/nginx:1.27".to_owned(),
+            })
+            .into_iter()
+            .collect(),
+        checkin_interval_secs: 30,
+        status_changed_ms: UnixMillis(START - 86_400_000),
+        status_changed_by: "user:jdoe".to_owned(),
+        duplicates: (id == 2)
+            .then(|| Duplicate {
+                id: SystemId(9),
+                hostname: "host-009".to_owned(),
+                status: SystemStatus::Active,
+                shares: vec!["hostname".to_owned(), "machine_id".to_owned()],
+            })
+            .into_iter()
+            .collect(),
+    }
+}
+
+impl Server {
+    /// The first `pending` systems wait, the rest is active.
+    pub(crate) fn new(pending: i64, total: i64) -> Self {
+        let status = |id| {
+            if id <= pending {
+                SystemStatus::Pending
+            } else {
+                SystemStatus::Active
+            }
+        };
+        let audit = (1..=3).rev().map(|id| AuditEntry {
+            id,
+            at_ms: UnixMillis(START - 60_000 * (4 - id)),
+            actor: if id == 1 {
+                "system:3".to_owned()
+            } else {
+                "user:jdoe".to_owned()
+            },
+            address: "198.51.100.7".to_owned(),
+            action: ["enrollment.register", "auth.login", "systems.approve"]
+                [usize::try_from(id - 1).unwrap()]
+            .to_owned(),
+            target: if id == 2 {
+                "user:jdoe".to_owned()
+            } else {
+                "system:3".to_owned()
+            },
+            outcome: if id == 3 {
+                "refused".to_owned()
+            } else {
+                "ok".to_owned()
+            },
+            detail: serde_json::Value::Null,
+        });
+        Server {
+            systems: (1..=total)
+                .map(|id| (SystemId(id), system(id, status(id))))
+                .collect(),
+            role: Role::Admin,
+            setup_needed: false,
+            clock: UnixMillis(START),
+            acted: Vec::new(),
+            stubborn: Vec::new(),
+            page: 500,
+            audit: audit.collect(),
+            expired: false,
+        }
+    }
+
+    /// What it answers; none for calls whose answer never comes.
+    pub(crate) fn answer(&mut self, call: Call) -> Vec<Reply> {
+        let expired = || Failure::Unauthorized("log in again".to_owned());
+        match call {
+            Call::Connect(_) => vec![Reply::Connected(Ok(false))],
+            Call::SetupState => {
+                vec![Reply::SetupState(Ok(SetupState {
+                    needed: self.setup_needed,
+                    version: "0.1.0".to_owned(),
+                }))]
+            }
+            Call::Setup(_) | Call::Login(_) | Call::Session => {
+                self.expired = false;
+                vec![Reply::Session(Ok(Session {
+                    username: "jdoe".to_owned(),
+                    role: self.role,
+                    organization: Organization::default(),
+                    expires_ms: UnixMillis(START * 2),
+                }))]
+            }
+            Call::Stream if self.expired => vec![Reply::StreamEnded(expired())],
+            Call::Stream => {
+                vec![Reply::Hello(Hello {
+                    server_time_ms: self.clock,
+                    version: "0.1.0".to_owned(),
+                })]
+            }
+            Call::Overview if self.expired => vec![Reply::Overview(Err(expired()))],
+            Call::Overview => vec![Reply::Overview(Ok(Box::new(self.overview())))],
+            Call::List { round, cursor } => vec![Reply::List {
+                round,
+                page: Ok(self.list(cursor)),
+            }],
+            Call::Rows(ids) => {
+                let items = ids
+                    .iter()
+                    .filter_map(|id| self.systems.get(id))
+                    .map(|system| system.summary.clone());
+                let page = self.page_of(items.collect(), None);
+                vec![Reply::Rows { ids, page: Ok(page) }]
+            }
+            Call::Detail(id) => vec![Reply::Detail {
+                id,
+                detail: self.detail(id),
+            }],
+            Call::Gather { ticket, id } => vec![Reply::Gathered {
+                ticket,
+                id,
+                detail: self.detail(id),
+            }],
+            Call::History { id, range, to } => {
+                let from = to.plus(-range.millis());
+                let points =
+                    (0..240)
+                        .filter(|index| !(100..120).contains(index))
+                        .map(|index| TelemetryPoint {
+                            at_ms: from.plus(range.millis() / 240 * index),
+                            cpu_percent: Some((index % 60) as f64 * 100.0 / 60.0),
+                            mem_used_bytes: Some(4 * GIB + index * GIB / 40),
+                            disk_used_bytes: Some(300 * GIB),
+                        });
+                let history = TelemetryHistory {
+                    from_ms: from,
+                    to_ms: to,
+                    bucket_ms: range.millis() / 240,
+                    mem_total_bytes: Some(16 * GIB),
+                    disk_total_bytes: Some(512 * GIB),
+                    points: points.collect(),
+                };
+                vec![Reply::History {
+                    id,
+                    range,
+                    history: Ok(history),
+                }]
+            }
+            Call::Audit(cursor) => {
+                vec![Reply::Audit {
+                    cursor,
+                    page: Ok(AuditPage {
+                        items: self.audit.clone(),
+                        next_cursor: None,
+                    }),
+                }]
+            }
+            Call::Change {
+                ticket,
+                id,
+                change,
+                body,
+            } => {
+                let current = self.systems.get(&id);
+                let known = current.is_some_and(|system| {
+                    system.fingerprint == body.fingerprint && system.summary.status == body.expected_status
+                });
+                let result = if !known || self.stubborn.contains(&id) {
+                    Err(refused(409, "changed", "the system changed since it was shown"))
+                } else {
+                    self.act(change, id);
+                    Ok(())
+                };
+                vec![Reply::Changed { ticket, id, result }]
+            }
+            Call::ReadLog => vec![Reply::Log(vec![
+                "2026-11-22T14:00:00Z  INFO approved system.id=1".to_owned(),
+            ])],
+            Call::Logout => Vec::new(),
+        }
+    }
+
+    fn act(&mut self, change: Change, id: SystemId) {
+        self.acted.push((change, id));
+        let status = match change {
+            Change::Approve => SystemStatus::Active,
+            Change::Deny => SystemStatus::Denied,
+            Change::Revoke => SystemStatus::Revoked,
+            Change::Restore => SystemStatus::Active,
+            Change::Reject | Change::Delete => {
+                self.systems.remove(&id);
+                return;
+            }
+        };
+        if let Some(system) = self.systems.get_mut(&id) {
+            system.summary.status = status;
+        }
+    }
+
+    fn detail(&self, id: SystemId) -> Result<Box<SystemDetail>, Failure> {
+        let missing = || refused(404, "unknown_system", "there is no such system");
+        self.systems.get(&id).cloned().map(Box::new).ok_or_else(missing)
+    }
+
+    fn list(&self, cursor: Option<String>) -> SystemPage {
+        let mut items: Vec<&SystemSummary> = self.systems.values().map(|system| &system.summary).collect();
+        items.sort_by_key(|item| {
+            (
+                item.status != SystemStatus::Pending,
+                item.hostname.clone(),
+                item.id,
+            )
+        });
+        let from: usize = cursor.map_or(0, |cursor| cursor.parse().unwrap());
+        let next = (from + self.page < items.len()).then(|| (from + self.page).to_string());
+        let items = items.into_iter().skip(from).take(self.page).cloned().collect();
+        self.page_of(items, next)
+    }
+
+    fn page_of(&self, items: Vec<SystemSummary>, next_cursor: Option<String>) -> SystemPage {
+        let total = i64::try_from(self.systems.len()).unwrap();
+        SystemPage {
+            items,
+            next_cursor,
+            total,
+            server_time_ms: self.clock,
+        }
+    }
+
+    fn overview(&self) -> Overview {
+        let count = |wanted: &dyn Fn(&SystemSummary) -> bool| {
+            i64::try_from(
+                self.systems
+                    .values()
+                    .filter(|system| wanted(&system.summary))
+                    .count(),
+            )
+            .unwrap()
+        };
+        let active = |system: &SystemSummary| system.status == SystemStatus::Active;
+        let offline = |system: &SystemSummary| active(system) && system.presence == Presence::Offline;
+        let listed = self
+            .systems
+            .values()
+            .filter(|system| offline(&system.summary))
+            .take(5);
+        Overview {
+            server_name: "prod-eu".to_owned(),
+            version: "0.1.0".to_owned(),
+            server_time_ms: self.clock,
+            started_ms: UnixMillis(START - 93_600_000),
+            counts: FleetCounts {
+                total: count(&|_| true),
+                pending: count(&|system| system.status == SystemStatus::Pending),
+                online: count(&|system| active(system) && !offline(system)),
+                offline: count(&offline),
+                ..FleetCounts::default()
+            },
+            oldest_pending_ms: Some(UnixMillis(START - 5_400_000)),
+            offline: listed
+                .map(|system| OfflineSystem {
+                    id: system.summary.id,
+                    hostname: system.summary.hostname.clone(),
+                    last_seen_ms: system.summary.last_seen_ms,
+                })
+                .collect(),
+            recent_audit: self.audit.clone(),
+        }
+    }
+}
+
+/// A problem document.
+pub(crate) fn refused(status: u16, code: &str, detail: &str) -> Failure {
+    Failure::Refused(Box::new(Problem {
+        kind: "about:blank".to_owned(),
+        title: String::new(),
+        status,
+        code: code.to_owned(),
+        detail: detail.to_owned(),
+        field: None,
+        retry_after_secs: None,
+    }))
+}
