@@ -8,6 +8,7 @@ use crate::signing::Organizations;
 use crate::storage::Storage;
 use crate::systems::{BatchContext, CheckinQueue, Intervals, KeyCache};
 use scm_protocol::ids::UnixMillis;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
 
@@ -55,6 +56,8 @@ pub struct Settings {
     pub ca_pem: Option<String>,
     /// Check-ins that may wait.
     pub max_queue: usize,
+    /// Where the setup code lies until it is used.
+    pub setup_code_file: PathBuf,
 }
 
 /// What an [`App`] is built from.

@@ -147,18 +147,18 @@ fn settings(config: &Config, pki: Option<&Pki>) -> Settings {
         session_absolute_ms: i64::from(config.sessions.absolute_hours) * 3_600_000,
         ca_pem: pki.map(|pki| pki.ca_pem().to_owned()),
         max_queue: config.limits.max_queue as usize,
+        setup_code_file: config.server.state_folder.join("setup-code"),
     }
 }
 
 /// Says where the server listens and, at the first run, how to begin.
 async fn announce(app: &App, config: &Config, listener: &Listener) -> anyhow::Result<()> {
     let state = &config.server.state_folder;
-    let code_file = state.join("setup-code");
-    if let Some(code) = offer_setup(app, &code_file).await? {
+    if let Some(code) = offer_setup(app).await? {
         // Once, for the person in front of it; the log is not where codes belong.
         eprintln!(
             "\n  No owner exists yet. Setup code (also in {}): {code}\n",
-            code_file.display()
+            app.settings.setup_code_file.display()
         );
     }
     let addresses: Vec<String> = listener.local_addrs().iter().map(ToString::to_string).collect();

@@ -12,15 +12,15 @@ use crate::error::Error;
 use crate::private_file;
 use scm_protocol::auth::{LoginReply, Role, SetupRequest, SetupState};
 use serde_json::json;
-use std::path::Path;
 use zeroize::Zeroizing;
 
-/// Makes the setup code when no user exists: it is stored hashed, written to `file` (0600) and returned to be printed.
+/// Makes the setup code when no user exists: it is stored hashed, written to its file (0600) and returned to be printed.
 /// Once there is a user, the file is removed and nothing is returned.
 ///
 /// # Errors
 /// When the database or the file cannot be written.
-pub async fn offer_setup(app: &App, file: &Path) -> Result<Option<String>, Error> {
+pub async fn offer_setup(app: &App) -> Result<Option<String>, Error> {
+    let file = &app.settings.setup_code_file;
     password::prepare()?;
     let failed = |error: std::io::Error| Error::internal(format!("writing {}: {error}", file.display()));
     if app.storage.readers.run(store::has_users).await? {
@@ -114,6 +114,9 @@ pub(super) async fn set_up(app: &App, request: SetupRequest, address: String) ->
         Ok(user)
     });
     let user = user.await?;
+    if let Err(error) = std::fs::remove_file(&app.settings.setup_code_file) {
+        tracing::warn!(error = %error, "the file of the setup code, which is used up, cannot be removed");
+    }
     let actor = Actor {
         name: format!("user:{}", user.username),
         address,
