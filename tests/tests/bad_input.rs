@@ -88,7 +88,7 @@ async fn malformed_json_is_400_and_names_the_place() -> Result<()> {
         b"",
         b"\xff\xfe",
         b"{\"boot_id\":\"x\"",
-        b"{\"a\":1} x",
+        b"{\"agent_version\":\"1\",\"boot_id\":\"x\"} x",
     ] {
         let request = rogue.checkin_with(body.to_vec(), 0);
         let (reply, refusal) = rogue.refused(&request).await?;
