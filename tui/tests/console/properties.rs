@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use scm_protocol::ids::SystemId;
 use scm_protocol::systems::SystemStatus;
 use scmtui::keys::{Key, Press};
-use scmtui::message::Msg;
-use scmtui::model::{Overlay, Page, Settings};
+use scmtui::message::{Call, Msg};
+use scmtui::model::{List, Overlay, Page, Settings};
 use scmtui::terminal::TerminalEvent;
 
 /// Something that a person, the fleet or time does.
@@ -22,6 +22,8 @@ enum Event {
     Appear(i64),
     /// A system is deleted by somebody else.
     Vanish(i64),
+    /// The system under the cursor is deleted, and the answer that says so was not drawn yet.
+    VanishHere,
     /// Another administrator decides.
     Decide(i64, SystemStatus),
     /// An answer arrives.
@@ -53,6 +55,7 @@ fn event() -> impl Strategy<Value = Event> {
         6 => Just(Event::Answer),
         3 => (1u64..4_000).prop_map(Event::Wait),
         3 => Just(Event::Confirm),
+        3 => Just(Event::VanishHere),
     ]
 }
 
@@ -98,6 +101,15 @@ impl Watch {
             }
             Event::Answer => drop(driver.answer_one()),
             Event::Wait(millis) => driver.advance(millis),
+            Event::VanishHere => {
+                let Some(id) = driver.console.state.list().and_then(List::cursor) else {
+                    return;
+                };
+                driver.server.systems.remove(&id);
+                let generation = driver.console.state.generation;
+                let reply = driver.server.answer(Call::Rows(vec![id])).remove(0);
+                driver.take(Msg::Reply { generation, reply });
+            }
             Event::Confirm => {
                 driver.settle();
                 if driver.console.state.dialog.is_some() {
