@@ -1,19 +1,14 @@
 //! A virtual environment with the independent implementations that tests compare with.
 
-use crate::build::target;
+use crate::build::{root, target};
 use crate::process::{output, run};
 use anyhow::{Context, Result};
-use std::env;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// What goes into it, pinned.
-const PACKAGES: [&str; 3] = [
-    "http-message-signatures==3.0.0",
-    "cryptography==48.0.0",
-    "requests==2.34.2",
-];
+/// What goes into it, pinned; within the repository.
+const REQUIREMENTS: &str = "tests/interop/requirements.txt";
 
 /// Whether `python3` is there and complete.
 pub(super) fn makes_venvs() -> bool {
@@ -22,12 +17,13 @@ pub(super) fn makes_venvs() -> bool {
     output(python).is_some()
 }
 
-/// The interpreter of the environment, made at the first call and whenever [`PACKAGES`] change.
+/// The interpreter of the environment, made at the first call and whenever [`REQUIREMENTS`] changes.
 pub(crate) fn venv() -> Result<PathBuf> {
     let folder = target()?.join("python");
     let interpreter = folder.join("bin/python");
     let stamp = folder.join("packages");
-    let wanted = PACKAGES.join("\n");
+    let requirements = root().join(REQUIREMENTS);
+    let wanted = fs::read_to_string(&requirements).with_context(|| requirements.display().to_string())?;
     if interpreter.exists() && fs::read_to_string(&stamp).is_ok_and(|made| made == wanted) {
         return Ok(interpreter);
     }
@@ -43,10 +39,7 @@ pub(crate) fn venv() -> Result<PathBuf> {
         "--disable-pip-version-check",
         "--no-input",
     ]);
-    if env::var_os("PIP_INDEX_URL").is_none() {
-        install.arg("--retries=3");
-    }
-    install.args(PACKAGES);
+    install.arg("-r").arg(&requirements);
     run(install).context("the Python packages of the tests cannot be installed")?;
     fs::write(&stamp, wanted).context("cannot write the stamp of the Python environment")?;
     Ok(interpreter)
