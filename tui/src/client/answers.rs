@@ -75,13 +75,9 @@ fn enter(http: &Http, reply: Result<LoginReply, Failure>) -> Result<Session, Fai
 }
 
 async fn logout(http: &Http) {
-    if let Err(error) = http
-        .change::<()>(Method::DELETE, "/api/v1/sessions/current", None)
-        .await
-    {
+    if let Err(error) = http.end_session().await {
         tracing::info!("the session was not ended at the server: {error}");
     }
-    http.set_token(None);
 }
 
 async fn detail(http: &Http, id: SystemId) -> Result<Box<SystemDetail>, Failure> {

@@ -92,6 +92,15 @@ impl Http {
         read(send(request).await?).await
     }
 
+    /// Ends the session. The token is given up at once, so that a login right after it keeps its own.
+    pub(super) async fn end_session(&self) -> Result<(), Failure> {
+        let request = self
+            .request(Method::DELETE, "/api/v1/sessions/current")
+            .timeout(TIMEOUT);
+        self.set_token(None);
+        read(send(request).await?).await.map(drop)
+    }
+
     /// A stream without an end, whose silence the caller watches.
     pub(super) async fn open(&self, path: &str) -> Result<Response, Failure> {
         let request = self

@@ -1,6 +1,6 @@
 //! Pending systems: the list on the left, the approval card of the one under the cursor on the right.
 
-use super::systems;
+use super::{system, systems};
 use crate::keys::binding;
 use crate::model::{Change, State, clean};
 use crate::view::{Canvas, FULL_HEIGHT, FULL_WIDTH, format, text};
@@ -64,7 +64,7 @@ fn names(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
     let theme = canvas.theme;
     let list = &state.pending;
     let range = list.range();
-    canvas.put(area, 0, 3, "WAITING SINCE   HOST", theme.dim());
+    canvas.put(area, 0, 3, "WAITS HOST", theme.dim());
     for (line, id) in list.visible().iter().enumerate() {
         let Some(row) = state.fleet.get(*id) else { continue };
         let at = u16::try_from(line + 1).unwrap_or(u16::MAX);
@@ -83,7 +83,7 @@ fn names(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
             if marked { theme.warn() } else { theme.title() },
         );
         let age = format::seen(Some(row.first_seen), state.shown_at);
-        let column = canvas.put(area, at, 3, &format!("{age:>4} "), theme.dim());
+        let column = canvas.put(area, at, 3, &format!("{age:>5} "), theme.dim());
         let width = usize::from(area.width.saturating_sub(column + 1));
         // A request that was decided stays in its place until rows move again; its word tells.
         let name = if row.status == scm_protocol::systems::SystemStatus::Pending {
@@ -139,21 +139,7 @@ fn lines(state: &State, detail: &SystemDetail, canvas: &Canvas<'_>, width: usize
         "last seen",
         format!("{} ago", format::seen(system.last_seen_ms, state.shown_at)),
     ));
-    for other in detail.duplicates.iter().take(3) {
-        let shares = other.shares.join(", ").replace('_', " ");
-        let note = format!(
-            "! system {} {} ({}) has the same {shares}",
-            other.id,
-            other.hostname,
-            other.status.as_str()
-        );
-        let style = theme.error();
-        lines.extend(
-            text::wrap(&clean(&note), width)
-                .into_iter()
-                .map(|line| Line::styled(line, style)),
-        );
-    }
+    lines.extend(system::duplicates(detail, theme, width));
     lines.push(plain(String::new()));
     let mut actions = vec![Span::styled("a, then ", theme.dim())];
     for change in [Change::Approve, Change::Reject, Change::Deny] {

@@ -43,15 +43,40 @@ fn content(state: &State, id: SystemId, theme: Theme, width: usize) -> Vec<Line<
     let mut lines = identity(state, detail, theme, width);
     lines.extend(telemetry(state, id, detail, theme, width));
     lines.extend(containers(detail, theme, width));
-    for other in &detail.duplicates {
-        let shares = other.shares.join(", ").replace('_', " ");
-        let note = format!(
-            "! system {} {} ({}) has the same {shares}",
-            other.id,
-            other.hostname,
-            other.status.as_str()
-        );
-        lines.push(Line::styled(clean(&note), theme.warn()));
+    lines.extend(duplicates(detail, theme, width));
+    lines
+}
+
+/// Others that may be the same machine, one line each; an address alone, which many share behind a gateway, is counted.
+pub(super) fn duplicates(detail: &SystemDetail, theme: Theme, width: usize) -> Vec<Line<'static>> {
+    let (same, near): (Vec<_>, Vec<_>) = detail
+        .duplicates
+        .iter()
+        .partition(|other| other.shares.iter().any(|shared| shared != "address"));
+    let mut notes: Vec<String> = same
+        .iter()
+        .take(3)
+        .map(|other| {
+            let shares = other.shares.join(", ").replace('_', " ");
+            format!(
+                "! same {shares}: {} ({}, system {})",
+                other.hostname,
+                other.status.as_str(),
+                other.id
+            )
+        })
+        .collect();
+    let more = same.len().saturating_sub(3);
+    if more > 0 {
+        notes.push(format!("! and {} more like that", format::systems(more)));
+    }
+    let mut lines: Vec<Line<'static>> = notes
+        .iter()
+        .map(|note| Line::styled(text::cut(&clean(note), width, theme.ellipsis()), theme.error()))
+        .collect();
+    if !near.is_empty() {
+        let note = format!("! {} with the same address", format::systems(near.len()));
+        lines.push(Line::styled(note, theme.warn()));
     }
     lines
 }
