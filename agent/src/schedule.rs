@@ -16,6 +16,8 @@ pub const BACKOFF_CAP: Duration = Duration::from_secs(300);
 const BACKOFF_BASE_MS: u64 = 2_000;
 /// No two attempts follow each other faster than this.
 const LEAST_WAIT_MS: u64 = 200;
+/// The longest that a reply may be held back.
+const MAX_HOLD_SECS: u32 = 55;
 /// The longest wait that a server may ask for.
 const MAX_RETRY_AFTER_SECS: u32 = 24 * 60 * 60;
 
@@ -53,6 +55,17 @@ pub fn until_slot(id: SystemId, interval_secs: u32, now: UnixMillis) -> Duration
     Duration::from_millis(u64::try_from(wait_ms).unwrap_or_default())
 }
 
+/// For how long a check-in that is made now may be held back, in seconds: until shortly before the next slot, and under
+/// a minute, after which proxies give up.
+pub fn hold_secs(id: SystemId, interval_secs: u32, now: UnixMillis) -> u32 {
+    let spare_ms = u64::from(interval_secs.clamp(1, MAX_INTERVAL_SECS)) * 100 + 1000;
+    let until_ms = u64::try_from(until_slot(id, interval_secs, now).as_millis()).unwrap_or_default();
+    let hold_secs = until_ms.saturating_sub(spare_ms) / 1000;
+    u32::try_from(hold_secs)
+        .unwrap_or(MAX_HOLD_SECS)
+        .min(MAX_HOLD_SECS)
+}
+
 fn phase(id: SystemId, interval_ms: i64) -> i64 {
     let digest = Sha256::digest(id.0.to_be_bytes());
     let mut number = 0_u64;
@@ -74,6 +87,18 @@ mod tests {
             prop_assert!(wait >= Duration::from_millis(LEAST_WAIT_MS));
             prop_assert!(wait <= BACKOFF_CAP);
             prop_assert!(failures > 1 || wait <= Duration::from_millis(BACKOFF_BASE_MS));
+        }
+
+        #[test]
+        fn a_held_reply_leaves_time_for_the_next_slot(id in 1_i64.., interval in 1_u32..=86_400, now in 0_i64..4_000_000_000_000) {
+            let (id, now) = (SystemId(id), UnixMillis(now));
+            let next_ms = i64::try_from(until_slot(id, interval, now).as_millis()).unwrap();
+            let held_ms = i64::from(hold_secs(id, interval, now)) * 1000;
+            prop_assert!(held_ms <= 55_000);
+            if held_ms > 0 {
+                let after = until_slot(id, interval, now.plus(held_ms));
+                prop_assert_eq!(i64::try_from(after.as_millis()).unwrap(), next_ms - held_ms);
+            }
         }
 
         #[test]

@@ -136,6 +136,14 @@ pub struct CheckIn {
     /// Whether the agent already holds the server's public key; when it does not and is approved, the reply carries it.
     #[serde(default)]
     pub has_server_key: bool,
+    /// Server's clock minus the host's, in milliseconds, where the agent corrects `created` by it (H8): without it the
+    /// host's wrong clock could not be seen any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_offset_ms: Option<i64>,
+    /// Seconds that the agent is willing to wait for the reply: the server may hold it back until there is something to
+    /// tell. An old server answers at once, which is always allowed.
+    #[serde(default)]
+    pub hold_secs: u32,
     /// Sent with the first check-in after a start and whenever they changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub facts: Option<HostFacts>,

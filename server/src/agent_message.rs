@@ -63,7 +63,6 @@ pub struct Envelope<'a> {
     pub organization: Arc<SigningOrganization>,
     line: RequestLine<'static>,
     fields: SignatureFields<'a>,
-    now: UnixMillis,
 }
 
 /// Reads the envelope of a call.
@@ -93,7 +92,6 @@ pub fn open<'a>(
             organization: Arc::clone(organization),
             line,
             fields,
-            now,
         },
         unverified,
     ))
@@ -101,7 +99,7 @@ pub fn open<'a>(
 
 impl Envelope<'_> {
     /// The reply to this request, signed unless it is one of the cheap refusals.
-    pub fn answer<T: Serialize>(&self, result: Result<T, Refusal>) -> Response {
+    pub fn answer<T: Serialize>(&self, result: Result<T, Refusal>, now: UnixMillis) -> Response {
         use RefusalCode::{BadSignature, Busy, Internal, RateLimited};
         let sign = !matches!(&result, Err(refusal) if matches!(refusal.code, BadSignature | Busy | Internal | RateLimited));
         let answer = encode(result);
@@ -117,7 +115,7 @@ impl Envelope<'_> {
                 echo,
                 answer.status,
                 &answer.body,
-                self.now.as_secs(),
+                now.as_secs(),
             )
         });
         respond(answer, fields)

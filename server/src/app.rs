@@ -6,7 +6,7 @@ use crate::enrollment::RegistrationLimits;
 use crate::events::Events;
 use crate::signing::Organizations;
 use crate::storage::Storage;
-use crate::systems::{BatchContext, CheckinQueue, Intervals, KeyCache};
+use crate::systems::{BatchContext, CheckinQueue, Holds, Intervals, KeyCache};
 use scm_protocol::ids::UnixMillis;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,6 +25,8 @@ pub struct App {
     pub checkins: CheckinQueue,
     /// Decoded keys of systems.
     pub keys: KeyCache,
+    /// Check-ins that wait for something to be told.
+    pub holds: Holds,
     /// Tells the consoles what changed.
     pub events: Events,
     /// Settings that handlers need.
@@ -54,6 +56,8 @@ pub struct Settings {
     pub session_absolute_ms: i64,
     /// The private CA's certificate, or none when own certificates are configured.
     pub ca_pem: Option<String>,
+    /// Whether check-ins are held until there is something to tell.
+    pub hold_checkins: bool,
     /// Check-ins that may wait.
     pub max_queue: usize,
     /// Where the setup code lies until it is used.
@@ -91,6 +95,7 @@ impl App {
         Arc::new(App {
             checkins: CheckinQueue::start(parts.settings.max_queue, context),
             keys: KeyCache::default(),
+            holds: Holds::default(),
             events,
             password_work: Semaphore::new(2),
             registration_limits: RegistrationLimits::default(),

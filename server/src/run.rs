@@ -146,6 +146,7 @@ fn settings(config: &Config, pki: Option<&Pki>) -> Settings {
         session_idle_ms: i64::from(config.sessions.idle_minutes) * 60_000,
         session_absolute_ms: i64::from(config.sessions.absolute_hours) * 3_600_000,
         ca_pem: pki.map(|pki| pki.ca_pem().to_owned()),
+        hold_checkins: config.agents.hold_checkins,
         max_queue: config.limits.max_queue as usize,
         setup_code_file: config.server.state_folder.join("setup-code"),
     }

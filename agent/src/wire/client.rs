@@ -38,6 +38,7 @@ pub enum Failure {
 pub struct Client {
     base: String,
     agent: Agent,
+    limit: Duration,
 }
 
 impl std::fmt::Debug for Client {
@@ -90,14 +91,15 @@ impl Client {
         Ok(Client {
             base: server.url.clone(),
             agent,
+            limit,
         })
     }
 
-    /// Sends a request and reads the whole reply.
+    /// Sends a request and reads the whole reply, which the server may hold back for as long as `held`.
     ///
     /// # Errors
     /// [`Failure`] when there is none.
-    pub fn exchange(&self, request: &SentRequest) -> Result<RawReply, Failure> {
+    pub fn exchange(&self, request: &SentRequest, held: Duration) -> Result<RawReply, Failure> {
         let response = self
             .agent
             .post(format!("{}{}", self.base, request.path))
@@ -105,6 +107,9 @@ impl Client {
             .header("content-digest", &request.fields.content_digest)
             .header("signature-input", &request.fields.signature_input)
             .header("signature", &request.fields.signature)
+            .config()
+            .timeout_global(Some(self.limit + held))
+            .build()
             .send(&request.body[..])
             .map_err(|error| failure(&error))?;
         read(response)

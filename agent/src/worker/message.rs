@@ -29,11 +29,15 @@ pub(super) fn check_in(
     telemetry: Option<Telemetry>,
     boot_id: String,
     has_server_key: bool,
+    clock_offset_ms: i64,
+    hold_secs: u32,
 ) -> Vec<u8> {
     let mut message = CheckIn {
         agent_version: VERSION.to_owned(),
         boot_id,
         has_server_key,
+        clock_offset_ms: (clock_offset_ms != 0).then_some(clock_offset_ms),
+        hold_secs,
         facts,
         telemetry,
     };
@@ -117,7 +121,7 @@ mod tests {
             containers: Some(vec![container; 256]),
             ..Telemetry::default()
         };
-        let body = check_in(None, Some(telemetry), "b".to_owned(), true);
+        let body = check_in(None, Some(telemetry), "b".to_owned(), true, 0, 0);
         assert!(body.len() <= MAX_BODY_BYTES);
         let read: CheckIn = serde_json::from_slice(&body).unwrap();
         assert_eq!(read.telemetry.unwrap().containers.unwrap().len(), 64);
@@ -128,7 +132,7 @@ mod tests {
         let token = Secret::from("oscm_secret".to_owned());
         let body = registration(HostFacts::default(), "b".to_owned(), Some(&token));
         assert!(String::from_utf8(body).unwrap().contains("oscm_secret"));
-        let body = check_in(Some(HostFacts::default()), None, "b".to_owned(), false);
+        let body = check_in(Some(HostFacts::default()), None, "b".to_owned(), false, 0, 0);
         assert!(!String::from_utf8(body).unwrap().contains("token"));
     }
 }

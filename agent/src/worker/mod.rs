@@ -217,7 +217,7 @@ impl Worker {
                 let token = self.server.enrollment_token.as_ref();
                 let body = message::registration(collect::facts(), boot_id, token);
                 let request = self.sender(identity).register(body, random_hex()?);
-                let answer = read_registration(&request, self.exchange(&request), &situation.trusted);
+                let answer = read_registration(&request, self.exchange(&request, 0), &situation.trusted);
                 self.present_token &= !is_settled(&answer);
                 Ok(answer)
             }
@@ -225,10 +225,19 @@ impl Worker {
                 let telemetry = self.collector.measure(|window| stop.wait(window));
                 let facts = collect::facts();
                 let news = (self.known_facts.as_ref() != Some(&facts)).then(|| facts.clone());
-                let body = message::check_in(news, telemetry, boot_id, identity.server_key().is_some());
+                let server_time = self.around.clock.now().plus(self.clock_offset_ms);
+                let hold_secs = schedule::hold_secs(id, self.interval_secs, server_time);
+                let body = message::check_in(
+                    news,
+                    telemetry,
+                    boot_id,
+                    identity.server_key().is_some(),
+                    self.clock_offset_ms,
+                    hold_secs,
+                );
                 let sequence = identity.sequence.take()?;
                 let request = self.sender(identity).check_in(id, body, sequence);
-                let answer = read_checkin(&request, self.exchange(&request), &situation.trusted);
+                let answer = read_checkin(&request, self.exchange(&request, hold_secs), &situation.trusted);
                 if matches!(answer, Answer::CheckedIn(_) | Answer::Introduced { .. }) {
                     self.known_facts = Some(facts);
                 }
@@ -237,9 +246,14 @@ impl Worker {
         }
     }
 
-    fn exchange(&self, request: &SentRequest) -> Result<crate::wire::RawReply, crate::wire::Failure> {
+    fn exchange(
+        &self,
+        request: &SentRequest,
+        hold_secs: u32,
+    ) -> Result<crate::wire::RawReply, crate::wire::Failure> {
         tracing::debug!(server.url = %self.server.url, request.path = request.path, request.bytes = request.body.len(), "asking");
-        self.client.exchange(request)
+        self.client
+            .exchange(request, Duration::from_secs(u64::from(hold_secs)))
     }
 
     fn sender<'a>(&self, identity: &'a Identity) -> Sender<'a> {

@@ -35,7 +35,7 @@ fn client(server: &Server) -> Client {
 }
 
 fn ask(server: &FakeServer) -> Result<RawReply, Failure> {
-    client(&server.server()).exchange(&request())
+    client(&server.server()).exchange(&request(), Duration::ZERO)
 }
 
 fn unreachable(result: Result<RawReply, Failure>) -> String {
@@ -50,7 +50,7 @@ fn a_good_reply_is_read_and_its_connection_kept() {
     let server = FakeServer::start(|_, session| session.write_all(&reply(200, None, b"{}")).is_ok());
     let client = client(&server.server());
     for _ in 0..3 {
-        let reply = client.exchange(&request()).unwrap();
+        let reply = client.exchange(&request(), Duration::ZERO).unwrap();
         assert_eq!((reply.status, reply.body.as_slice()), (200, &b"{}"[..]));
     }
     assert_eq!(server.connections(), 1);
@@ -133,7 +133,7 @@ fn a_silent_server_is_given_up() {
     let mut silent = server.server();
     silent.url = format!("https://{}", listener.local_addr().unwrap());
     let started = Instant::now();
-    unreachable(client(&silent).exchange(&request()));
+    unreachable(client(&silent).exchange(&request(), Duration::ZERO));
     assert!(started.elapsed() < LIMIT * 2, "{:?}", started.elapsed());
 }
 
@@ -158,13 +158,13 @@ fn a_server_with_another_authority_is_refused() {
     let server = FakeServer::start(|_, session| session.write_all(&reply(200, None, b"{}")).is_ok());
     let mut wrong = server.server();
     wrong.trust = scm_tls::Trust::CaPin([0xAB; 32]);
-    let failure = client(&wrong).exchange(&request()).unwrap_err();
+    let failure = client(&wrong).exchange(&request(), Duration::ZERO).unwrap_err();
     assert!(matches!(failure, Failure::Untrusted(_)), "{failure}");
     assert!(server.requests().is_empty(), "a request was sent to it");
     // Nor is it trusted under another name.
     let mut named = server.server();
     named.url = named.url.replace("127.0.0.1", "localhost");
-    let failure = client(&named).exchange(&request()).unwrap_err();
+    let failure = client(&named).exchange(&request(), Duration::ZERO).unwrap_err();
     assert!(matches!(failure, Failure::Untrusted(_)), "{failure}");
     assert!(server.requests().is_empty());
 }
@@ -192,7 +192,7 @@ fn a_proxy_carries_the_tunnel_and_nothing_else() {
     });
     let proxy = Secret::from(proxy);
     let client = Client::with_limit(&server.server(), Some(&proxy), LIMIT).unwrap();
-    assert_eq!(client.exchange(&request()).unwrap().status, 200);
+    assert_eq!(client.exchange(&request(), Duration::ZERO).unwrap().status, 200);
     let head = carrying.join().unwrap();
     assert!(head.starts_with("CONNECT 127.0.0.1:"), "{head}");
 }

@@ -64,6 +64,9 @@ pub struct Agents {
     pub checkin_interval_secs: u32,
     /// `pending_interval_secs`, default 60, 1 to 3600: seconds between the check-ins of a system awaiting approval.
     pub pending_interval_secs: u32,
+    /// `hold_checkins`, default true: answer an agent that is willing to wait when there is something to tell it, so that
+    /// an approval reaches it at once and not with its next check-in.
+    pub hold_checkins: bool,
 }
 
 impl Default for Agents {
@@ -71,6 +74,7 @@ impl Default for Agents {
         Self {
             checkin_interval_secs: 30,
             pending_interval_secs: 60,
+            hold_checkins: true,
         }
     }
 }

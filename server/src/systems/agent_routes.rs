@@ -22,5 +22,5 @@ async fn check_in_route(app: Arc<App>, call: Call) -> Result<Response, Error> {
         Err(response) => return Ok(*response),
     };
     let result = check_in(&app, &envelope.organization, unverified, call.peer).await;
-    Ok(envelope.answer(result))
+    Ok(envelope.answer(result, app.clock.now()))
 }

@@ -1,6 +1,9 @@
 //! A check-in from its bytes to its outcome: signature, clock, message, queue.
 
-use super::decide::{Arrived, Outcome};
+use super::decide::{Arrived, Outcome, reply_after_hold};
+use super::hold::Place;
+use super::store;
+
 use crate::agent_message::Received;
 use crate::app::App;
 use crate::error::Error;
@@ -38,14 +41,62 @@ pub(super) async fn check_in(
         checkin: checkin.into_inner(),
         address: peer.to_string(),
     };
+    let waits = Waits {
+        hold_secs: arrived.checkin.hold_secs,
+        has_server_key: arrived.checkin.has_server_key,
+    };
+    let place = (app.settings.hold_checkins && waits.hold_secs > 0).then(|| app.holds.place(id));
     match app.checkins.submit(arrived).await {
-        Ok(Outcome::Accepted(accepted)) => Ok(accepted.reply),
+        Ok(Outcome::Accepted(accepted)) => match place {
+            Some(place) if accepted.reply.server_public_key.is_none() => {
+                hold(app, organization, place, waits, accepted.reply).await
+            }
+            _ => Ok(accepted.reply),
+        },
         Ok(Outcome::Refused(refusal)) => {
             log_refusal(&refusal, id, peer);
             Err(*refusal)
         }
         Err(error) => Err(failed(app, &error)),
     }
+}
+
+/// What a held reply depends on besides the system's status.
+#[derive(Clone, Copy)]
+struct Waits {
+    hold_secs: u32,
+    has_server_key: bool,
+}
+
+/// Waits for something to tell; `reply` is what there was to tell at first.
+async fn hold(
+    app: &App,
+    organization: &SigningOrganization,
+    place: Place<'_>,
+    waits: Waits,
+    reply: CheckInReply,
+) -> Result<CheckInReply, Refusal> {
+    let id = place.id();
+    if !place.wait(waits.hold_secs, app.stopping.clone()).await {
+        return Ok(CheckInReply {
+            server_time_ms: app.clock.now(),
+            ..reply
+        });
+    }
+    let read = app
+        .storage
+        .readers
+        .run(move |conn| store::status_of(conn, id))
+        .await;
+    let status = read.map_err(|error| failed(app, &error))?;
+    let intervals = app.settings.intervals;
+    reply_after_hold(
+        (id, status),
+        waits.has_server_key,
+        &organization.public_key,
+        intervals,
+        app.clock.now(),
+    )
 }
 
 /// Verifies with the registered key; a forgery ends here, before anything is parsed or queued.

@@ -117,17 +117,8 @@ pub(super) fn decide(
         refusal.next_sequence = Some(known.replay.next());
         return Outcome::Refused(Box::new(refusal));
     };
-    match known.status {
-        SystemStatus::Denied => return ask_again(RefusalCode::Denied, "this key is blocked", known.id, now),
-        SystemStatus::Revoked => {
-            return ask_again(
-                RefusalCode::Revoked,
-                "this system was revoked by an administrator",
-                known.id,
-                now,
-            );
-        }
-        SystemStatus::Pending | SystemStatus::Active => {}
+    if let Some(refusal) = cut_off(known.status, known.id, now) {
+        return Outcome::Refused(Box::new(refusal));
     }
     if let Some((field, reason)) = field_problem(&arrived.checkin) {
         let mut refusal = refusal(
@@ -162,20 +153,7 @@ fn accept(
     let due = known
         .last_seen
         .is_none_or(|last| now.0.div_euclid(SAMPLE_EVERY_MS) != last.0.div_euclid(SAMPLE_EVERY_MS));
-    let reply = CheckInReply {
-        status: if active {
-            AgentStatus::Active
-        } else {
-            AgentStatus::Pending
-        },
-        next_checkin_secs: if active {
-            intervals.active_secs
-        } else {
-            intervals.pending_secs
-        },
-        server_time_ms: now,
-        server_public_key: (active && !checkin.has_server_key).then_some(*server_key),
-    };
+    let reply = reply(known.status, checkin.has_server_key, server_key, intervals, now);
     Accepted {
         reply,
         after: Known {
@@ -187,7 +165,9 @@ fn accept(
             agent_version: checkin.agent_version.clone(),
             ..known.clone()
         },
-        clock_skew_ms: UnixMillis(arrived.created_secs.saturating_mul(1000)).since(now),
+        clock_skew_ms: UnixMillis(arrived.created_secs.saturating_mul(1000))
+            .since(now)
+            .saturating_sub(checkin.clock_offset_ms.unwrap_or(0)),
         sample: active && due && checkin.telemetry.is_some(),
         facts: checkin.facts.clone(),
     }
@@ -228,11 +208,70 @@ fn refused(code: RefusalCode, detail: &str, id: SystemId, now: UnixMillis) -> Ou
     Outcome::Refused(Box::new(refusal(code, detail, id, now)))
 }
 
-fn ask_again(code: RefusalCode, detail: &str, id: SystemId, now: UnixMillis) -> Outcome {
-    Outcome::Refused(Box::new(Refusal {
+/// The refusal for a system that may not speak.
+fn cut_off(status: SystemStatus, id: SystemId, now: UnixMillis) -> Option<Refusal> {
+    let (code, detail) = match status {
+        SystemStatus::Denied => (RefusalCode::Denied, "this key is blocked"),
+        SystemStatus::Revoked => (
+            RefusalCode::Revoked,
+            "this system was revoked by an administrator",
+        ),
+        SystemStatus::Pending | SystemStatus::Active => return None,
+    };
+    Some(Refusal {
         retry_after_secs: Some(ASK_AGAIN_SECS),
         ..refusal(code, detail, id, now)
-    }))
+    })
+}
+
+/// The reply to a check-in that was held, by what the system is now: none when it is gone.
+///
+/// # Errors
+/// The refusal that its next check-in would get.
+pub(super) fn reply_after_hold(
+    (id, status): (SystemId, Option<SystemStatus>),
+    has_server_key: bool,
+    server_key: &PublicKey,
+    intervals: Intervals,
+    now: UnixMillis,
+) -> Result<CheckInReply, Refusal> {
+    let Some(status) = status else {
+        return Err(refusal(
+            RefusalCode::UnknownSystem,
+            "no system has this id",
+            id,
+            now,
+        ));
+    };
+    match cut_off(status, id, now) {
+        Some(refusal) => Err(refusal),
+        None => Ok(reply(status, has_server_key, server_key, intervals, now)),
+    }
+}
+
+/// What a system that may speak is told.
+fn reply(
+    status: SystemStatus,
+    has_server_key: bool,
+    server_key: &PublicKey,
+    intervals: Intervals,
+    now: UnixMillis,
+) -> CheckInReply {
+    let active = status == SystemStatus::Active;
+    CheckInReply {
+        status: if active {
+            AgentStatus::Active
+        } else {
+            AgentStatus::Pending
+        },
+        next_checkin_secs: if active {
+            intervals.active_secs
+        } else {
+            intervals.pending_secs
+        },
+        server_time_ms: now,
+        server_public_key: (active && !has_server_key).then_some(*server_key),
+    }
 }
 
 #[cfg(test)]
@@ -328,6 +367,29 @@ mod tests {
                 .reply
                 .server_public_key,
             None
+        );
+    }
+
+    #[test]
+    fn a_held_reply_tells_what_the_system_is_by_then() {
+        let after = |status| reply_after_hold((SystemId(42), status), false, &key(9), INTERVALS, NOW);
+        let approved = after(Some(SystemStatus::Active)).unwrap();
+        assert_eq!(
+            (approved.status, approved.server_public_key),
+            (AgentStatus::Active, Some(key(9)))
+        );
+        assert_eq!(
+            after(Some(SystemStatus::Pending)).unwrap().server_public_key,
+            None
+        );
+        assert_eq!(
+            after(Some(SystemStatus::Revoked)).unwrap_err().code,
+            RefusalCode::Revoked
+        );
+        let gone = after(None).unwrap_err();
+        assert_eq!(
+            (gone.code, gone.system_id),
+            (RefusalCode::UnknownSystem, Some(SystemId(42)))
         );
     }
 

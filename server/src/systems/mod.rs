@@ -8,6 +8,7 @@ mod batch;
 mod checkin;
 mod checkin_store;
 mod decide;
+mod hold;
 mod keys;
 mod list;
 mod overview_store;
@@ -22,6 +23,7 @@ mod view;
 
 pub use batch::{BatchContext, CheckinQueue};
 pub use decide::Intervals;
+pub use hold::Holds;
 pub use keys::KeyCache;
 pub use overview_store::Fleet;
 pub use replay::ReplayWindow;

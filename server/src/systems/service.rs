@@ -97,6 +97,7 @@ pub(super) async fn carry_out(
         app.keys.forget(id);
     }
     app.events.listed(organization_id, id);
+    app.holds.wake(id);
     Ok(())
 }
 

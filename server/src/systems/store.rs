@@ -181,6 +181,19 @@ pub(super) fn key_of(conn: &mut Conn, id: SystemId) -> Result<Option<(i64, Vec<u
     Ok(row.first(conn).optional()?)
 }
 
+/// The status of a system; none when it is gone.
+pub(super) fn status_of(conn: &mut Conn, id: SystemId) -> Result<Option<SystemStatus>, Error> {
+    let status: Option<String> = systems::table
+        .find(id.0)
+        .select(systems::status)
+        .first(conn)
+        .optional()?;
+    let damaged = || Error::internal(format!("the row of system {id} is damaged"));
+    status
+        .map(|status| SystemStatus::parse(&status).ok_or_else(damaged))
+        .transpose()
+}
+
 /// Systems that share host name, machine id or observed address with one.
 pub(super) fn similar(
     conn: &mut Conn,

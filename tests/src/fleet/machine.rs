@@ -162,6 +162,7 @@ impl Machine {
             has_server_key: self.server_key.is_some(),
             facts: self.facts_due.then(|| self.facts.clone()),
             telemetry: Some(self.vitals.measure(since as i64)),
+            ..CheckIn::default()
         };
         let body = serde_json::to_vec(&body).map_err(|_| Failure::kind("unserializable"))?;
         self.sequence += 1;
