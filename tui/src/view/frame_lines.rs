@@ -55,15 +55,16 @@ pub(super) fn header(state: &State, canvas: &mut Canvas<'_>, row: Rect) {
     }
     let time = state.shown_at.map(format::clock).unwrap_or_default();
     let (word, style) = link(state, theme);
-    // The time gives way first: the state of the connection must be seen.
-    let fits = |time: &str| usize::from(row.width.saturating_sub(at)) >= word.len() + time.len() + 5;
-    let time = if fits(&time) {
+    // The time gives way first, then what stands before: the state of the connection is always seen.
+    let needed = |time: &str| word.len() + time.len() + 5;
+    let free = usize::from(row.width.saturating_sub(at));
+    let time = if free >= needed(&time) {
         format!("   {time}")
     } else {
         String::new()
     };
     let width = u16::try_from(word.len() + time.len() + 2).unwrap_or(u16::MAX);
-    let column = row.width.saturating_sub(width).max(at.min(row.width));
+    let column = row.width.saturating_sub(width);
     let column = canvas.put(row, 0, column, &format!("  {word}"), style);
     canvas.put(row, 0, column, &time, theme.dim());
 }
