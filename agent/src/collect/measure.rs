@@ -38,7 +38,7 @@ impl Collector {
         collector
     }
 
-    /// Measures now, which takes as long as `pause` does: it must wait for [`CPU_WINDOW`] and says whether to go on. None
+    /// Measures now, which takes as long as `pause` does: it must wait for `CPU_WINDOW` and says whether to go on. None
     /// when nothing is to be measured, or the agent is to stop.
     pub fn measure(&mut self, pause: impl FnOnce(Duration) -> bool) -> Option<Telemetry> {
         if !self.settings.enabled {
