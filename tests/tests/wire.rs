@@ -304,6 +304,11 @@ async fn a_wrong_clock_costs_no_identity() -> Result<()> {
         .await?;
     assert_eq!(active.id, pending.id);
     assert_eq!(admin.systems().await?.len(), 1);
+    admin
+        .await_system("the skew to be seen", |system| {
+            system.clock_skew_ms.is_some_and(|skew| (skew - 86_400_000).abs() < 60_000)
+        })
+        .await?;
     eventually("the offset in `scmclient status`", 20, async || {
         Ok(agent.status()?.contains("off the server's").then_some(()))
     })
