@@ -8,7 +8,7 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(name = "scmtui", version, about)]
 pub struct Args {
-    /// Address of the server, for example https://scm.example:8443
+    /// Address of the server, for example `https://scm.example:8443`
     #[arg(long, env = "SCMTUI_SERVER", value_name = "URL", conflicts_with = "context")]
     pub server: Option<String>,
     /// PEM file with the certificate authorities to trust instead of the system's

@@ -1,7 +1,7 @@
 //! The server's configuration: `/etc/openscm/scmserver.config`, TOML.
 //!
 //! Owns the typed form of that file, its defaults, and the checks beyond types. Invariants: a [`Config`] in hand has
-//! passed [`check`]; an unknown key or a value that will not do is refused with file, line and key, and nothing is
+//! passed the checks; an unknown key or a value that will not do is refused with file, line and key, and nothing is
 //! started; a file that says nothing is the same as the defaults, which `packaging/scmserver.config` spells out.
 
 mod addresses;

@@ -15,7 +15,7 @@
 //! Invariants: an authority is made only where none of the four files exists, whole or not at all (the folder is
 //! renamed into place); one that is damaged or incomplete is an error, never replaced, because every agent's trust hangs
 //! on it. The server's certificate is renewed by itself, for the same key, so that a renewal is the replacement of one
-//! file. Names are added to it, and dropped only as [`names`] says. RFC 5280.
+//! file. Names are added to it, and dropped only as `names` says. RFC 5280.
 
 mod authority;
 mod error;
