@@ -1,6 +1,6 @@
 //! `GET /api/v1/openapi.json`: generated from the table of routes and the types that cross the wire.
 //!
-//! Each route of the table is described by [`shape`]; one that is missing there fails the test below and the build of the
+//! Each route of the table is described by `shape`; one that is missing there fails the test below and the build of the
 //! document alike.
 
 use crate::app::App;
