@@ -36,8 +36,10 @@ use Audience::{Agent, Public, Roles};
 const ANYONE: Audience = Roles(&Role::ALL);
 /// Approvals, deletion.
 const EDITORS: Audience = Roles(&[Role::Owner, Role::Admin, Role::Editor]);
-/// Everyone but compliance, who does not read the raw audit.
-const AUDIT_READERS: Audience = Roles(&[Role::Owner, Role::Admin, Role::Editor, Role::Runner, Role::Viewer]);
+/// Enrollment tokens.
+const ADMINS: Audience = Roles(&[Role::Owner, Role::Admin]);
+/// Everyone but compliance, who reads neither the raw audit nor how machines are let in.
+const NOT_COMPLIANCE: Audience = Roles(&[Role::Owner, Role::Admin, Role::Editor, Role::Runner, Role::Viewer]);
 
 const fn route(method: &'static str, path: &'static str, name: &'static str, audience: Audience) -> Route {
     Route {
@@ -75,7 +77,37 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/api/v1/systems/{id}/revoke", "systems.revoke", EDITORS),
     route("POST", "/api/v1/systems/{id}/restore", "systems.restore", EDITORS),
     route("DELETE", "/api/v1/systems/{id}", "systems.delete", EDITORS),
-    route("GET", "/api/v1/audit", "audit.list", AUDIT_READERS),
+    route("GET", "/api/v1/audit", "audit.list", NOT_COMPLIANCE),
+    route(
+        "GET",
+        "/api/v1/enrollment/tokens",
+        "enrollment.tokens.list",
+        NOT_COMPLIANCE,
+    ),
+    route(
+        "POST",
+        "/api/v1/enrollment/tokens",
+        "enrollment.tokens.create",
+        ADMINS,
+    ),
+    route(
+        "POST",
+        "/api/v1/enrollment/tokens/{id}/disable",
+        "enrollment.tokens.disable",
+        ADMINS,
+    ),
+    route(
+        "POST",
+        "/api/v1/enrollment/tokens/{id}/enable",
+        "enrollment.tokens.enable",
+        ADMINS,
+    ),
+    route(
+        "DELETE",
+        "/api/v1/enrollment/tokens/{id}",
+        "enrollment.tokens.delete",
+        ADMINS,
+    ),
     route("POST", "/agent/v1/register", "enrollment.register", Agent),
     route("POST", "/agent/v1/checkin", "systems.checkin", Agent),
 ];
@@ -115,6 +147,13 @@ mod tests {
             assert!(allows(role, "systems.list"));
         }
         assert!(!allows(Role::Compliance, "audit.list"));
+        assert!(!allows(Role::Compliance, "enrollment.tokens.list"));
+        for role in Role::ALL {
+            let admin = matches!(role, Role::Owner | Role::Admin);
+            for change in ["create", "disable", "enable", "delete"] {
+                assert_eq!(allows(role, &format!("enrollment.tokens.{change}")), admin);
+            }
+        }
         assert!(!allows(Role::Owner, "systems.checkin"));
     }
 }

@@ -4,11 +4,16 @@ use crate::audit::Actor;
 use crate::auth::Principal;
 use crate::error::Error;
 use bytes::Bytes;
-use scm_protocol::ids::SystemId;
+use scm_protocol::ids::{SystemId, TokenId};
 use scm_protocol::problem::from_json;
 use serde::de::DeserializeOwned;
 use std::net::IpAddr;
 use warp::http::HeaderMap;
+
+/// Header field by which a caller makes a creating request repeatable.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// Longest value of that field.
+const MAX_IDEMPOTENCY_KEY_BYTES: usize = 255;
 
 /// A request on its way to a handler.
 #[derive(Debug)]
@@ -33,10 +38,43 @@ impl Call {
     /// # Errors
     /// [`Error::NotFound`] when it is no positive number.
     pub fn system_id(&self) -> Result<SystemId, Error> {
+        self.id("system").map(SystemId)
+    }
+
+    /// The `{id}` of an enrollment token in the path.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when it is no positive number.
+    pub fn token_id(&self) -> Result<TokenId, Error> {
+        self.id("enrollment token").map(TokenId)
+    }
+
+    fn id(&self, what: &str) -> Result<i64, Error> {
         let text = self.params.first().map_or("", String::as_str);
         let id = text.parse().ok().filter(|id| *id > 0);
-        id.map(SystemId)
-            .ok_or_else(|| Error::NotFound(format!("there is no system `{}`", printable(text))))
+        id.ok_or_else(|| Error::NotFound(format!("there is no {what} `{}`", printable(text))))
+    }
+
+    /// The caller's `Idempotency-Key`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when it is empty, too long, not printable ASCII or given twice.
+    pub fn idempotency_key(&self) -> Result<Option<&str>, Error> {
+        let mut values = self.headers.get_all(IDEMPOTENCY_KEY).iter();
+        let Some(value) = values.next() else {
+            return Ok(None);
+        };
+        let text = value
+            .to_str()
+            .ok()
+            .filter(|text| (1..=MAX_IDEMPOTENCY_KEY_BYTES).contains(&text.len()));
+        match (text, values.next()) {
+            (Some(text), None) => Ok(Some(text)),
+            _ => Err(Error::invalid(
+                IDEMPOTENCY_KEY,
+                format!("must be given once, as 1 to {MAX_IDEMPOTENCY_KEY_BYTES} printable ASCII characters"),
+            )),
+        }
     }
 
     /// The query's parameters.

@@ -11,6 +11,7 @@ pub mod enrollment;
 pub mod error;
 pub mod events;
 pub mod health;
+pub mod idempotency;
 pub mod listen;
 pub mod logging;
 pub mod openapi;

@@ -7,11 +7,12 @@ use crate::app::App;
 use crate::call::Call;
 use crate::error::Error;
 use crate::router::open_endpoint;
-use crate::{audit, systems, telemetry};
+use crate::{audit, enrollment, systems, telemetry};
 use scm_protocol::access::{Audience, ROUTES, Route};
 use scm_protocol::agent::{CheckIn, CheckInReply, RegisterReply, RegisterRequest};
 use scm_protocol::audit::AuditPage;
 use scm_protocol::auth::{LoginReply, LoginRequest, Session, SetupRequest, SetupState};
+use scm_protocol::enrollment::{CreateToken, CreatedToken, TokenPage};
 use scm_protocol::events::{Change, Hello, Overview};
 use scm_protocol::problem::{PROBLEM_JSON, Problem};
 use scm_protocol::refusal::Refusal;
@@ -48,7 +49,7 @@ struct Shape {
     request: Option<&'static str>,
     status: &'static str,
     reply: Option<(&'static str, Option<&'static str>)>,
-    query: Vec<Parameter>,
+    parameters: Vec<Parameter>,
 }
 
 const JSON: &str = "application/json";
@@ -59,7 +60,7 @@ fn shape(route: &str) -> Option<Shape> {
         request: None,
         status: "200",
         reply: Some((JSON, Some(reply))),
-        query: Vec::new(),
+        parameters: Vec::new(),
     };
     let text = |summary, media| Shape {
         reply: Some((media, None)),
@@ -69,16 +70,21 @@ fn shape(route: &str) -> Option<Shape> {
         request: Some(request),
         ..get(summary, reply)
     };
-    let made = |summary, request| Shape {
+    let made = |summary, request, reply| Shape {
         status: "201",
-        ..post(summary, request, "LoginReply")
+        ..post(summary, request, reply)
+    };
+    let done = |summary| Shape {
+        status: "204",
+        reply: None,
+        ..get(summary, "")
     };
     let decide = |summary| Shape {
         summary,
         request: Some("StatusChange"),
         status: "204",
         reply: None,
-        query: Vec::new(),
+        parameters: Vec::new(),
     };
     Some(match route {
         "health.live" => text("The process answers", "text/plain"),
@@ -92,26 +98,23 @@ fn shape(route: &str) -> Option<Shape> {
         "auth.setup" => made(
             "Create the first owner with the setup code, and log in",
             "SetupRequest",
+            "LoginReply",
         ),
-        "auth.login" => made("Log in with a password", "LoginRequest"),
+        "auth.login" => made("Log in with a password", "LoginRequest", "LoginReply"),
         "auth.session" => get("Who is logged in", "Session"),
-        "auth.logout" => Shape {
-            status: "204",
-            reply: None,
-            ..get("End this session", "")
-        },
+        "auth.logout" => done("End this session"),
         "overview" => get("The dashboard", "Overview"),
         "events" => text(
             "Live changes as server-sent events: `hello` (Hello), `change` (Change)",
             "text/event-stream",
         ),
         "systems.list" => Shape {
-            query: systems::routes::list_parameters(),
+            parameters: systems::routes::list_parameters(),
             ..get("A page of systems, Pending first", "SystemPage")
         },
         "systems.show" => get("Everything about one system", "SystemDetail"),
         "telemetry.history" => Shape {
-            query: telemetry::history_parameters(),
+            parameters: telemetry::history_parameters(),
             ..get(
                 "Averages of a system's telemetry over a range",
                 "TelemetryHistory",
@@ -124,9 +127,24 @@ fn shape(route: &str) -> Option<Shape> {
         "systems.restore" => decide("Let a revoked system in again, or put a denied one back to Pending"),
         "systems.delete" => decide("Delete a system with its history"),
         "audit.list" => Shape {
-            query: audit::routes::list_parameters(),
+            parameters: audit::routes::list_parameters(),
             ..get("The audit, newest first", "AuditPage")
         },
+        "enrollment.tokens.list" => Shape {
+            parameters: enrollment::token_routes::list_parameters(),
+            ..get("Enrollment tokens, newest first", "TokenPage")
+        },
+        "enrollment.tokens.create" => Shape {
+            parameters: vec![idempotency_key()],
+            ..made(
+                "Create an enrollment token; its secret is shown in this reply and nowhere else",
+                "CreateToken",
+                "CreatedToken",
+            )
+        },
+        "enrollment.tokens.disable" => done("Let a token approve nobody until it is enabled again"),
+        "enrollment.tokens.enable" => done("Enable a disabled token"),
+        "enrollment.tokens.delete" => done("Delete a token; the systems that it approved stay"),
         "enrollment.register" => post(
             "An agent's registration, signed (docs/protocol.md)",
             "RegisterRequest",
@@ -177,7 +195,7 @@ fn operation(route: &Route, shape: Shape) -> utoipa::openapi::path::Operation {
     for segment in route.path.split('/').filter(|segment| segment.starts_with('{')) {
         operation = operation.parameter(path_parameter(segment.trim_matches(['{', '}'])));
     }
-    for parameter in shape.query {
+    for parameter in shape.parameters {
         operation = operation.parameter(parameter);
     }
     if let Some(name) = shape.request {
@@ -208,6 +226,18 @@ fn path_parameter(name: &str) -> Parameter {
         .parameter_in(ParameterIn::Path)
         .required(Required::True)
         .schema(Some(<i64 as PartialSchema>::schema()))
+        .build()
+}
+
+fn idempotency_key() -> Parameter {
+    ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "Repeated within a day by the same caller, it creates nothing",
+        ))
+        .schema(Some(<String as PartialSchema>::schema()))
         .build()
 }
 
@@ -243,6 +273,9 @@ fn schemas() -> ComponentsBuilder {
     add::<StatusChange>(&mut all);
     add::<TelemetryHistory>(&mut all);
     add::<AuditPage>(&mut all);
+    add::<CreateToken>(&mut all);
+    add::<CreatedToken>(&mut all);
+    add::<TokenPage>(&mut all);
     add::<RegisterRequest>(&mut all);
     add::<RegisterReply>(&mut all);
     add::<CheckIn>(&mut all);

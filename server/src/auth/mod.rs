@@ -14,6 +14,7 @@ mod throttle;
 
 pub use local_admin::LocalAdmin;
 pub use login::sweep_failures;
+pub use secret::{SecretHash, token as new_secret};
 pub use setup::offer_setup;
 
 use crate::app::App;
@@ -23,7 +24,7 @@ use crate::router;
 use scm_protocol::access;
 use scm_protocol::auth::Role;
 use scm_protocol::ids::UnixMillis;
-use secret::{SESSION_PREFIX, SecretHash};
+use secret::SESSION_PREFIX;
 use warp::http::header::AUTHORIZATION;
 
 /// How often a session's last use is written, in milliseconds.

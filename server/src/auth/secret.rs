@@ -11,8 +11,11 @@ pub(super) const SESSION_PREFIX: &str = "oscs_";
 /// Begins every local administrator token.
 pub(super) const LOCAL_ADMIN_PREFIX: &str = "oscl_";
 
-/// A new token of 256 bits.
-pub(super) fn token(prefix: &str) -> Result<String, Error> {
+/// A new secret of 256 bits: the prefix, then 43 characters of base64url.
+///
+/// # Errors
+/// When the operating system gives no randomness.
+pub fn token(prefix: &str) -> Result<String, Error> {
     Ok(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(random::<32>()?)))
 }
 
@@ -49,10 +52,11 @@ pub(super) fn normal_code(typed: &str) -> String {
 
 /// SHA-256 of a secret: what is stored of it. Its randomness makes a slow hash needless.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct SecretHash(Vec<u8>);
+pub struct SecretHash(Vec<u8>);
 
 impl SecretHash {
-    pub(super) fn of(secret: &str) -> Self {
+    /// The hash of a secret.
+    pub fn of(secret: &str) -> Self {
         SecretHash(Sha256::digest(secret.as_bytes()).to_vec())
     }
 
@@ -60,11 +64,13 @@ impl SecretHash {
         SecretHash(bytes)
     }
 
-    pub(super) fn as_bytes(&self) -> &[u8] {
+    /// Its 32 bytes.
+    pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    pub(super) fn into_bytes(self) -> Vec<u8> {
+    /// Its 32 bytes.
+    pub fn into_bytes(self) -> Vec<u8> {
         self.0
     }
 }

@@ -1,45 +1,23 @@
-//! Deciding and storing a registration.
+//! Deciding a registration: what is refused before anything is stored, and what the agent is told.
 
-use super::store::{self, Existing, NewSystem};
+use super::admission::Admission;
+use super::registration::{Candidate, Registered, store_candidate};
+use super::store;
 use crate::agent_message::{Received, check_clock, failed};
 use crate::app::App;
-use crate::audit::{Actor, Entry, Outcome};
+use crate::auth::SecretHash;
 use crate::error::Error;
 use crate::signing::SigningOrganization;
-use crate::storage::Conn;
-use scm_protocol::agent::{AgentStatus, MAX_CLOCK_SKEW_SECS, RegisterReply, RegisterRequest};
-use scm_protocol::identity::PublicKey;
-use scm_protocol::ids::{SystemId, UnixMillis};
+use scm_protocol::agent::{AgentStatus, RegisterReply, RegisterRequest};
+use scm_protocol::ids::SystemId;
 use scm_protocol::refusal::{Refusal, RefusalCode};
 use scm_protocol::signature::{RequestClaims, Unverified};
 use scm_protocol::systems::SystemStatus;
-use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::net::IpAddr;
 
 /// Seconds after which an agent whose key is denied may ask again.
 const DENIED_RETRY_SECS: u32 = 3600;
-
-/// A registration whose signature held, ready to be stored.
-#[derive(Debug)]
-struct Candidate {
-    organization_id: i64,
-    key: PublicKey,
-    request: RegisterRequest,
-    nonce_digest: Vec<u8>,
-    address: IpAddr,
-    interval_secs: u32,
-    now: UnixMillis,
-}
-
-/// What became of it.
-#[derive(Clone, Copy, Debug)]
-enum Registered {
-    New(SystemId),
-    Known(SystemId, SystemStatus),
-    Replayed,
-}
-
 /// Carries out a registration.
 ///
 /// # Errors
@@ -92,7 +70,7 @@ fn candidate(
             now,
         ));
     };
-    let request: RegisterRequest = Received { body, key, now }.parse()?.into_inner();
+    let mut request: RegisterRequest = Received { body, key, now }.parse()?.into_inner();
     if let Some((field, reason)) = field_problem(&request) {
         let refusal = Refusal::new(RefusalCode::InvalidRequest, format!("`{field}` {reason}"), now);
         return Err(Refusal {
@@ -104,10 +82,12 @@ fn candidate(
         .chain_update(key.as_bytes())
         .chain_update(claims.nonce.as_bytes())
         .finalize();
+    let token = request.enrollment_token.take();
     Ok(Candidate {
         organization_id: organization.id,
         key,
         request,
+        token: token.map(|secret| SecretHash::of(&secret)),
         nonce_digest: nonce_digest.to_vec(),
         address,
         interval_secs: app.settings.intervals.pending_secs,
@@ -141,51 +121,6 @@ fn field_problem(request: &RegisterRequest) -> Option<(String, String)> {
         })
 }
 
-fn store_candidate(conn: &mut Conn, candidate: &Candidate) -> Result<Registered, Error> {
-    // A `created` at the far edge of the future is accepted for twice the skew.
-    let expires = candidate.now.plus(2 * MAX_CLOCK_SKEW_SECS * 1000 + 1000);
-    if !store::remember_nonce(conn, &candidate.nonce_digest, expires)? {
-        return Ok(Registered::Replayed);
-    }
-    if let Some(Existing { id, status }) = store::by_key(conn, candidate.organization_id, &candidate.key)? {
-        return Ok(Registered::Known(id, status));
-    }
-    let id = store::add(conn, &new_system(candidate))?;
-    let actor = Actor {
-        name: format!("system:{id}"),
-        address: candidate.address.to_string(),
-    };
-    let detail = json!({
-        "hostname": candidate.request.facts.hostname,
-        "fingerprint": candidate.key.fingerprint(),
-        "after": "pending",
-    });
-    Entry {
-        organization_id: candidate.organization_id,
-        at: candidate.now,
-        actor: &actor,
-        action: "enrollment.register",
-        target: &format!("system:{id}"),
-        outcome: Outcome::Done,
-        detail,
-    }
-    .write(conn)?;
-    Ok(Registered::New(id))
-}
-
-fn new_system(candidate: &Candidate) -> NewSystem<'_> {
-    NewSystem {
-        organization_id: candidate.organization_id,
-        key: &candidate.key,
-        facts: &candidate.request.facts,
-        agent_version: &candidate.request.agent_version,
-        boot_id: &candidate.request.boot_id,
-        address: candidate.address.to_string(),
-        interval_secs: candidate.interval_secs,
-        now: candidate.now,
-    }
-}
-
 fn reply(
     app: &App,
     organization: &SigningOrganization,
@@ -193,10 +128,13 @@ fn reply(
 ) -> Result<RegisterReply, Refusal> {
     let now = app.clock.now();
     let (id, status) = match registered {
-        Registered::New(id) => {
-            tracing::info!(system.id = %id, "a system registered and waits for approval");
+        Registered::New(id, admission) => {
             app.events.listed(organization.id, id);
-            (id, AgentStatus::Pending)
+            (id, standing(id, admission.as_ref()))
+        }
+        Registered::Presented(id, admission) => {
+            app.events.listed(organization.id, id);
+            (id, standing(id, Some(&admission)))
         }
         Registered::Known(id, SystemStatus::Active) => (id, AgentStatus::Active),
         Registered::Known(id, SystemStatus::Pending) => (id, AgentStatus::Pending),
@@ -237,6 +175,24 @@ fn reply(
         next_checkin_secs,
         server_time_ms: now,
     })
+}
+
+/// Where a system stands that its token approved, or not.
+fn standing(id: SystemId, admission: Option<&Admission>) -> AgentStatus {
+    match admission {
+        Some(Admission::Accepted(_)) => {
+            tracing::info!(system.id = %id, "a system registered and its enrollment token approved it");
+            AgentStatus::Active
+        }
+        Some(refused) => {
+            tracing::warn!(target: "security", { system.id = %id, token = refused.reason() }, "an enrollment token was not accepted, the system waits for approval");
+            AgentStatus::Pending
+        }
+        None => {
+            tracing::info!(system.id = %id, "a system registered and waits for approval");
+            AgentStatus::Pending
+        }
+    }
 }
 
 /// Forgets registration nonces whose clock would not be accepted any more.

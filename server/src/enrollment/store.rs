@@ -109,3 +109,25 @@ pub(super) fn add(conn: &mut Conn, new: &NewSystem<'_>) -> Result<SystemId, Erro
         .execute(conn)?;
     Ok(SystemId(id))
 }
+
+/// Locks a system's row until the commit; false when it is not Pending any more.
+pub(super) fn hold_pending(conn: &mut Conn, id: SystemId) -> Result<bool, Error> {
+    let pending = SystemStatus::Pending.as_str();
+    let row = systems::table.find(id.0).filter(systems::status.eq(pending));
+    let held = diesel::update(row)
+        .set(systems::status.eq(pending))
+        .execute(conn)?;
+    Ok(held == 1)
+}
+
+/// Makes a Pending system Active.
+pub(super) fn activate(conn: &mut Conn, id: SystemId, by: &str, now: UnixMillis) -> Result<(), Error> {
+    diesel::update(systems::table.find(id.0))
+        .set((
+            systems::status.eq(SystemStatus::Active.as_str()),
+            systems::status_changed_ms.eq(now.0),
+            systems::status_changed_by.eq(by),
+        ))
+        .execute(conn)?;
+    Ok(())
+}

@@ -125,6 +125,33 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    enrollment_tokens (id) {
+        id -> BigInt,
+        organization_id -> BigInt,
+        name -> Text,
+        token_hash -> Binary,
+        created_ms -> BigInt,
+        created_by -> Text,
+        expires_ms -> Nullable<BigInt>,
+        max_uses -> Nullable<BigInt>,
+        uses -> BigInt,
+        last_used_ms -> Nullable<BigInt>,
+        disabled_ms -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    idempotency_keys (organization_id, principal, route, key_hash) {
+        organization_id -> BigInt,
+        principal -> Text,
+        route -> Text,
+        key_hash -> Binary,
+        result_id -> BigInt,
+        expires_ms -> BigInt,
+    }
+}
+
 diesel::joinable!(system_states -> systems (system_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(users -> organizations (organization_id));
@@ -139,4 +166,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     setup_codes,
     login_failures,
     audit_entries,
+    enrollment_tokens,
+    idempotency_keys,
 );

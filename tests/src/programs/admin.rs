@@ -43,12 +43,29 @@ impl Admin {
     /// # Errors
     /// When nothing comes.
     pub async fn send(&self, method: &str, path: &str, body: Option<&impl Serialize>) -> Result<Response> {
+        self.send_with(method, path, &[], body).await
+    }
+
+    /// As [`Admin::send`], with header fields of one's own.
+    ///
+    /// # Errors
+    /// When nothing comes.
+    pub async fn send_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&impl Serialize>,
+    ) -> Result<Response> {
         let mut request = self.client.request(
             Method::from_bytes(method.as_bytes())?,
             format!("{}{path}", self.url),
         );
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         if let Some(body) = body {
             request = request.json(body);

@@ -54,6 +54,24 @@ fn create_postgres() -> Result<String> {
     ))
 }
 
+/// Everything that is stored there, as text and bytes to search in.
+pub(super) fn dump(url: &str, state: &Path) -> Result<String> {
+    if url.starts_with("sqlite:") {
+        let files = ["openscm.db", "openscm.db-wal"].map(|name| std::fs::read(state.join(name)));
+        let bytes: Vec<u8> = files.into_iter().flat_map(Result::unwrap_or_default).collect();
+        anyhow::ensure!(!bytes.is_empty(), "there is no database in {}", state.display());
+        return Ok(String::from_utf8_lossy(&bytes).into_owned());
+    }
+    let dumped = Command::new(program("pg_dump"))
+        .args(["--dbname", url])
+        .output()
+        .context("pg_dump cannot be started")?;
+    if !dumped.status.success() {
+        bail!("pg_dump: {}", String::from_utf8_lossy(&dumped.stderr));
+    }
+    Ok(String::from_utf8_lossy(&dumped.stdout).into_owned())
+}
+
 fn program(name: &str) -> PathBuf {
     match env::var_os("SCM_POSTGRES_BIN_DIR") {
         Some(folder) => Path::new(&folder).join(name),

@@ -35,7 +35,18 @@ impl Rogue {
     }
 
     /// A registration that can be sent.
+    ///
+    /// # Errors
+    /// Never.
     pub fn registration(&self, hostname: &str) -> Result<Signed> {
+        self.registration_with(hostname, None)
+    }
+
+    /// A registration with an enrollment token.
+    ///
+    /// # Errors
+    /// Never.
+    pub fn registration_with(&self, hostname: &str, token: Option<&str>) -> Result<Signed> {
         let body = RegisterRequest {
             facts: HostFacts {
                 hostname: hostname.to_owned(),
@@ -44,7 +55,7 @@ impl Rogue {
             },
             agent_version: "0.1.0".to_owned(),
             boot_id: "0".repeat(32),
-            enrollment_token: None,
+            enrollment_token: token.map(str::to_owned),
         };
         let now = clock::now();
         let nonce = format!("rogue-{}", now.0);
@@ -63,7 +74,15 @@ impl Rogue {
     /// # Errors
     /// When it is refused.
     pub async fn register(&mut self, hostname: &str) -> Result<RegisterReply> {
-        let reply = self.send(&self.registration(hostname)?).await?;
+        self.register_with(hostname, None).await
+    }
+
+    /// Registers with an enrollment token.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn register_with(&mut self, hostname: &str, token: Option<&str>) -> Result<RegisterReply> {
+        let reply = self.send(&self.registration_with(hostname, token)?).await?;
         match answer::<RegisterReply>(&reply)? {
             Answer::Given(given) => {
                 self.system = given.system_id;

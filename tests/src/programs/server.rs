@@ -1,7 +1,7 @@
 //! The real server.
 
 use super::admin::Admin;
-use super::database::Database;
+use super::database::{self, Database};
 use super::process::{Process, binary};
 use super::{AgentBuilder, Rogue, eventually};
 use crate::http::Endpoint;
@@ -44,10 +44,7 @@ impl ServerBuilder {
     /// # Errors
     /// When it does not listen.
     pub async fn start(self) -> Result<Server> {
-        let folder = tempfile::Builder::new().prefix("scm-server-").tempdir()?;
-        let state = folder.path().join("state");
-        fs::create_dir(&state)?;
-        fs::set_permissions(&state, Permissions::from_mode(0o700))?;
+        let (folder, state) = folders()?;
         let database_url = self.database.create(&state)?;
         let mut server = Server {
             process: None,
@@ -60,6 +57,15 @@ impl ServerBuilder {
         server.start().await?;
         Ok(server)
     }
+}
+
+/// A folder of its own, and the state folder in it.
+fn folders() -> Result<(TempDir, PathBuf)> {
+    let folder = tempfile::Builder::new().prefix("scm-server-").tempdir()?;
+    let state = folder.path().join("state");
+    fs::create_dir(&state)?;
+    fs::set_permissions(&state, Permissions::from_mode(0o700))?;
+    Ok((folder, state))
 }
 
 /// A server in a folder of its own.
@@ -89,6 +95,25 @@ impl Server {
     /// When it does not listen.
     pub async fn start_default() -> Result<Server> {
         Server::builder().start().await
+    }
+
+    /// Another server over the same database, with the same master key; everything else is its own.
+    ///
+    /// # Errors
+    /// When it does not listen.
+    pub async fn replica(&self) -> Result<Server> {
+        let (folder, state) = folders()?;
+        fs::copy(self.state().join("master.key"), state.join("master.key"))?;
+        let mut replica = Server {
+            process: None,
+            folder,
+            database_url: self.database_url.clone(),
+            interval_secs: self.interval_secs,
+            limits: self.limits.clone(),
+            port: 0,
+        };
+        replica.start().await?;
+        Ok(replica)
     }
 
     /// Starts it (again, on the port that it had), and waits until it is ready.
@@ -153,6 +178,14 @@ impl Server {
     /// Everything it logged, over all its runs.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Everything in its database, to search in.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn database_dump(&self) -> Result<String> {
+        database::dump(&self.database_url, &self.state())
     }
 
     /// `https://…`.

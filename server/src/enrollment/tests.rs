@@ -1,0 +1,196 @@
+//! Registrations with tokens, through the writer and on SQLite.
+
+use super::admission::Admission;
+use super::registration::{Candidate, Registered, store_candidate};
+use super::store;
+use super::token_store::{self, NewToken, TokenRow};
+use crate::auth::SecretHash;
+use crate::signing::{MasterKey, Organizations};
+use crate::storage::{DatabaseUrl, Storage};
+use ed25519_dalek::SigningKey;
+use scm_protocol::agent::{HostFacts, RegisterRequest};
+use scm_protocol::enrollment::{CreateToken, TokenStatus};
+use scm_protocol::ids::{Organization, TokenId, UnixMillis};
+use scm_protocol::systems::SystemStatus;
+
+const NOW: UnixMillis = UnixMillis(1_000_000);
+const SECRET: &str = "oscm_of-this-test";
+
+struct Place {
+    storage: Storage,
+    organization_id: i64,
+    _folder: tempfile::TempDir,
+}
+
+impl Place {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = Storage::open(&DatabaseUrl::Sqlite(folder.path().join("test.db"))).unwrap();
+        let master = MasterKey::open_or_create(&folder.path().join("master.key")).unwrap();
+        let name = Organization::default();
+        let organizations = Organizations::load(&storage, &master, &name, NOW);
+        Place {
+            organization_id: organizations.await.unwrap().first_id(),
+            storage,
+            _folder: folder,
+        }
+    }
+
+    async fn token(&self, max_uses: Option<i64>, expires_ms: Option<UnixMillis>) -> TokenId {
+        let organization_id = self.organization_id;
+        let add = self.storage.writer.run(move |conn| {
+            let create = CreateToken {
+                name: "a token".to_owned(),
+                expires_ms,
+                max_uses,
+            };
+            let new = NewToken {
+                organization_id,
+                create: &create,
+                hash: &SecretHash::of(SECRET),
+                by: "user:test",
+                now: NOW,
+            };
+            token_store::add(conn, &new)
+        });
+        TokenId(add.await.unwrap().unwrap().id)
+    }
+
+    async fn read(&self, id: TokenId) -> TokenRow {
+        let organization_id = self.organization_id;
+        let read = self
+            .storage
+            .readers
+            .run(move |conn| token_store::find(conn, organization_id, id));
+        read.await.unwrap().unwrap()
+    }
+
+    /// The `machine`-th machine registers for the `attempt`-th time.
+    async fn register(&self, machine: u8, attempt: u8, secret: Option<&str>) -> Registered {
+        let key = SigningKey::from_bytes(&[machine; 32]);
+        let candidate = Candidate {
+            organization_id: self.organization_id,
+            key: key.verifying_key().into(),
+            request: RegisterRequest {
+                facts: HostFacts {
+                    hostname: format!("machine-{machine}"),
+                    ..HostFacts::default()
+                },
+                agent_version: "0.1.0".to_owned(),
+                boot_id: String::new(),
+                enrollment_token: None,
+            },
+            token: secret.map(SecretHash::of),
+            nonce_digest: vec![machine, attempt],
+            address: [127, 0, 0, 1].into(),
+            interval_secs: 60,
+            now: NOW,
+        };
+        let stored = self
+            .storage
+            .writer
+            .run(move |conn| store_candidate(conn, &candidate));
+        stored.await.unwrap()
+    }
+
+    async fn status(&self, machine: u8) -> SystemStatus {
+        let organization_id = self.organization_id;
+        let key = SigningKey::from_bytes(&[machine; 32]).verifying_key().into();
+        let read = self
+            .storage
+            .readers
+            .run(move |conn| store::by_key(conn, organization_id, &key));
+        read.await.unwrap().unwrap().status
+    }
+}
+
+fn is_accepted(registered: &Registered) -> bool {
+    matches!(
+        registered,
+        Registered::New(_, Some(Admission::Accepted(_))) | Registered::Presented(_, Admission::Accepted(_))
+    )
+}
+
+#[tokio::test]
+async fn a_token_of_fifty_uses_approves_fifty_of_two_hundred() {
+    let place = Place::new().await;
+    let token = place.token(Some(50), None).await;
+    let all = (0..200).map(|machine| place.register(machine, 0, Some(SECRET)));
+    let results = futures_util::future::join_all(all).await;
+    assert_eq!(results.iter().filter(|result| is_accepted(result)).count(), 50);
+    let mut active = 0;
+    for machine in 0..200 {
+        active += usize::from(place.status(machine).await == SystemStatus::Active);
+    }
+    assert_eq!(active, 50);
+    let row = place.read(token).await;
+    assert_eq!((row.uses, row.last_used_ms), (50, Some(NOW.0)));
+    assert_eq!(row.limits().status(NOW), TokenStatus::UsedUp);
+}
+
+#[tokio::test]
+async fn a_system_uses_a_token_once() {
+    let place = Place::new().await;
+    let token = place.token(None, None).await;
+    assert!(matches!(
+        place.register(1, 0, None).await,
+        Registered::New(_, None)
+    ));
+    let wrong = place.register(1, 1, Some("oscm_wrong")).await;
+    assert!(matches!(wrong, Registered::Presented(_, Admission::Unknown)));
+    assert_eq!(place.status(1).await, SystemStatus::Pending);
+    assert!(is_accepted(&place.register(1, 2, Some(SECRET)).await));
+    assert_eq!(place.status(1).await, SystemStatus::Active);
+    let again = place.register(1, 3, Some(SECRET)).await;
+    assert!(matches!(again, Registered::Known(_, SystemStatus::Active)));
+    assert_eq!(place.register(1, 3, Some(SECRET)).await, Registered::Replayed);
+    assert_eq!(place.read(token).await.uses, 1);
+}
+
+#[tokio::test]
+async fn a_token_that_approves_nobody_blocks_nobody() {
+    let place = Place::new().await;
+    let token = place.token(Some(1), Some(NOW)).await;
+    let reason = async |machine| match place.register(machine, 0, Some(SECRET)).await {
+        Registered::New(_, Some(admission)) => admission.reason(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(reason(1).await, "expired");
+    let disable = place
+        .storage
+        .writer
+        .run(move |conn| token_store::set_disabled(conn, token, Some(NOW)));
+    disable.await.unwrap();
+    assert_eq!(reason(2).await, "disabled");
+    let delete = place
+        .storage
+        .writer
+        .run(move |conn| token_store::delete(conn, token));
+    delete.await.unwrap();
+    assert_eq!(reason(3).await, "unknown");
+    for machine in 1..=3 {
+        assert_eq!(place.status(machine).await, SystemStatus::Pending);
+    }
+}
+
+#[tokio::test]
+async fn a_name_is_given_once() {
+    let place = Place::new().await;
+    place.token(None, None).await;
+    let organization_id = place.organization_id;
+    let add = place.storage.writer.run(move |conn| {
+        let create = CreateToken {
+            name: "a token".to_owned(),
+            ..CreateToken::default()
+        };
+        let new = NewToken {
+            organization_id,
+            create: &create,
+            hash: &SecretHash::of("another"),
+            by: "user:test",
+            now: NOW,
+        };
+        token_store::add(conn, &new)
+    });
+    assert_eq!(add.await.unwrap(), None);
+}
