@@ -11,22 +11,35 @@ pub(crate) fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
     (line, column)
 }
 
-/// Byte offset of a dotted key such as `server.listen`, or of its nearest table that is written down.
+/// Byte offset of a dotted key such as `server.listen` or `server.1.listen` (the second of a list), or of its nearest
+/// table that is written down.
 pub(crate) fn of_key(text: &str, key: &str) -> usize {
     let Ok(document) = DeTable::parse(text) else {
         return 0;
     };
-    let mut table = document.get_ref();
-    let mut place = 0;
-    for part in key.split('.') {
-        let Some((name, value)) = table.iter().find(|(name, _)| name.get_ref() == part) else {
-            break;
-        };
-        place = name.span().start;
-        let DeValue::Table(inner) = value.get_ref() else {
-            break;
-        };
-        table = inner;
+    let (first, rest) = key.split_once('.').unwrap_or((key, ""));
+    match document
+        .get_ref()
+        .iter()
+        .find(|(name, _)| name.get_ref() == first)
+    {
+        Some((name, value)) => within(value.get_ref(), rest).unwrap_or(name.span().start),
+        None => 0,
     }
-    place
+}
+
+/// Byte offset of the rest of a key within a value; none when nothing of it is written down.
+fn within(value: &DeValue<'_>, key: &str) -> Option<usize> {
+    let (first, rest) = key.split_once('.').unwrap_or((key, ""));
+    match value {
+        DeValue::Table(table) => {
+            let (name, value) = table.iter().find(|(name, _)| name.get_ref() == first)?;
+            Some(within(value.get_ref(), rest).unwrap_or(name.span().start))
+        }
+        DeValue::Array(array) => {
+            let value = array.get(first.parse::<usize>().ok()?)?;
+            Some(within(value.get_ref(), rest).unwrap_or(value.span().start))
+        }
+        _ => None,
+    }
 }

@@ -306,7 +306,9 @@ async fn a_wrong_clock_costs_no_identity() -> Result<()> {
     assert_eq!(admin.systems().await?.len(), 1);
     admin
         .await_system("the skew to be seen", |system| {
-            system.clock_skew_ms.is_some_and(|skew| (skew - 86_400_000).abs() < 60_000)
+            system
+                .clock_skew_ms
+                .is_some_and(|skew| (skew - 86_400_000).abs() < 60_000)
         })
         .await?;
     eventually("the offset in `scmclient status`", 20, async || {

@@ -2,15 +2,18 @@
 
 use super::Secret;
 use crate::platform::DEFAULT_STATE_FOLDER;
-use serde::Deserialize;
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use std::fmt;
 use std::path::PathBuf;
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// `[server]`, required.
-    pub server: ServerSettings,
+    /// `[server]`, or `[[server]]` once for each of several; required.
+    pub server: Servers,
     /// `[agent]`.
     #[serde(default)]
     pub agent: AgentSettings,
@@ -20,6 +23,41 @@ pub struct Settings {
     /// `[log]`.
     #[serde(default)]
     pub log: LogSettings,
+}
+
+/// One server, or several that know nothing of each other.
+#[derive(Debug)]
+pub enum Servers {
+    /// `[server]`.
+    One(Box<ServerSettings>),
+    /// `[[server]]`.
+    Several(Vec<ServerSettings>),
+}
+
+impl<'de> Deserialize<'de> for Servers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OneOrSeveral)
+    }
+}
+
+/// Looks at the value's form first, so that a fault inside keeps its own place and words.
+struct OneOrSeveral;
+
+impl<'de> Visitor<'de> for OneOrSeveral {
+    type Value = Servers;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a section [server], or several [[server]]")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Servers, A::Error> {
+        let server = ServerSettings::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(Servers::One(Box::new(server)))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Servers, A::Error> {
+        Vec::deserialize(SeqAccessDeserializer::new(seq)).map(Servers::Several)
+    }
 }
 
 /// `[server]`.

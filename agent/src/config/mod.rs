@@ -5,6 +5,7 @@
 
 mod file;
 mod secret;
+mod server;
 
 pub use file::Settings;
 pub use secret::Secret;
@@ -15,6 +16,7 @@ use scm_protocol::identity::Fingerprint;
 use scm_protocol::ids::Organization;
 use scm_settings::{Document, Error};
 use scm_tls::Trust;
+use server::servers;
 use std::path::{Path, PathBuf};
 
 /// A configuration that can be run.
@@ -88,43 +90,8 @@ pub fn load(path: &Path) -> Result<Config, Error> {
 /// # Errors
 /// As [`load`].
 pub fn check(document: &Document, settings: Settings) -> Result<Config, Error> {
-    let server = settings.server;
     let refuse = |key: &str, reason: String| document.refuse(key, reason);
-    let url = server_url(&server.url).map_err(|reason| refuse("server.url", reason))?;
-    let organization = match server.organization {
-        Some(name) => name
-            .parse()
-            .map_err(|error| refuse("server.organization", format!("is not usable: {error}")))?,
-        None => Organization::default(),
-    };
-    let token = match server.enrollment_token {
-        Some(token) if !token.reveal().starts_with("oscm_") || token.reveal().len() > 128 => {
-            let reason = "must be a token as the console shows it, beginning with `oscm_`".to_owned();
-            return Err(refuse("server.enrollment_token", reason));
-        }
-        other => other,
-    };
-    let trust = match (server.ca_file, server.ca_pin) {
-        (Some(_), Some(_)) => {
-            let reason = "cannot be used together with `server.ca_pin`: choose one".to_owned();
-            return Err(refuse("server.ca_file", reason));
-        }
-        (Some(file), None) if !file.is_absolute() => {
-            return Err(refuse("server.ca_file", "must be an absolute path".to_owned()));
-        }
-        (Some(file), None) => Trust::CaFile(file),
-        (None, Some(pin)) => Trust::CaPin(
-            scm_tls::parse_pin(&pin).map_err(|error| refuse("server.ca_pin", format!("is {error}")))?,
-        ),
-        (None, None) => Trust::System,
-    };
-    let server_key_pin = match server.server_key_pin {
-        Some(pin) => Some(
-            pin.parse()
-                .map_err(|error| refuse("server.server_key_pin", format!("is not usable: {error}")))?,
-        ),
-        None => None,
-    };
+    let servers = servers(document, settings.server)?;
     if !settings.agent.state_folder.is_absolute() {
         return Err(refuse(
             "agent.state_folder",
@@ -135,16 +102,8 @@ pub fn check(document: &Document, settings: Settings) -> Result<Config, Error> {
         crate::wire::check_proxy(proxy.reveal()).map_err(|reason| refuse("agent.proxy", reason))?;
     }
     let log_level = log_level(&settings.log.level).map_err(|reason| refuse("log.level", reason))?;
-    let tag = ServerTag::of(&url);
     Ok(Config {
-        servers: vec![Server {
-            url,
-            tag,
-            organization,
-            enrollment_token: token,
-            trust,
-            server_key_pin,
-        }],
+        servers,
         state_folder: settings.agent.state_folder,
         proxy: settings.agent.proxy,
         telemetry: Telemetry {
@@ -154,32 +113,6 @@ pub fn check(document: &Document, settings: Settings) -> Result<Config, Error> {
         log_level,
         warnings: Vec::new(),
     })
-}
-
-/// `https://host[:port]`, without user, path, query or fragment.
-fn server_url(text: &str) -> Result<String, String> {
-    let example = "for example https://scm.example.com:8443";
-    let url = text.trim_end_matches('/');
-    if url.starts_with("http://") {
-        return Err("must begin with https://, plain HTTP is never used".to_owned());
-    }
-    if !url.starts_with("https://") {
-        return Err(format!("must begin with https://, {example}"));
-    }
-    let uri: ureq::http::Uri = url
-        .parse()
-        .map_err(|error| format!("is not a URL ({error}), {example}"))?;
-    let authority = uri.authority().ok_or_else(|| format!("has no host, {example}"))?;
-    if authority.as_str().contains('@') {
-        return Err("must not hold a user or password".to_owned());
-    }
-    if !matches!(uri.path(), "" | "/") || uri.query().is_some() || url.contains('#') {
-        return Err(format!("must be host and port only, {example}"));
-    }
-    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-    rustls_pki_types::ServerName::try_from(host.to_owned())
-        .map_err(|_| format!("has no valid host name or address, {example}"))?;
-    Ok(url.to_owned())
 }
 
 fn log_level(name: &str) -> Result<tracing::level_filters::LevelFilter, String> {

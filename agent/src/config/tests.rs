@@ -160,3 +160,26 @@ fn the_documented_example_is_a_configuration() {
     assert!(error.contains("choose one"), "{error}");
     read(&all.replace("ca_file", "#ca_file")).unwrap();
 }
+
+#[test]
+fn several_servers_are_checked_each_by_itself() {
+    let two = "[[server]]\nurl = \"https://one.example\"\n[[server]]\nurl = \"https://two.example\"\n";
+    let config = read(&format!("{two}organization = \"site-2\"\n")).unwrap();
+    assert_eq!(config.servers.len(), 2);
+    assert_eq!(config.servers[1].organization.as_str(), "site-2");
+    assert_ne!(config.servers[0].tag, config.servers[1].tag);
+    let error = read(&format!("{two}ca_file = \"relative.pem\"\n")).unwrap_err();
+    assert!(
+        error.starts_with("/etc/openscm/scmclient.config:5:1: `server.1.ca_file` must be an absolute path"),
+        "{error}"
+    );
+    let error = read(&format!("{two}[[server]]\nurl = \"https://one.example/\"\n")).unwrap_err();
+    assert!(
+        error.contains(":6:1: `server.2.url` names a server that is configured above already"),
+        "{error}"
+    );
+    let error = read(&format!("{two}organisation = \"x\"\n")).unwrap_err();
+    assert!(error.contains("did you mean `organization`"), "{error}");
+    assert!(read("server = []\n").unwrap_err().contains("at least one"));
+    assert!(read("server = 3\n").unwrap_err().contains("[[server]]"));
+}

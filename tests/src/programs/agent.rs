@@ -12,6 +12,8 @@ use tempfile::TempDir;
 pub struct AgentBuilder {
     url: String,
     server_lines: String,
+    /// Whole sections for further servers.
+    others: String,
     prefix: Vec<String>,
 }
 
@@ -20,6 +22,7 @@ impl AgentBuilder {
         AgentBuilder {
             url: url.to_owned(),
             server_lines: format!("ca_file = \"{}\"\n", ca_file.display()),
+            others: String::new(),
             prefix: Vec::new(),
         }
     }
@@ -27,6 +30,12 @@ impl AgentBuilder {
     /// Another line of `[server]`.
     pub fn server_line(mut self, line: &str) -> Self {
         self.server_lines += &format!("{line}\n");
+        self
+    }
+
+    /// Reports to the server of another builder as well.
+    pub fn also(mut self, other: &AgentBuilder) -> Self {
+        self.others += &format!("\n[[server]]\nurl = \"{}\"\n{}", other.url, other.server_lines);
         self
     }
 
@@ -53,6 +62,7 @@ impl AgentBuilder {
             folder,
             url: self.url,
             server_lines: self.server_lines,
+            others: self.others,
             prefix: self.prefix,
         };
         agent.write_config()?;
@@ -68,6 +78,7 @@ pub struct Agent {
     folder: TempDir,
     url: String,
     server_lines: String,
+    others: String,
     prefix: Vec<String>,
 }
 
@@ -119,10 +130,16 @@ impl Agent {
     /// # Errors
     /// When its configuration cannot be written.
     pub fn write_config(&self) -> Result<()> {
+        let section = if self.others.is_empty() {
+            "[server]"
+        } else {
+            "[[server]]"
+        };
         let text = format!(
-            "[server]\nurl = \"{}\"\n{}\n[agent]\nstate_folder = \"{}\"\n\n[log]\nlevel = \"debug\"\n",
+            "{section}\nurl = \"{}\"\n{}{}\n[agent]\nstate_folder = \"{}\"\n\n[log]\nlevel = \"debug\"\n",
             self.url,
             self.server_lines,
+            self.others,
             self.state().display()
         );
         fs::write(self.config(), text)?;
