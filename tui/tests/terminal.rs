@@ -167,10 +167,11 @@ fn a_suspension_gives_the_terminal_back_for_a_while() {
     terminal.ended();
 }
 
-/// What `a_panic_restores_the_terminal` runs in a terminal.
-#[test]
-#[ignore = "run by a_panic_restores_the_terminal in a terminal of its own"]
-fn child_that_panics() {
+/// Set in the process that `a_panic_restores_the_terminal` starts of itself.
+const PANICS: &str = "SCM_TEST_PANICS";
+
+/// What that process does in a terminal of its own.
+fn panic_in_a_session() {
     let _session = scmtui::terminal::Session::take().unwrap();
     std::thread::spawn(|| panic!("on another thread")).join().ok();
     println!("it went on");
@@ -178,8 +179,12 @@ fn child_that_panics() {
 
 #[test]
 fn a_panic_restores_the_terminal() {
+    if std::env::var_os(PANICS).is_some() {
+        return panic_in_a_session();
+    }
     let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "child_that_panics", "--ignored", "--nocapture"]);
+    command.args(["--exact", "a_panic_restores_the_terminal", "--nocapture"]);
+    command.env(PANICS, "1");
     let mut terminal = Terminal::run(command);
     terminal.ended();
     terminal.assert_restored();
@@ -190,15 +195,4 @@ fn a_panic_restores_the_terminal() {
         message > terminal.seen.rfind(LEFT).unwrap(),
         "the message is on the restored screen"
     );
-}
-
-/// From the start of the process to its first frame, and an idle console that is told nothing.
-#[test]
-fn it_starts_fast() {
-    let started = Instant::now();
-    let terminal = Terminal::console();
-    let took = started.elapsed();
-    println!("start to first frame: {took:?}");
-    assert!(took < Duration::from_secs(2), "{took:?}");
-    terminal.signal("-TERM");
 }
