@@ -29,6 +29,7 @@ impl Console {
             "-u",
             "NO_COLOR",
             "PS1=shell> ",
+            "HISTFILE=/dev/null",
             "TERM=screen-256color",
             "LC_ALL=C.UTF-8",
         ]);
