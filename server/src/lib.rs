@@ -16,6 +16,7 @@ pub mod listen;
 pub mod logging;
 pub mod openapi;
 pub mod overview;
+pub mod paging;
 pub mod pki;
 pub mod pki_routes;
 pub mod private_file;

@@ -3,10 +3,8 @@
 use super::store;
 use crate::app::App;
 use crate::error::Error;
+use crate::paging;
 use scm_protocol::audit::{AuditEntry, AuditPage};
-
-/// Most entries of a page.
-const MAX_LIMIT: u32 = 1000;
 
 /// The newest entries.
 ///
@@ -29,15 +27,8 @@ pub(super) async fn page(
     cursor: Option<&str>,
     limit: Option<u32>,
 ) -> Result<AuditPage, Error> {
-    let limit = limit.unwrap_or(100);
-    if !(1..=MAX_LIMIT).contains(&limit) {
-        return Err(Error::invalid(
-            "limit",
-            format!("must be between 1 and {MAX_LIMIT}"),
-        ));
-    }
-    let before = cursor.map(str::parse).transpose();
-    let before = before.map_err(|_| Error::invalid("cursor", "must be the next_cursor of a page"))?;
+    let limit = paging::limit(limit)?;
+    let before = paging::id_cursor(cursor)?;
     let read = app
         .storage
         .readers

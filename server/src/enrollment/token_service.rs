@@ -6,13 +6,11 @@ use crate::audit::{Actor, Entry, Outcome};
 use crate::auth::{SecretHash, new_secret};
 use crate::error::Error;
 use crate::idempotency;
+use crate::paging;
 use crate::storage::Conn;
 use scm_protocol::enrollment::{CreateToken, CreatedToken, EnrollmentToken, TOKEN_PREFIX, TokenPage};
 use scm_protocol::ids::{TokenId, UnixMillis};
 use serde_json::{Value, json};
-
-/// Most tokens of a page.
-const MAX_LIMIT: u32 = 1000;
 
 /// Who asks, and for what.
 #[derive(Clone, Debug)]
@@ -157,15 +155,8 @@ pub(super) async fn page(
     cursor: Option<&str>,
     limit: Option<u32>,
 ) -> Result<TokenPage, Error> {
-    let limit = limit.unwrap_or(100);
-    if !(1..=MAX_LIMIT).contains(&limit) {
-        return Err(Error::invalid(
-            "limit",
-            format!("must be between 1 and {MAX_LIMIT}"),
-        ));
-    }
-    let before = cursor.map(str::parse).transpose();
-    let before = before.map_err(|_| Error::invalid("cursor", "must be the next_cursor of a page"))?;
+    let limit = paging::limit(limit)?;
+    let before = paging::id_cursor(cursor)?;
     let read = app
         .storage
         .readers

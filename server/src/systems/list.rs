@@ -4,14 +4,13 @@ use super::store::{self, After, Record, Wanted};
 use super::view::{Instants, summary};
 use crate::app::App;
 use crate::error::Error;
+use crate::paging;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use scm_protocol::systems::{SystemPage, SystemStatus};
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
-/// Most rows of a page.
-const MAX_LIMIT: u32 = 1000;
 /// Most ids of one request.
 const MAX_IDS: usize = 500;
 
@@ -41,13 +40,7 @@ struct Cursor(bool, String, i64);
 /// # Errors
 /// [`Error::Invalid`] naming the parameter.
 pub(super) async fn page(app: &App, organization_id: i64, query: ListQuery) -> Result<SystemPage, Error> {
-    let limit = query.limit.unwrap_or(100);
-    if !(1..=MAX_LIMIT).contains(&limit) {
-        return Err(Error::invalid(
-            "limit",
-            format!("must be between 1 and {MAX_LIMIT}"),
-        ));
-    }
+    let limit = paging::limit(query.limit)?;
     let after = query.cursor.as_deref().map(decode).transpose()?;
     let wanted = wanted(&query)?;
     let rows_and_total = app.storage.readers.run(move |conn| {
