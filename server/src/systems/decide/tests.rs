@@ -1,0 +1,189 @@
+//! Every status and every doubt, decided without a database.
+
+use super::*;
+use ed25519_dalek::SigningKey;
+
+const NOW: UnixMillis = UnixMillis(1_790_000_000_000);
+const INTERVALS: Intervals = Intervals {
+    active_secs: 30,
+    pending_secs: 60,
+};
+
+fn key(seed: u8) -> PublicKey {
+    SigningKey::from_bytes(&[seed; 32]).verifying_key().into()
+}
+
+fn known(status: SystemStatus) -> Known {
+    Known {
+        id: SystemId(42),
+        public_key: key(1),
+        status,
+        replay: ReplayWindow::default().accept(9).unwrap(),
+        boot_id: "old".to_owned(),
+        last_seen: None,
+        rebooted: None,
+        telemetry: Telemetry {
+            uptime_secs: Some(1000),
+            ..Telemetry::default()
+        },
+        agent_version: "0.1.0".to_owned(),
+    }
+}
+
+fn arrived() -> Arrived {
+    let telemetry = Telemetry {
+        uptime_secs: Some(1030),
+        ..Telemetry::default()
+    };
+    Arrived {
+        id: SystemId(42),
+        verified_with: key(1),
+        sequence: 10,
+        created_secs: NOW.as_secs() - 12,
+        checkin: CheckIn {
+            boot_id: "new".into(),
+            telemetry: Some(telemetry),
+            ..CheckIn::default()
+        },
+        address: "192.0.2.1".to_owned(),
+    }
+}
+
+fn run(status: SystemStatus, arrived: &Arrived) -> Outcome {
+    decide(Some(&known(status)), arrived, &key(9), INTERVALS, NOW)
+}
+
+fn code(outcome: Outcome) -> RefusalCode {
+    match outcome {
+        Outcome::Refused(refusal) => refusal.code,
+        Outcome::Accepted(accepted) => panic!("accepted: {accepted:?}"),
+    }
+}
+
+fn accepted(outcome: Outcome) -> Accepted {
+    match outcome {
+        Outcome::Accepted(accepted) => *accepted,
+        Outcome::Refused(refusal) => panic!("refused: {refusal:?}"),
+    }
+}
+
+#[test]
+fn a_pending_system_is_told_nothing_but_to_wait() {
+    let accepted = accepted(run(SystemStatus::Pending, &arrived()));
+    assert_eq!(accepted.reply.status, AgentStatus::Pending);
+    assert_eq!(accepted.reply.next_checkin_secs, 60);
+    assert_eq!(accepted.reply.server_public_key, None);
+    assert!(!accepted.sample, "a pending system has no history");
+}
+
+#[test]
+fn an_active_system_gets_the_key_until_it_has_it() {
+    let mut arrived = arrived();
+    assert_eq!(
+        accepted(run(SystemStatus::Active, &arrived))
+            .reply
+            .server_public_key,
+        Some(key(9))
+    );
+    arrived.checkin.has_server_key = true;
+    assert_eq!(
+        accepted(run(SystemStatus::Active, &arrived))
+            .reply
+            .server_public_key,
+        None
+    );
+}
+
+#[test]
+fn a_held_reply_tells_what_the_system_is_by_then() {
+    let after = |status| reply_after_hold((SystemId(42), status), false, &key(9), INTERVALS, NOW);
+    let approved = after(Some(SystemStatus::Active)).unwrap();
+    assert_eq!(
+        (approved.status, approved.server_public_key),
+        (AgentStatus::Active, Some(key(9)))
+    );
+    assert_eq!(
+        after(Some(SystemStatus::Pending)).unwrap().server_public_key,
+        None
+    );
+    assert_eq!(
+        after(Some(SystemStatus::Revoked)).unwrap_err().code,
+        RefusalCode::Revoked
+    );
+    let gone = after(None).unwrap_err();
+    assert_eq!(
+        (gone.code, gone.system_id),
+        (RefusalCode::UnknownSystem, Some(SystemId(42)))
+    );
+}
+
+#[test]
+fn what_is_accepted_is_remembered() {
+    let accepted = accepted(run(SystemStatus::Active, &arrived()));
+    assert_eq!(accepted.after.replay.accept(10), None);
+    assert_eq!(accepted.after.boot_id, "new");
+    assert_eq!(accepted.after.last_seen, Some(NOW));
+    assert_eq!(accepted.after.rebooted, None);
+    assert_eq!(accepted.clock_skew_ms, -12_000);
+    assert!(accepted.sample);
+}
+
+#[test]
+fn an_uptime_that_fell_is_a_reboot() {
+    let mut arrived = arrived();
+    arrived.checkin.telemetry = Some(Telemetry {
+        uptime_secs: Some(5),
+        ..Telemetry::default()
+    });
+    assert_eq!(
+        accepted(run(SystemStatus::Active, &arrived)).after.rebooted,
+        Some(NOW)
+    );
+}
+
+#[test]
+fn samples_are_thinned() {
+    let mut known = known(SystemStatus::Active);
+    known.last_seen = Some(NOW.plus(-1));
+    let same_slot = NOW.0.div_euclid(SAMPLE_EVERY_MS) == (NOW.0 - 1).div_euclid(SAMPLE_EVERY_MS);
+    let outcome = decide(Some(&known), &arrived(), &key(9), INTERVALS, NOW);
+    assert_eq!(accepted(outcome).sample, !same_slot);
+    let later = NOW.plus(1);
+    known.last_seen = Some(NOW);
+    assert!(!accepted(decide(Some(&known), &arrived(), &key(9), INTERVALS, later)).sample);
+}
+
+#[test]
+fn refusals_are_typed() {
+    let unknown = decide(None, &arrived(), &key(9), INTERVALS, NOW);
+    assert_eq!(code(unknown), RefusalCode::UnknownSystem);
+    let other_key = Arrived {
+        verified_with: key(2),
+        ..arrived()
+    };
+    assert_eq!(
+        code(run(SystemStatus::Active, &other_key)),
+        RefusalCode::UnknownSystem
+    );
+    let replayed = Arrived {
+        sequence: 9,
+        ..arrived()
+    };
+    match run(SystemStatus::Active, &replayed) {
+        Outcome::Refused(refusal) => {
+            assert_eq!(
+                (refusal.code, refusal.next_sequence),
+                (RefusalCode::Replayed, Some(10))
+            );
+        }
+        Outcome::Accepted(_) => panic!("a replay was accepted"),
+    }
+    assert_eq!(code(run(SystemStatus::Denied, &arrived())), RefusalCode::Denied);
+    assert_eq!(code(run(SystemStatus::Revoked, &arrived())), RefusalCode::Revoked);
+    let mut hot = arrived();
+    hot.checkin.telemetry = Some(Telemetry {
+        cpu_percent: Some(101.0),
+        ..Telemetry::default()
+    });
+    assert_eq!(code(run(SystemStatus::Active, &hot)), RefusalCode::InvalidRequest);
+}
