@@ -1,15 +1,17 @@
 //! What goes into `update` and what comes out of it.
 
 use crate::config::Context;
-use crate::model::{Change, Range};
+use crate::model::{Change, NewToken, Range, TokenChange};
 use crate::terminal::TerminalEvent;
 use scm_protocol::audit::AuditPage;
 use scm_protocol::auth::{LoginRequest, Session, SetupRequest, SetupState};
+use scm_protocol::enrollment::{CreateToken, TokenPage};
 use scm_protocol::events::{self, Hello, Overview};
-use scm_protocol::ids::{SystemId, UnixMillis};
+use scm_protocol::ids::{SystemId, TokenId, UnixMillis};
 use scm_protocol::problem::Problem;
 use scm_protocol::systems::{StatusChange, SystemDetail, SystemPage};
 use scm_protocol::telemetry::TelemetryHistory;
+use zeroize::Zeroizing;
 
 /// Something happened.
 #[derive(Debug)]
@@ -36,7 +38,7 @@ pub enum Effect {
     /// Paint everything anew.
     Repaint,
     /// Put a text into the terminal's clipboard.
-    Copy(String),
+    Copy(Zeroizing<String>),
     /// Ask the server.
     Call {
         /// Who asks.
@@ -102,6 +104,35 @@ pub enum Call {
         /// As it was when the dialog was drawn.
         body: StatusChange,
     },
+    /// A page of the enrollment tokens.
+    Tokens(Option<String>),
+    /// `POST /api/v1/enrollment/tokens`.
+    CreateToken {
+        /// Which form.
+        ticket: u64,
+        /// The `Idempotency-Key`.
+        key: String,
+        /// What was typed.
+        body: CreateToken,
+    },
+    /// Disables, enables or deletes an enrollment token.
+    ChangeToken {
+        /// Which token.
+        id: TokenId,
+        /// Its name, for the message.
+        name: String,
+        /// What.
+        change: TokenChange,
+    },
+    /// Writes a token's secret to a new file that only its owner can read.
+    WriteSecret {
+        /// Of which token.
+        id: TokenId,
+        /// Its name, for the file's.
+        name: String,
+        /// The secret.
+        secret: Zeroizing<String>,
+    },
     /// `GET /api/v1/events`.
     Stream,
     /// The end of the console's log file.
@@ -148,6 +179,22 @@ pub enum Reply {
         ticket: u64,
         id: SystemId,
         result: Result<(), Failure>,
+    },
+    Tokens(Result<TokenPage, Failure>),
+    TokenCreated {
+        ticket: u64,
+        created: Result<Box<NewToken>, Failure>,
+    },
+    TokenChanged {
+        id: TokenId,
+        name: String,
+        change: TokenChange,
+        result: Result<(), Failure>,
+    },
+    /// The path of the file, or why there is none.
+    SecretWritten {
+        id: TokenId,
+        path: Result<String, String>,
     },
     Hello(Hello),
     Change(events::Change),

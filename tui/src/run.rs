@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use zeroize::Zeroizing;
 
 /// Runs the console until it ends.
 ///
@@ -29,6 +30,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     terminal::watch_hang_up(events(sender.clone()))?;
     let size = terminal::size();
     let mut state = State::new(settings, (size.width, size.height), contexts, chosen);
+    state.nonce = nonce()?;
     let effects = update::start(&mut state);
     let mut console = Console::new(state, terminal::output()?)?;
     console.draw_if_due(clock.now())?;
@@ -99,7 +101,7 @@ impl Program {
                 Effect::Call { generation, call } => self.client.call(generation, call),
                 Effect::Repaint => self.console.repaint()?,
                 Effect::Copy(text) => {
-                    let sequence = terminal::copy_sequence(&text, multiplexer());
+                    let sequence = Zeroizing::new(terminal::copy_sequence(&text, multiplexer()));
                     self.console.send(&sequence)?;
                 }
                 Effect::Suspend => {
@@ -113,6 +115,13 @@ impl Program {
         }
         Ok(false)
     }
+}
+
+/// 128 random bits.
+fn nonce() -> anyhow::Result<String> {
+    let mut bytes = [0u8; 16];
+    getrandom::fill(&mut bytes).context("no random numbers")?;
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
 }
 
 fn variable(name: &str) -> Option<String> {

@@ -1,7 +1,7 @@
 //! One call, one answer.
 
 use super::http::{Http, Token};
-use super::{Answer, stream};
+use super::{Answer, stream, tokens};
 use crate::message::{Call, Failure, Reply};
 use crate::model::{Change, Range};
 use reqwest::Method;
@@ -19,7 +19,7 @@ const AUDIT_PAGE: usize = 100;
 
 pub(super) async fn answer(http: Arc<Http>, call: Call, answer: Answer) {
     let reply = match call {
-        Call::Connect(_) | Call::ReadLog => return,
+        Call::Connect(_) | Call::ReadLog | Call::WriteSecret { .. } => return,
         Call::Stream => return stream::follow(&http, &answer).await,
         Call::SetupState => Reply::SetupState(http.get("/api/v1/setup").await),
         Call::Setup(body) => Reply::Session(enter(&http, http.post("/api/v1/setup", &body).await)),
@@ -62,6 +62,17 @@ pub(super) async fn answer(http: Arc<Http>, call: Call, answer: Answer) {
             ticket,
             id,
             result: change_system(&http, id, change, &body).await,
+        },
+        Call::Tokens(cursor) => Reply::Tokens(tokens::list(&http, cursor.as_deref()).await),
+        Call::CreateToken { ticket, key, body } => Reply::TokenCreated {
+            ticket,
+            created: tokens::create(&http, &key, &body).await,
+        },
+        Call::ChangeToken { id, name, change } => Reply::TokenChanged {
+            result: tokens::change(&http, id, change).await,
+            id,
+            name,
+            change,
         },
     };
     answer.give(reply);
@@ -132,7 +143,7 @@ fn audit_path(cursor: Option<&str>) -> String {
 }
 
 /// Percent-encodes all but unreserved characters (RFC 3986 §2.3).
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {

@@ -78,6 +78,21 @@ impl Http {
         parse(&self.change(Method::POST, path, Some(body)).await?)
     }
 
+    /// Creates something at most once for a key; the answer may hold a secret and is wiped.
+    pub(super) async fn create<B: Serialize, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        key: &str,
+        body: &B,
+    ) -> Result<T, Failure> {
+        let request = self
+            .request(Method::POST, path)
+            .timeout(TIMEOUT)
+            .header("idempotency-key", key)
+            .json(body);
+        parse(&Zeroizing::new(read(send(request).await?).await?))
+    }
+
     /// A change whose answer's body does not matter, or is read by the caller.
     pub(super) async fn change<B: Serialize>(
         &self,

@@ -5,7 +5,9 @@
 
 mod answers;
 mod http;
+mod secret_file;
 mod stream;
+mod tokens;
 
 use crate::message::{Call, Msg, Reply};
 use http::{Http, Token};
@@ -94,6 +96,13 @@ async fn run(mut calls: UnboundedReceiver<(u64, Call)>, send: Send, log_file: Op
             }
             (Call::ReadLog, _) => {
                 answer.give(Reply::Log(log_file.as_deref().map_or_else(no_log, read_log)));
+            }
+            (Call::WriteSecret { id, name, secret }, _) => {
+                let path = secret_file::write_here(id, &name, &secret);
+                if let Err(error) = &path {
+                    tracing::warn!(enrollment_token.id = id.0, "its secret was not written: {error}");
+                }
+                answer.give(Reply::SecretWritten { id, path });
             }
             (call, Some(http)) => {
                 tokio::spawn(answers::answer(http.clone(), call, answer));

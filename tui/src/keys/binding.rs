@@ -13,6 +13,7 @@ pub enum Action {
     GoSystems,
     GoPending,
     GoAudit,
+    GoTokens,
     Palette,
     Filter,
     Help,
@@ -52,6 +53,10 @@ pub enum Action {
     Revoke,
     Restore,
     Delete,
+    NewToken,
+    DisableToken,
+    EnableToken,
+    DeleteToken,
 }
 
 /// Where a binding holds.
@@ -63,6 +68,8 @@ pub enum Scope {
     List,
     /// On a system's own page.
     Detail,
+    /// In the list of enrollment tokens.
+    Tokens,
     /// Wherever there is more than fits: detail, audit, help, log.
     Scroll,
     /// In the menu of actions, which `a` opens.
@@ -71,7 +78,14 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope, in the order of the help page.
-    pub const ALL: [Scope; 5] = [Self::Global, Self::List, Self::Detail, Self::Scroll, Self::Menu];
+    pub const ALL: [Scope; 6] = [
+        Self::Global,
+        Self::List,
+        Self::Detail,
+        Self::Tokens,
+        Self::Scroll,
+        Self::Menu,
+    ];
 
     /// The heading on the help page.
     pub fn title(self) -> &'static str {
@@ -79,6 +93,7 @@ impl Scope {
             Self::Global => "everywhere",
             Self::List => "lists of systems",
             Self::Detail => "a system's page",
+            Self::Tokens => "enrollment tokens",
             Self::Scroll => "long pages",
             Self::Menu => "menu of actions",
         }
@@ -127,4 +142,43 @@ pub struct Binding {
     pub name: &'static str,
     /// What it does, for help and docs.
     pub text: &'static str,
+}
+
+/// A line that changes nothing at the server.
+pub(super) const fn plain(
+    action: Action,
+    keys: &'static [Key],
+    scope: Scope,
+    name: &'static str,
+    text: &'static str,
+) -> Binding {
+    Binding {
+        action,
+        keys,
+        scope,
+        danger: Danger::None,
+        route: None,
+        name,
+        text,
+    }
+}
+
+/// A line of the menu that changes something.
+pub(super) const fn change(
+    action: Action,
+    keys: &'static [Key],
+    danger: Danger,
+    route: &'static str,
+    name: &'static str,
+    text: &'static str,
+) -> Binding {
+    Binding {
+        action,
+        keys,
+        scope: Scope::Menu,
+        danger,
+        route: Some(route),
+        name,
+        text,
+    }
 }

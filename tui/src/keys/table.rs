@@ -1,47 +1,10 @@
 //! The one key table.
 
 use super::Key;
-use super::binding::{Action, Binding, Danger, Scope};
+use super::binding::{Action, Binding, Danger, Scope, change, plain};
 
 use Key::{Char, Ctrl};
-use Scope::{Detail, Global, List, Menu, Scroll};
-
-const fn plain(
-    action: Action,
-    keys: &'static [Key],
-    scope: Scope,
-    name: &'static str,
-    text: &'static str,
-) -> Binding {
-    Binding {
-        action,
-        keys,
-        scope,
-        danger: Danger::None,
-        route: None,
-        name,
-        text,
-    }
-}
-
-const fn change(
-    action: Action,
-    keys: &'static [Key],
-    danger: Danger,
-    route: &'static str,
-    name: &'static str,
-    text: &'static str,
-) -> Binding {
-    Binding {
-        action,
-        keys,
-        scope: Menu,
-        danger,
-        route: Some(route),
-        name,
-        text,
-    }
-}
+use Scope::{Detail, Global, List, Scroll, Tokens};
 
 /// Every key of the console outside text fields and dialogs.
 pub const BINDINGS: &[Binding] = &[
@@ -69,6 +32,16 @@ pub const BINDINGS: &[Binding] = &[
     Binding {
         route: Some("audit.list"),
         ..plain(Action::GoAudit, &[Char('4')], Global, "audit", "audit log")
+    },
+    Binding {
+        route: Some("enrollment.tokens.list"),
+        ..plain(
+            Action::GoTokens,
+            &[Char('5')],
+            Global,
+            "tokens",
+            "enrollment tokens: what lets machines in without approval",
+        )
     },
     plain(
         Action::Palette,
@@ -291,6 +264,50 @@ pub const BINDINGS: &[Binding] = &[
         "bottom",
         "to the end",
     ),
+    Binding {
+        scope: Tokens,
+        ..change(
+            Action::NewToken,
+            &[Char('n')],
+            Danger::None,
+            "enrollment.tokens.create",
+            "new token",
+            "the form of a new enrollment token, with what was typed before",
+        )
+    },
+    Binding {
+        scope: Tokens,
+        ..change(
+            Action::DisableToken,
+            &[Char('d')],
+            Danger::Reversible,
+            "enrollment.tokens.disable",
+            "disable",
+            "let nobody in by this token; systems that it let in stay",
+        )
+    },
+    Binding {
+        scope: Tokens,
+        ..change(
+            Action::EnableToken,
+            &[Char('e')],
+            Danger::Reversible,
+            "enrollment.tokens.enable",
+            "enable",
+            "let systems in by this token again",
+        )
+    },
+    Binding {
+        scope: Tokens,
+        ..change(
+            Action::DeleteToken,
+            &[Char('x')],
+            Danger::Destructive,
+            "enrollment.tokens.delete",
+            "delete token",
+            "remove this token for good; systems that it let in stay",
+        )
+    },
     change(
         Action::Approve,
         &[Char('a')],

@@ -11,6 +11,8 @@ mod row;
 mod state;
 mod text_field;
 mod toast;
+mod token_form;
+mod tokens;
 
 pub use change::{Change, Outcome, Target, tier};
 pub use dialog::{ARM_MS, Dialog, Focus, Phase, Tier};
@@ -22,4 +24,8 @@ pub use overlay::{Entry, Goal, Menu, Overlay, Palette};
 pub use row::{Row, StateWord, clean};
 pub use state::{AuditView, DetailView, Dirty, Login, LoginStep, Page, Settings, State, Timers};
 pub use text_field::TextField;
-pub use toast::{Toast, ToastKind};
+pub use toast::{Toast, ToastKind, Undo};
+pub use token_form::{FormField, TokenForm};
+pub use tokens::{
+    NewToken, Secret, TokenChange, TokenFront, TokenQuestion, TokensView, status_at, token_name,
+};

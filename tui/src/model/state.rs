@@ -8,6 +8,7 @@ use super::list::{List, ListScope};
 use super::overlay::Overlay;
 use super::text_field::TextField;
 use super::toast::{Toast, ToastKind};
+use super::tokens::{TokenFront, TokensView};
 use crate::clock::Moment;
 use crate::config::Context;
 use crate::keys::Action;
@@ -46,6 +47,8 @@ pub enum Page {
     Pending,
     /// The audit log.
     Audit,
+    /// Enrollment tokens.
+    Tokens,
 }
 
 /// What the login page shows.
@@ -176,6 +179,7 @@ pub struct State {
     pub details: HashMap<SystemId, SystemDetail>,
     pub detail: DetailView,
     pub audit: AuditView,
+    pub tokens: TokensView,
     pub toasts: Vec<Toast>,
     /// Changes of the server are held back.
     pub paused: bool,
@@ -185,8 +189,10 @@ pub struct State {
     pub rows_fetched: Moment,
     /// Systems to fetch whether they are visible or not: they appeared, went or changed their status.
     pub wanted: BTreeSet<SystemId>,
-    /// Number of the last dialog.
+    /// Number of the last dialog or form.
     pub tickets: u64,
+    /// Random text of this run, from outside: makes its `Idempotency-Key`s its own.
+    pub nonce: String,
 }
 
 impl State {
@@ -215,6 +221,7 @@ impl State {
             details: HashMap::new(),
             detail: DetailView::default(),
             audit: AuditView::default(),
+            tokens: TokensView::default(),
             toasts: Vec::new(),
             paused: false,
             dirty: Dirty::Key,
@@ -222,6 +229,7 @@ impl State {
             rows_fetched: Moment::default(),
             wanted: BTreeSet::new(),
             tickets: 0,
+            nonce: String::new(),
         }
     }
 
@@ -336,6 +344,35 @@ impl State {
             (&mut self.pending, page == Page::Pending),
         ] {
             list.drawn = if shown { list.cursor() } else { None };
+        }
+        self.tokens_drawn(now);
+    }
+
+    fn tokens_drawn(&mut self, now: Moment) {
+        let page = self.page;
+        let tokens = &mut self.tokens;
+        tokens.drawn = tokens.cursor().filter(|_| page == Page::Tokens);
+        if page == Page::Login {
+            return;
+        }
+        match (&mut tokens.created, &mut tokens.question) {
+            (Some(created), _) => drop(created.shown_at.get_or_insert(now)),
+            (None, Some(question)) => drop(question.shown_at.get_or_insert(now)),
+            (None, None) => {}
+        }
+    }
+
+    /// What of the enrollment tokens takes the keys: a secret on every page, the rest on its own.
+    pub fn token_front(&self) -> Option<TokenFront> {
+        let here = self.page == Page::Tokens;
+        if self.page == Page::Login {
+            None
+        } else if self.tokens.created.is_some() {
+            Some(TokenFront::Secret)
+        } else if self.tokens.question.is_some() && here {
+            Some(TokenFront::Question)
+        } else {
+            (self.tokens.form.open && here).then_some(TokenFront::Form)
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Short messages at the bottom of the screen.
 
 use super::change::{Change, Target};
+use super::tokens::TokenChange;
 use crate::clock::Moment;
+use scm_protocol::ids::TokenId;
 
 /// What a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +16,15 @@ pub enum ToastKind {
     Error,
 }
 
+/// What takes a change back.
+#[derive(Clone, Debug)]
+pub enum Undo {
+    /// A change of a system.
+    System(Change, Target),
+    /// A change of an enrollment token of that name.
+    Token(TokenChange, TokenId, String),
+}
+
 /// A message that goes by itself.
 #[derive(Clone, Debug)]
 pub struct Toast {
@@ -24,7 +35,7 @@ pub struct Toast {
     /// When it goes.
     pub until: Moment,
     /// What `u` takes back.
-    pub undo: Option<(Change, Target)>,
+    pub undo: Option<Undo>,
 }
 
 impl Toast {

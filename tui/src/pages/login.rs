@@ -83,7 +83,7 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, body: Rect) -> Option<(u16, 
     cursor.filter(|_| !login.busy && state.overlay.is_none())
 }
 
-fn draw_field(
+pub(super) fn draw_field(
     field: &TextField,
     hidden: bool,
     canvas: &mut Canvas<'_>,

@@ -12,3 +12,6 @@ pub mod pending;
 pub mod servers;
 pub mod system;
 pub mod systems;
+pub mod token_form;
+pub mod token_secret;
+pub mod tokens;

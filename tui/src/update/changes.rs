@@ -5,7 +5,7 @@ use crate::clock::Moment;
 use crate::message::{Call, Effect, Failure};
 use crate::model::{
     Change, Dialog, Dirty, Focus, Menu, Outcome, Overlay, Phase, State, Target, TextField, Tier, Toast,
-    ToastKind, tier,
+    ToastKind, Undo, tier,
 };
 use scm_protocol::ids::SystemId;
 use scm_protocol::systems::SystemDetail;
@@ -282,13 +282,11 @@ fn finish(state: &mut State, now: Moment) -> Vec<Effect> {
     if let [(one, Outcome::Done)] = dialog.targets.as_slice()
         && let Some((back, status)) = dialog.change.reverse(one.status)
     {
-        toast.undo = Some((
-            back,
-            Target {
-                status,
-                ..one.clone()
-            },
-        ));
+        let target = Target {
+            status,
+            ..one.clone()
+        };
+        toast.undo = Some(Undo::System(back, target));
     }
     let close = dialog.hidden || dialog.targets.len() == 1 && failures == 0 && dialog.skipped.is_empty();
     if !close {
@@ -302,9 +300,18 @@ fn finish(state: &mut State, now: Moment) -> Vec<Effect> {
 /// Takes back what the last message offers.
 pub(super) fn undo(state: &mut State, now: Moment) -> Vec<Effect> {
     let offered = state.toasts.iter_mut().rev().find_map(|toast| toast.undo.take());
-    let Some((change, target)) = offered else {
-        state.toast(ToastKind::Note, "there is nothing to take back", now);
-        return Vec::new();
+    let (change, target) = match offered {
+        Some(Undo::System(change, target)) => (change, target),
+        Some(Undo::Token(change, id, name)) => {
+            if state.obstacle(change.route()).is_some() {
+                return Vec::new();
+            }
+            return vec![super::call(state, Call::ChangeToken { id, name, change })];
+        }
+        None => {
+            state.toast(ToastKind::Note, "there is nothing to take back", now);
+            return Vec::new();
+        }
     };
     if state.dialog.is_some() || state.obstacle(change.route()).is_some() {
         return Vec::new();

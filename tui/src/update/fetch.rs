@@ -136,5 +136,6 @@ pub(super) fn page(state: &mut State) -> Vec<Effect> {
         Page::Dashboard => vec![call(state, Call::Overview)],
         Page::System(_) | Page::Pending => detail(state),
         Page::Audit => audit(state, None),
+        Page::Tokens => super::tokens::fetch(state),
     }
 }

@@ -1,6 +1,6 @@
 //! From a key to what it means where the administrator is.
 
-use super::{changes, fetch, lists, navigate, palette, questions, session};
+use super::{changes, fetch, lists, navigate, palette, questions, session, tokens};
 use crate::clock::Moment;
 use crate::keys::{Action, Key, Press, Scope, lookup};
 use crate::message::Effect;
@@ -13,11 +13,17 @@ fn scopes(state: &State) -> &'static [Scope] {
         Page::Systems | Page::Pending => &[Scope::List, Scope::Global],
         Page::System(_) => &[Scope::Detail, Scope::Scroll, Scope::Global],
         Page::Audit => &[Scope::Scroll, Scope::Global],
+        Page::Tokens => &[Scope::Tokens, Scope::Scroll, Scope::Global],
     }
 }
 
 /// Whether a key acts on the row under the cursor, so that the row must be on the screen before it is taken.
 pub fn acts_on_the_drawn_row(state: &State, key: Key) -> bool {
+    if state.page == Page::Tokens {
+        let line = lookup(key, scopes(state));
+        let plain = state.overlay.is_none() && state.token_front().is_none();
+        return plain && line.is_some_and(|line| tokens::acts(line.action));
+    }
     let plain = state.overlay.is_none() && state.list().is_some_and(|list| !list.filtering);
     plain
         && lookup(key, scopes(state))
@@ -33,6 +39,9 @@ pub(super) fn press(state: &mut State, press: Press, now: Moment) -> Vec<Effect>
     }
     if let Some(list) = state.list_mut() {
         list.touched = now;
+    }
+    if let Some(front) = state.token_front() {
+        return tokens::front_key(state, front, press, now);
     }
     if state.dialog.as_ref().is_some_and(|dialog| !dialog.hidden) {
         return questions::dialog_key(state, press);
@@ -62,6 +71,7 @@ pub(super) fn act(state: &mut State, action: Action, now: Moment) -> Vec<Effect>
     match scope {
         Some(Scope::List) => lists::act(state, action, now),
         Some(Scope::Detail) => detail(state, action, now),
+        Some(Scope::Tokens) => tokens::act(state, action, now),
         Some(Scope::Scroll) => navigate::scroll(state, action, now),
         Some(Scope::Global) => navigate::global(state, action, now),
         Some(Scope::Menu) | None => Vec::new(),
@@ -147,7 +157,7 @@ fn detail(state: &mut State, action: Action, now: Moment) -> Vec<Effect> {
             };
             let text = detail.fingerprint.to_string();
             state.toast(crate::model::ToastKind::Done, "copied the fingerprint", now);
-            return vec![Effect::Copy(text)];
+            return vec![Effect::Copy(text.into())];
         }
         _ => return Vec::new(),
     }

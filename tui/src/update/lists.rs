@@ -209,5 +209,5 @@ fn copy(state: &mut State, now: Moment) -> Vec<Effect> {
         format!("{count} host names")
     };
     state.toast(ToastKind::Done, format!("copied {what}"), now);
-    vec![Effect::Copy(text)]
+    vec![Effect::Copy(text.into())]
 }

@@ -9,6 +9,9 @@ mod palette;
 mod questions;
 mod replies;
 mod session;
+mod token_form;
+mod token_secret;
+mod tokens;
 
 use crate::clock::Moment;
 use crate::message::{Call, Effect, Msg};
@@ -66,6 +69,7 @@ pub fn resize(state: &mut State, columns: u16, rows: u16) {
     let height = usize::from(rows.saturating_sub(LIST_CHROME));
     state.systems.set_height(height);
     state.pending.set_height(height);
+    state.tokens.set_height(height);
     state.mark(Dirty::Key);
 }
 

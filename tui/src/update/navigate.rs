@@ -9,10 +9,15 @@ use scm_protocol::ids::SystemId;
 
 /// Goes to a page of the first level.
 pub(super) fn go(state: &mut State, page: Page, now: Moment) -> Vec<Effect> {
-    if page == Page::Audit
-        && let Some(obstacle) = state.obstacle("audit.list")
+    let guarded = match page {
+        Page::Audit => Some(("audit", "audit.list")),
+        Page::Tokens => Some(("tokens", "enrollment.tokens.list")),
+        _ => None,
+    };
+    if let Some((name, route)) = guarded
+        && let Some(obstacle) = state.obstacle(route)
     {
-        state.toast(ToastKind::Error, format!("audit: {obstacle}"), now);
+        state.toast(ToastKind::Error, format!("{name}: {obstacle}"), now);
         return Vec::new();
     }
     state.back = if page == Page::Dashboard {
@@ -79,6 +84,7 @@ pub(super) fn global(state: &mut State, action: Action, now: Moment) -> Vec<Effe
         Action::GoSystems => return go(state, Page::Systems, now),
         Action::GoPending => return go(state, Page::Pending, now),
         Action::GoAudit => return go(state, Page::Audit, now),
+        Action::GoTokens => return go(state, Page::Tokens, now),
         Action::Palette => palette::open(state),
         Action::Help => state.overlay = Some(Overlay::Help(0)),
         Action::Servers => state.overlay = Some(Overlay::Servers(state.context)),
@@ -168,6 +174,10 @@ pub(super) fn typed(state: &mut State) {
 
 /// A key on a page that only scrolls, or on a system's page.
 pub(super) fn scroll(state: &mut State, action: Action, now: Moment) -> Vec<Effect> {
+    if state.page == Page::Tokens {
+        super::tokens::scroll(state, action);
+        return Vec::new();
+    }
     let page = usize::from(state.size.1.saturating_sub(5)).max(1);
     let lines = match state.page {
         Page::Audit => state.audit.entries.len(),

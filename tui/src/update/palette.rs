@@ -70,6 +70,7 @@ fn commands(state: &State) -> impl Iterator<Item = Entry> + '_ {
             Scope::List => list && !useless.contains(&line.action),
             Scope::Menu => list || detail,
             Scope::Detail => detail,
+            Scope::Tokens => state.page == Page::Tokens,
             Scope::Scroll => false,
         })
         .map(|line| Entry {

@@ -1,6 +1,6 @@
 //! What the server says.
 
-use super::{call, changes, fetch, lists, session};
+use super::{call, changes, fetch, lists, session, token_form, token_secret, tokens};
 use crate::clock::Moment;
 use crate::message::{Call, Effect, Failure, Reply};
 use crate::model::{Dirty, Overlay, Page, ServerClock, State, ToastKind};
@@ -42,6 +42,15 @@ pub(super) fn reply(state: &mut State, reply: Reply, now: Moment) -> Vec<Effect>
             Err(failure) => session::failed(state, "history", &failure, now),
         },
         Reply::Audit { cursor, page } => audit(state, cursor.is_some(), page, now),
+        Reply::Tokens(page) => tokens::listed(state, page, now),
+        Reply::TokenCreated { ticket, created } => token_form::created(state, ticket, created, now),
+        Reply::TokenChanged {
+            id,
+            name,
+            change,
+            result,
+        } => tokens::changed(state, (id, name, change), result, now),
+        Reply::SecretWritten { id, path } => token_secret::written(state, id, path),
         Reply::Hello(hello) => {
             told(state, hello.server_time_ms, now);
             state.server_version = Some(crate::model::clean(&hello.version));
@@ -69,7 +78,7 @@ pub(super) fn reply(state: &mut State, reply: Reply, now: Moment) -> Vec<Effect>
     }
 }
 
-fn told(state: &mut State, at: UnixMillis, now: Moment) {
+pub(super) fn told(state: &mut State, at: UnixMillis, now: Moment) {
     state.clock = ServerClock::told(at, now);
     state.shown_at = Some(at);
     state.mark(Dirty::Data);
@@ -108,6 +117,9 @@ fn changed(state: &mut State, change: &events::Change, now: Moment) -> Vec<Effec
     fetch::plan_overview(state, now);
     if change.audit {
         state.audit.newer = true;
+        if state.page == Page::Tokens {
+            return tokens::fetch(state);
+        }
         if state.page == Page::Audit {
             if state.audit.scroll == 0 {
                 return fetch::audit(state, None);

@@ -5,7 +5,7 @@ use crate::clock::Moment;
 use crate::message::{Call, Effect, Failure};
 use crate::model::{
     AuditView, DetailView, Dirty, Fleet, Link, List, ListScope, Login, LoginStep, Outcome, Overlay, Page,
-    Phase, ServerClock, State, TextField, Timers, ToastKind,
+    Phase, ServerClock, State, TextField, Timers, ToastKind, TokenForm, TokenFront, TokensView,
 };
 use scm_protocol::auth::{LoginRequest, MIN_PASSWORD_CHARS, Session, SetupRequest, SetupState};
 
@@ -37,6 +37,7 @@ fn forget(state: &mut State) {
     state.details.clear();
     state.detail = DetailView::default();
     state.audit = AuditView::default();
+    state.tokens = TokensView::default();
     state.timers = Timers::default();
     state.wanted.clear();
     state.clock = ServerClock::default();
@@ -130,6 +131,12 @@ pub(super) fn field(login: &mut Login) -> Option<&mut TextField> {
 pub(super) fn typed_into(state: &mut State) -> Option<&mut TextField> {
     if state.dialog.as_ref().is_some_and(|dialog| !dialog.hidden) {
         return None;
+    }
+    if let Some(front) = state.token_front() {
+        let form = Some(&mut state.tokens.form);
+        return form
+            .filter(|form| front == TokenFront::Form && form.waits_for.is_none())
+            .map(TokenForm::focused);
     }
     let State {
         overlay,
@@ -254,6 +261,7 @@ pub(super) fn lost(state: &mut State, reason: &str) -> Vec<Effect> {
         return Vec::new();
     };
     end_dialog(state);
+    state.tokens.interrupted();
     state.login = Login {
         before: Some(session),
         resume: Some(state.page),

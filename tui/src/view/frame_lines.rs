@@ -2,7 +2,7 @@
 
 use super::{Canvas, FULL_HEIGHT, FULL_WIDTH, format};
 use crate::keys::{Action, Scope, binding};
-use crate::model::{Link, List, LoginStep, Overlay, Page, Phase, State};
+use crate::model::{Link, List, LoginStep, Overlay, Page, Phase, State, TokenFront};
 use ratatui::layout::Rect;
 
 /// Server, user, rights, fleet, connection and the server's time of what is shown.
@@ -96,6 +96,10 @@ pub(super) fn place(state: &State, canvas: &mut Canvas<'_>, row: Rect) {
         return;
     }
     canvas.put(row, 0, 0, &title(state), theme.title());
+    if state.page == Page::Tokens {
+        tokens_place(state, canvas, row);
+        return;
+    }
     let Some(list) = state.list() else { return };
     filter(list, canvas, row);
     let mut parts = Vec::new();
@@ -118,6 +122,17 @@ pub(super) fn place(state: &State, canvas: &mut Canvas<'_>, row: Rect) {
     canvas.put_right(row, 0, &parts.join("  "), theme.dim());
 }
 
+/// How many tokens there are, and what is forbidden.
+fn tokens_place(state: &State, canvas: &mut Canvas<'_>, row: Rect) {
+    let theme = canvas.theme;
+    let number = i64::try_from(state.tokens.items().len()).unwrap_or(i64::MAX);
+    let column = canvas.put_right(row, 0, &format::count(number), theme.dim());
+    if let Some(reason) = crate::pages::tokens::forbidden(state) {
+        let width = u16::try_from(reason.len()).unwrap_or(u16::MAX);
+        canvas.put(row, 0, column.saturating_sub(width + 3), &reason, theme.warn());
+    }
+}
+
 fn title(state: &State) -> String {
     match state.page {
         Page::Login => "Login".to_owned(),
@@ -125,6 +140,7 @@ fn title(state: &State) -> String {
         Page::Systems => "Systems".to_owned(),
         Page::Pending => "Pending".to_owned(),
         Page::Audit => "Audit".to_owned(),
+        Page::Tokens => "Enrollment tokens".to_owned(),
         Page::System(id) => {
             let name = state
                 .fleet
@@ -214,6 +230,9 @@ fn keys_that_matter(state: &State) -> Vec<(String, String)> {
             .map(|(key, name)| ((*key).to_owned(), (*name).to_owned()))
             .collect::<Vec<_>>()
     };
+    if let Some(front) = state.token_front() {
+        return fixed(token_front_keys(front));
+    }
     if let Some(dialog) = state.dialog.as_ref().filter(|dialog| !dialog.hidden) {
         return match &dialog.phase {
             Phase::Gathering { .. } => fixed(&[("Esc", "cancel")]),
@@ -284,6 +303,17 @@ fn keys_that_matter(state: &State) -> Vec<(String, String)> {
             ],
             Scope::Detail,
         ),
+        (None, Page::Tokens) => listed(
+            &[
+                Action::NewToken,
+                Action::DisableToken,
+                Action::EnableToken,
+                Action::DeleteToken,
+                Action::Help,
+                Action::Back,
+            ],
+            Scope::Tokens,
+        ),
         (None, Page::Audit) => listed(
             &[
                 Action::Down,
@@ -294,6 +324,23 @@ fn keys_that_matter(state: &State) -> Vec<(String, String)> {
             ],
             Scope::Scroll,
         ),
+    }
+}
+
+fn token_front_keys(front: TokenFront) -> &'static [(&'static str, &'static str)] {
+    match front {
+        TokenFront::Secret => &[
+            ("y", "copy"),
+            ("w", "write to a file"),
+            ("Space", "tick"),
+            ("Enter", "done"),
+        ],
+        TokenFront::Question => &[("Enter", "confirm what was typed"), ("Esc", "cancel")],
+        TokenFront::Form => &[
+            ("Tab", "next field"),
+            ("Enter", "go on"),
+            ("Esc", "close, keeping what is typed"),
+        ],
     }
 }
 

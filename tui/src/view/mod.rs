@@ -48,6 +48,9 @@ pub fn view(state: &State, frame: &mut Frame) {
     if let Some(dialog) = state.dialog.as_ref().filter(|dialog| !dialog.hidden) {
         cursor = pages::dialog::draw(state, dialog, &mut canvas, body);
     }
+    if let Some(front) = state.token_front() {
+        cursor = pages::tokens::draw_front(state, front, &mut canvas, body);
+    }
     if let Some((x, y)) = cursor
         && x < area.right()
         && y < area.bottom()
@@ -67,6 +70,7 @@ fn page(state: &State, canvas: &mut Canvas<'_>, body: Rect) -> Cursor {
         Page::System(id) => pages::system::draw(state, id, canvas, body),
         Page::Pending => pages::pending::draw(state, canvas, body),
         Page::Audit => pages::audit::draw(state, canvas, body),
+        Page::Tokens => pages::tokens::draw(state, canvas, body),
     }
     None
 }

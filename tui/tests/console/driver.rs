@@ -69,6 +69,7 @@ impl Driver {
     pub(crate) fn start(server: Server, settings: Settings, (columns, rows): (u16, u16)) -> Self {
         let contexts = vec![context("prod-eu", true), context("lab", false)];
         let mut state = State::new(settings, (columns, rows), contexts, 0);
+        state.nonce = "test".to_owned();
         let first = update::start(&mut state);
         let sink = Sink::default();
         let mut driver = Driver {
@@ -129,7 +130,7 @@ impl Driver {
         for effect in effects {
             match effect {
                 Effect::Quit => self.quit = true,
-                Effect::Copy(text) => self.copied.push(text),
+                Effect::Copy(text) => self.copied.push(text.to_string()),
                 Effect::Call { generation, call } => self.calls.push_back((generation, call)),
                 Effect::Repaint => self.console.repaint().unwrap(),
                 Effect::Suspend => {}

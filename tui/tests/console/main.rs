@@ -9,3 +9,5 @@ mod flows;
 mod properties;
 mod screens;
 mod server;
+mod token_server;
+mod tokens;

@@ -1,5 +1,6 @@
 //! A server in memory: answers the console's calls as the real one would.
 
+use crate::token_server::TokenServer;
 use scm_protocol::audit::{AuditEntry, AuditPage};
 use scm_protocol::auth::{Role, Session, SetupState};
 use scm_protocol::events::{FleetCounts, Hello, OfflineSystem, Overview};
@@ -31,6 +32,7 @@ pub(crate) struct Server {
     pub(crate) audit: Vec<AuditEntry>,
     /// The session is no longer good.
     pub(crate) expired: bool,
+    pub(crate) tokens: TokenServer,
 }
 
 /// A system with plausible values that follow from its id.
@@ -143,6 +145,7 @@ impl Server {
             page: 500,
             audit: audit.collect(),
             expired: false,
+            tokens: TokenServer::default(),
         }
     }
 
@@ -252,6 +255,7 @@ impl Server {
                 "2026-11-22T14:00:00Z  INFO approved system.id=1".to_owned(),
             ])],
             Call::Logout => Vec::new(),
+            other => self.tokens.answer(other, self.clock),
         }
     }
 

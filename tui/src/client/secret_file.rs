@@ -1,0 +1,91 @@
+//! A secret in a file of its own: in the folder that the console was started in, readable by its owner only, and never
+//! over a file that is there.
+
+use scm_protocol::ids::TokenId;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// Names that are tried.
+const ATTEMPTS: u32 = 100;
+
+/// Writes the secret of a token into a new file of the working folder; answers its path.
+pub(super) fn write_here(id: TokenId, name: &str, secret: &str) -> Result<String, String> {
+    let folder = std::env::current_dir().map_err(|error| format!("no working folder: {error}"))?;
+    let path = write(&folder, id, name, secret)
+        .map_err(|error| format!("cannot write to {}: {error}", folder.display()))?;
+    Ok(crate::model::clean(&path.display().to_string()))
+}
+
+fn write(folder: &Path, id: TokenId, name: &str, secret: &str) -> io::Result<PathBuf> {
+    let (path, mut file) = create(folder, &format!("enrollment-token-{id}-{}", plain(name)))?;
+    let written = file
+        .write_all(secret.as_bytes())
+        .and_then(|()| file.write_all(b"\n"))
+        .and_then(|()| file.sync_all());
+    if let Err(error) = written {
+        // Half a secret is of no use; that it may stay behind does not matter then.
+        drop(std::fs::remove_file(&path));
+        return Err(error);
+    }
+    Ok(path)
+}
+
+/// The first name that is free.
+fn create(folder: &Path, stem: &str) -> io::Result<(PathBuf, File)> {
+    for number in 1..=ATTEMPTS {
+        let name = match number {
+            1 => format!("{stem}.secret"),
+            number => format!("{stem}-{number}.secret"),
+        };
+        let path = folder.join(name);
+        match OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+        {
+            Ok(file) => return Ok((path, file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::new(
+        io::ErrorKind::AlreadyExists,
+        format!("{stem}.secret and {ATTEMPTS} more are there already"),
+    ))
+}
+
+/// A name that is nothing but a part of a file's.
+fn plain(name: &str) -> String {
+    name.chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '_' {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_secret_is_its_owners_and_covers_no_other_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = write(folder.path(), TokenId(7), "../site 7", "oscm_a").unwrap();
+        assert_eq!(first, folder.path().join("enrollment-token-7----site-7.secret"));
+        let mode = std::fs::metadata(&first).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let second = write(folder.path(), TokenId(7), "../site 7", "oscm_b").unwrap();
+        assert_ne!(first, second);
+        assert_eq!(std::fs::read_to_string(&first).unwrap(), "oscm_a\n");
+        assert_eq!(std::fs::read_to_string(&second).unwrap(), "oscm_b\n");
+        assert!(write(&folder.path().join("none"), TokenId(1), "a", "s").is_err());
+    }
+}

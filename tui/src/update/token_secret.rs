@@ -1,0 +1,81 @@
+//! The screen with a new token's secret: it goes only when the administrator says that the secret is stored.
+
+use super::{call, tokens};
+use crate::clock::Moment;
+use crate::keys::{Key, Press};
+use crate::message::{Call, Effect};
+use crate::model::{Dirty, State, ToastKind};
+use scm_protocol::ids::TokenId;
+
+/// A key on the screen.
+pub(super) fn key(state: &mut State, press: Press, now: Moment) -> Vec<Effect> {
+    let Some(created) = &mut state.tokens.created else {
+        return Vec::new();
+    };
+    if !tokens::armed(created.shown_at, press.at) {
+        return Vec::new();
+    }
+    match press.key {
+        Key::Char('y') => {
+            created.notice = Some(Ok(
+                "sent to the terminal's clipboard: check that it arrived".to_owned()
+            ));
+            return vec![Effect::Copy(created.secret.expose().clone())];
+        }
+        Key::Char('w') => return write(state),
+        Key::Char(' ') => {
+            created.stored = !created.stored;
+            created.notice = None;
+        }
+        Key::Enter if created.stored => {
+            let name = crate::model::token_name(&created.token);
+            // Wipes the secret.
+            state.tokens.created = None;
+            state.toast(ToastKind::Done, format!("created {name}"), now);
+        }
+        Key::Enter | Key::Esc | Key::Char('q') | Key::Ctrl('c') => {
+            let text = if created.stored {
+                "Enter leaves; the secret is gone then"
+            } else {
+                "nothing shows the secret again: store it, tick the box with Space, then Enter"
+            };
+            created.notice = Some(Err(text.to_owned()));
+        }
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn write(state: &mut State) -> Vec<Effect> {
+    let Some(created) = &mut state.tokens.created else {
+        return Vec::new();
+    };
+    if created.writing || created.file.is_some() {
+        return Vec::new();
+    }
+    created.writing = true;
+    let question = Call::WriteSecret {
+        id: created.token.id,
+        name: created.token.name.clone(),
+        secret: created.secret.expose().clone(),
+    };
+    vec![call(state, question)]
+}
+
+/// The file was written, or not.
+pub(super) fn written(state: &mut State, id: TokenId, path: Result<String, String>) -> Vec<Effect> {
+    state.mark(Dirty::Key);
+    let created = state.tokens.created.as_mut();
+    let Some(created) = created.filter(|created| created.token.id == id) else {
+        return Vec::new();
+    };
+    created.writing = false;
+    match path {
+        Ok(path) => {
+            created.notice = None;
+            created.file = Some(path);
+        }
+        Err(reason) => created.notice = Some(Err(reason)),
+    }
+    Vec::new()
+}
