@@ -72,7 +72,8 @@ pub(super) fn written(state: &mut State, id: TokenId, path: Result<String, Strin
     created.writing = false;
     match path {
         Ok(path) => {
-            created.notice = None;
+            // What is said about a copy stays.
+            created.notice.take_if(|notice| notice.is_err());
             created.file = Some(path);
         }
         Err(reason) => created.notice = Some(Err(reason)),

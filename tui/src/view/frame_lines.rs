@@ -265,11 +265,23 @@ fn keys_that_matter(state: &State) -> Vec<(String, String)> {
         (None, Page::Systems | Page::Pending) if state.list().is_some_and(|list| list.filtering) => {
             fixed(&[("Enter", "keep"), ("Ctrl-U", "empty"), ("Down Up", "move")])
         }
-        (None, Page::Dashboard) => listed(
+        (None, page) => {
+            let (actions, scope) = page_keys(page);
+            listed(actions, scope)
+        }
+    }
+}
+
+/// Actions that matter on a page, and where most of them are bound.
+fn page_keys(page: Page) -> (&'static [Action], Scope) {
+    match page {
+        Page::Login => (&[], Scope::Global),
+        Page::Dashboard => (
             &[
                 Action::GoSystems,
                 Action::GoPending,
                 Action::GoAudit,
+                Action::GoTokens,
                 Action::Palette,
                 Action::Servers,
                 Action::Help,
@@ -277,7 +289,7 @@ fn keys_that_matter(state: &State) -> Vec<(String, String)> {
             ],
             Scope::Global,
         ),
-        (None, Page::Systems | Page::Pending) => listed(
+        Page::Systems | Page::Pending => (
             &[
                 Action::Open,
                 Action::Actions,
@@ -291,7 +303,7 @@ fn keys_that_matter(state: &State) -> Vec<(String, String)> {
             ],
             Scope::List,
         ),
-        (None, Page::System(_)) => listed(
+        Page::System(_) => (
             &[
                 Action::Actions,
                 Action::Hour,
@@ -303,7 +315,7 @@ fn keys_that_matter(state: &State) -> Vec<(String, String)> {
             ],
             Scope::Detail,
         ),
-        (None, Page::Tokens) => listed(
+        Page::Tokens => (
             &[
                 Action::NewToken,
                 Action::DisableToken,
@@ -314,7 +326,7 @@ fn keys_that_matter(state: &State) -> Vec<(String, String)> {
             ],
             Scope::Tokens,
         ),
-        (None, Page::Audit) => listed(
+        Page::Audit => (
             &[
                 Action::Down,
                 Action::Up,

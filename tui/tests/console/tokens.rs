@@ -139,6 +139,7 @@ fn a_secret_is_copied_and_written_and_logged_nowhere() {
     driver.keys("w");
     settled(&mut driver);
     assert_eq!(driver.copied, [SECRET]);
+    assert!(driver.screen().contains("sent to the terminal's clipboard"));
     assert_eq!(driver.server.tokens.written, [SECRET], "once");
     assert!(
         driver.screen().contains("/root/enrollment-token-10-"),
