@@ -1,6 +1,6 @@
 //! The OpenSCM agent: registers a machine with its server, checks in, reports telemetry. Outbound only.
 //!
-//! `commands` are what a person calls; `worker` serves one server with what `identity`, `collect`, `wire`, `decide` and
+//! `commands` are what a person calls; `enroll` writes the configuration that a bootstrap string gives; `worker` serves one server with what `identity`, `collect`, `wire`, `decide` and
 //! `schedule` give it. Decisions are pure functions over values; reading and writing stand around them.
 
 pub mod clock;
@@ -8,6 +8,7 @@ pub mod collect;
 pub mod commands;
 pub mod config;
 pub mod decide;
+pub mod enroll;
 pub mod identity;
 pub mod platform;
 pub mod random;

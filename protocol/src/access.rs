@@ -36,7 +36,7 @@ use Audience::{Agent, Public, Roles};
 const ANYONE: Audience = Roles(&Role::ALL);
 /// Approvals, deletion.
 const EDITORS: Audience = Roles(&[Role::Owner, Role::Admin, Role::Editor]);
-/// Enrollment tokens.
+/// Enrollment tokens and what may carry them.
 const ADMINS: Audience = Roles(&[Role::Owner, Role::Admin]);
 /// Everyone but compliance, who reads neither the raw audit nor how machines are let in.
 const NOT_COMPLIANCE: Audience = Roles(&[Role::Owner, Role::Admin, Role::Editor, Role::Runner, Role::Viewer]);
@@ -108,6 +108,12 @@ pub const ROUTES: &[Route] = &[
         "enrollment.tokens.delete",
         ADMINS,
     ),
+    route(
+        "POST",
+        "/api/v1/enrollment/bootstrap",
+        "enrollment.bootstrap",
+        ADMINS,
+    ),
     route("POST", "/agent/v1/register", "enrollment.register", Agent),
     route("POST", "/agent/v1/checkin", "systems.checkin", Agent),
 ];
@@ -153,6 +159,7 @@ mod tests {
             for change in ["create", "disable", "enable", "delete"] {
                 assert_eq!(allows(role, &format!("enrollment.tokens.{change}")), admin);
             }
+            assert_eq!(allows(role, "enrollment.bootstrap"), admin);
         }
         assert!(!allows(Role::Owner, "systems.checkin"));
     }

@@ -10,6 +10,7 @@ pub mod access;
 pub mod agent;
 pub mod audit;
 pub mod auth;
+pub mod bootstrap;
 pub mod enrollment;
 pub mod events;
 pub mod identity;

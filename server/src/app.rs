@@ -4,6 +4,7 @@ use crate::auth::LocalAdmin;
 use crate::clock::Clock;
 use crate::enrollment::RegistrationLimits;
 use crate::events::Events;
+use crate::pki::FINGERPRINT_BYTES;
 use crate::signing::Organizations;
 use crate::storage::Storage;
 use crate::systems::{BatchContext, CheckinQueue, Holds, Intervals, KeyCache};
@@ -56,6 +57,10 @@ pub struct Settings {
     pub session_absolute_ms: i64,
     /// The private CA's certificate, or none when own certificates are configured.
     pub ca_pem: Option<String>,
+    /// SHA-256 of that certificate, which agents pin.
+    pub ca_pin: Option<[u8; FINGERPRINT_BYTES]>,
+    /// Where agents reach this server by its configuration, when that names it for others than itself.
+    pub url: Option<String>,
     /// Whether check-ins are held until there is something to tell.
     pub hold_checkins: bool,
     /// Check-ins that may wait.

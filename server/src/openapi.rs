@@ -12,6 +12,7 @@ use scm_protocol::access::{Audience, ROUTES, Route};
 use scm_protocol::agent::{CheckIn, CheckInReply, RegisterReply, RegisterRequest};
 use scm_protocol::audit::AuditPage;
 use scm_protocol::auth::{LoginReply, LoginRequest, Session, SetupRequest, SetupState};
+use scm_protocol::bootstrap::{BootstrapReply, BootstrapRequest};
 use scm_protocol::enrollment::{CreateToken, CreatedToken, TokenPage};
 use scm_protocol::events::{Change, Hello, Overview};
 use scm_protocol::problem::{PROBLEM_JSON, Problem};
@@ -145,6 +146,11 @@ fn shape(route: &str) -> Option<Shape> {
         "enrollment.tokens.disable" => done("Let a token approve nobody until it is enabled again"),
         "enrollment.tokens.enable" => done("Enable a disabled token"),
         "enrollment.tokens.delete" => done("Delete a token; the systems that it approved stay"),
+        "enrollment.bootstrap" => post(
+            "What a new machine needs for a first contact that is pinned already; changes nothing",
+            "BootstrapRequest",
+            "BootstrapReply",
+        ),
         "enrollment.register" => post(
             "An agent's registration, signed (docs/protocol.md)",
             "RegisterRequest",
@@ -276,6 +282,8 @@ fn schemas() -> ComponentsBuilder {
     add::<CreateToken>(&mut all);
     add::<CreatedToken>(&mut all);
     add::<TokenPage>(&mut all);
+    add::<BootstrapRequest>(&mut all);
+    add::<BootstrapReply>(&mut all);
     add::<RegisterRequest>(&mut all);
     add::<RegisterReply>(&mut all);
     add::<CheckIn>(&mut all);

@@ -34,6 +34,7 @@ pub fn routes(
         audit::routes::routes(app),
         enrollment::routes::routes(app),
         enrollment::token_routes::routes(app),
+        enrollment::bootstrap_routes::routes(app),
     ];
     // The agents' route comes first: it is called a thousand times as often as any other.
     let checkin = systems::agent_routes::routes(app);

@@ -15,6 +15,7 @@ use anyhow::Context;
 use http::{Extensions, HeaderMap, StatusCode, Version};
 use rustls::crypto::CryptoProvider;
 use scm_protocol::ids::UnixMillis;
+use std::net::Ipv6Addr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -146,10 +147,25 @@ fn settings(config: &Config, pki: Option<&Pki>) -> Settings {
         session_idle_ms: i64::from(config.sessions.idle_minutes) * 60_000,
         session_absolute_ms: i64::from(config.sessions.absolute_hours) * 3_600_000,
         ca_pem: pki.map(|pki| pki.ca_pem().to_owned()),
+        ca_pin: pki.map(Pki::ca_fingerprint),
+        url: url(config),
         hold_checkins: config.agents.hold_checkins,
         max_queue: config.limits.max_queue as usize,
         setup_code_file: config.server.state_folder.join("setup-code"),
     }
+}
+
+/// The first configured name that means more than this machine to others, with the port of the first address.
+fn url(config: &Config) -> Option<String> {
+    let meaningful = |name: &&String| !name.starts_with('*') && !enrollment::is_loopback(name);
+    let name = config.server.hostnames.iter().find(meaningful)?;
+    let listen = config.server.listen.as_slice().first()?;
+    let port = Some(listen.port()).filter(|port| *port > 0)?;
+    let host = match name.parse::<Ipv6Addr>() {
+        Ok(address) => format!("[{address}]"),
+        Err(_) => name.clone(),
+    };
+    Some(format!("https://{host}:{port}"))
 }
 
 /// Says where the server listens and, at the first run, how to begin.

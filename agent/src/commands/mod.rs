@@ -1,11 +1,13 @@
 //! What can be asked of `scmclient` on its command line.
 
 mod check_config;
+mod enroll;
 mod run;
 mod status;
 
 use crate::platform::DEFAULT_CONFIG;
 use clap::{Args, Parser, Subcommand};
+use std::fmt;
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -29,6 +31,8 @@ enum Command {
     Status(StatusArguments),
     /// Checks the configuration without running
     CheckConfig,
+    /// Configures and registers this machine by a bootstrap string; exit codes as of `status`
+    Enroll(EnrollArguments),
 }
 
 #[derive(Debug, Args)]
@@ -38,12 +42,32 @@ struct StatusArguments {
     json: bool,
 }
 
+#[derive(Args)]
+struct EnrollArguments {
+    /// The bootstrap string; `-` or none: it is read from standard input, where other users cannot see it
+    #[arg(value_name = "STRING")]
+    string: Option<String>,
+    /// Replace a configuration that says something else; it is kept as `….former-<time>`
+    #[arg(long)]
+    force: bool,
+    /// Keep the identity in this folder, in place of the usual one
+    #[arg(long, value_name = "PATH")]
+    state_folder: Option<PathBuf>,
+}
+
+impl fmt::Debug for EnrollArguments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EnrollArguments(…)")
+    }
+}
+
 /// Does what was asked.
 pub fn execute(arguments: Arguments) -> ExitCode {
     let path = &arguments.config;
     let result = match arguments.command.unwrap_or(Command::Run) {
         Command::Run => run::run(path).map(|()| ExitCode::SUCCESS),
         Command::Status(options) => status::status(path, options.json),
+        Command::Enroll(arguments) => enroll::enroll(path, arguments),
         Command::CheckConfig => check_config::check_config(path).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {

@@ -78,7 +78,7 @@ fn key(folder: &StateFolder, tag: &ServerTag, owner: &str) -> anyhow::Result<Opt
     Ok(text.and_then(|text| text.trim().parse().ok()))
 }
 
-fn exit_code(standing: Standing) -> u8 {
+pub(super) fn exit_code(standing: Standing) -> u8 {
     match standing {
         Standing::Active => 0,
         Standing::Pending => 3,

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 /// The most that is read of a file in the state folder, in bytes.
 const MAX_FILE_BYTES: u64 = 64 * 1024;
 const LOCK_NAME: &str = "lock";
+/// More than all files of a new identity together take.
+const TRIAL_BYTES: usize = 4096;
 
 /// What keeps an identity from being read or kept.
 #[derive(Debug, thiserror::Error)]
@@ -138,6 +140,15 @@ impl StateFolder {
         let _ = std::fs::remove_file(&temporary);
         linked.map_err(io_error("create", &path))?;
         self.sync()
+    }
+
+    /// Writes a file durably and removes it: whether there is permission and space to keep what is to come.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn try_writing(&self) -> Result<(), Error> {
+        let path = self.temporary("trial", &[0; TRIAL_BYTES], true)?;
+        std::fs::remove_file(&path).map_err(io_error("remove", &path))
     }
 
     /// Renames a file to `<name>.<why>-<time>`, so that it is kept and no longer used. Nothing happens where there is none.

@@ -8,6 +8,6 @@ mod unix;
 #[cfg(unix)]
 pub use unix::{
     DEFAULT_CONFIG, DEFAULT_STATE_FOLDER, LocalStream, OTHERS_MAY_READ, RUNTIMES, StopSignals, VolumeSpace,
-    create_private_file, create_private_folder, exposure, local_stream, machine_id, os_name, restrict_file,
-    restrict_folder, root_volume, sync_folder,
+    create_private_file, create_private_folder, create_readable_file, exposure, local_stream, machine_id,
+    os_name, restrict_file, restrict_folder, root_volume, sync_folder,
 };

@@ -63,6 +63,17 @@ pub fn create_private_file(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
+/// Makes a new file that everyone may read and its owner write, whatever the process's mask; fails if there is one of that
+/// name.
+///
+/// # Errors
+/// As the operating system says.
+pub fn create_readable_file(path: &Path) -> io::Result<File> {
+    let file = create_private_file(path)?;
+    file.set_permissions(Permissions::from_mode(0o644))?;
+    Ok(file)
+}
+
 /// Takes everyone's rights on a folder but its owner's.
 ///
 /// # Errors

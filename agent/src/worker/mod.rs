@@ -18,7 +18,8 @@ use crate::stop::Stop;
 use crate::wire::{Answer, Client, SentRequest, Trusted, read_checkin, read_registration};
 use message::Sender;
 use scm_protocol::agent::HostFacts;
-use scm_protocol::ids::UnixMillis;
+use scm_protocol::identity::PublicKey;
+use scm_protocol::ids::{SystemId, UnixMillis};
 use scm_protocol::refusal::RefusalCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,6 +55,21 @@ pub struct Worker {
     known_facts: Option<HostFacts>,
     /// Registers although there is an id: a token that was configured since is presented this way.
     present_token: bool,
+    /// Lets the server hold check-ins back.
+    patient: bool,
+}
+
+/// What came of registering once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enrolled {
+    /// Where the agent stands.
+    pub standing: Standing,
+    /// The id that the server gave.
+    pub id: Option<SystemId>,
+    /// The public key that the machine is known by.
+    pub public_key: PublicKey,
+    /// What went wrong; none when the server's answer was taken.
+    pub trouble: Option<String>,
 }
 
 impl Worker {
@@ -81,6 +97,7 @@ impl Worker {
             failures: 0,
             known_facts: None,
             present_token: false,
+            patient: true,
         })
     }
 
@@ -93,6 +110,33 @@ impl Worker {
         while self.around.stop.wait(wait) {
             wait = self.attempt(&mut identity);
         }
+    }
+
+    /// Registers once; where that makes it Active, fetches the server's key as well, so that it is pinned.
+    ///
+    /// # Errors
+    /// [`Error`] when the identity cannot be opened; then nothing was sent.
+    pub fn enroll(mut self) -> Result<Enrolled, Error> {
+        self.patient = false;
+        self.report.last_error = None;
+        let identity = self.open()?;
+        let public_key = identity.public_key();
+        let mut id = identity.id();
+        if let Some(mut identity) = self.usable(identity) {
+            self.present_token = identity.server_key().is_none();
+            self.attempt(&mut identity);
+            let unproven = self.standing == Standing::Active && identity.server_key().is_none();
+            if unproven && self.report.last_error.is_none() {
+                self.attempt(&mut identity);
+            }
+            id = identity.id();
+        }
+        Ok(Enrolled {
+            standing: self.standing,
+            id,
+            public_key,
+            trouble: self.report.last_error,
+        })
     }
 
     /// The identity, as soon as it can be read or made. None when asked to stop, or when it may not be used.
@@ -226,7 +270,11 @@ impl Worker {
                 let facts = collect::facts();
                 let news = (self.known_facts.as_ref() != Some(&facts)).then(|| facts.clone());
                 let server_time = self.around.clock.now().plus(self.clock_offset_ms);
-                let hold_secs = schedule::hold_secs(id, self.interval_secs, server_time);
+                let hold_secs = if self.patient {
+                    schedule::hold_secs(id, self.interval_secs, server_time)
+                } else {
+                    0
+                };
                 let body = message::check_in(
                     news,
                     telemetry,

@@ -3,9 +3,12 @@
 //! Invariants: possession of the key is proven before anything is parsed; the same key gets the same id, so a lost reply
 //! costs nothing; a captured registration is refused for as long as its clock would be accepted; a denied key stays denied.
 //! Of a token's secret only the SHA-256 is kept; a use is counted in the transaction of the registration that it approves;
-//! a token that approves nobody never keeps a machine from waiting for an administrator.
+//! a token that approves nobody never keeps a machine from waiting for an administrator. A bootstrap string is made on
+//! request and kept nowhere.
 
 mod admission;
+pub mod bootstrap_routes;
+mod bootstrap_service;
 mod limits;
 mod registration;
 pub mod routes;
@@ -17,5 +20,6 @@ pub mod token_routes;
 mod token_service;
 mod token_store;
 
+pub(crate) use bootstrap_service::is_loopback;
 pub use limits::RegistrationLimits;
 pub use service::sweep_nonces;
