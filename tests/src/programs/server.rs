@@ -251,6 +251,33 @@ impl Server {
         Rogue::new(self.endpoint()?)
     }
 
+    /// A rogue that is registered and approved.
+    ///
+    /// # Errors
+    /// When either is refused.
+    pub async fn active_rogue(&self) -> Result<Rogue> {
+        let mut rogue = self.rogue()?;
+        rogue.register("rogue").await?;
+        self.admin()?.decide(rogue.system, "approve").await?;
+        Ok(rogue)
+    }
+
+    /// It still does its work, and nothing in it broke.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub async fn assert_healthy(&self) -> Result<()> {
+        let mut rogue = self.rogue()?;
+        rogue.register("healthy").await?;
+        let checkin = rogue.checkin()?;
+        rogue.accepted(&checkin).await?;
+        let log = self.log();
+        for broken in ["panicked", "internal error", "server failed"] {
+            anyhow::ensure!(!log.contains(broken), "the log says `{broken}`");
+        }
+        Ok(())
+    }
+
     /// Its resident memory, in KiB.
     ///
     /// # Errors
