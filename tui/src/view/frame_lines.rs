@@ -4,6 +4,8 @@ use super::{Canvas, FULL_HEIGHT, FULL_WIDTH, format};
 use crate::keys::{Action, Scope, binding};
 use crate::model::{Link, List, LoginStep, Overlay, Page, Phase, State, TokenFront};
 use ratatui::layout::Rect;
+use scm_protocol::ids::SystemId;
+use scm_protocol::systems::SystemStatus;
 
 /// Server, user, rights, fleet, connection and the server's time of what is shown.
 pub(super) fn header(state: &State, canvas: &mut Canvas<'_>, row: Rect) {
@@ -118,8 +120,30 @@ pub(super) fn place(state: &State, canvas: &mut Canvas<'_>, row: Rect) {
         crate::model::ListScope::All => state.fleet.len(),
         crate::model::ListScope::Pending => state.fleet.pending(),
     };
-    parts.push(format!("{} of {}", of(list.len()), of(known)));
+    let decided = match list.scope {
+        crate::model::ListScope::All => 0,
+        crate::model::ListScope::Pending => decided(state, list),
+    };
+    if decided > 0 {
+        parts.push(format!("{} decided", of(decided)));
+    }
+    parts.push(format!(
+        "{} of {}",
+        of(list.len().saturating_sub(decided)),
+        of(known)
+    ));
     canvas.put_right(row, 0, &parts.join("  "), theme.dim());
+}
+
+/// How many rows of the pending page stand there although they wait no more: rows do not move while somebody works.
+fn decided(state: &State, list: &List) -> usize {
+    let waits = |id: &SystemId| {
+        state
+            .fleet
+            .get(*id)
+            .is_some_and(|row| row.status == SystemStatus::Pending)
+    };
+    list.all().iter().filter(|id| !waits(id)).count()
 }
 
 /// How many tokens there are, and what is forbidden.
