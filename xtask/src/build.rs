@@ -27,10 +27,14 @@ impl Profile {
     }
 }
 
-/// The root of the repository.
-pub(crate) fn root() -> &'static Path {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here)
+/// The root of the repository: where cargo runs this from, not where it was once compiled, which differ when two clones share
+/// a target folder.
+pub(crate) fn root() -> PathBuf {
+    let running = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let roots = running.iter().filter_map(|package| package.parent());
+    let mut here = roots.filter(|root| root.join("xtask/Cargo.toml").is_file());
+    let compiled = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.next().or(compiled.parent()).unwrap_or(compiled).to_owned()
 }
 
 /// Cargo, as it was called, in the root of the repository.
