@@ -32,6 +32,9 @@ fn a_pending_system_is_approved_by_its_words() {
     driver.draw();
     assert_eq!(driver.server.acted, [(Change::Approve, SystemId(1))]);
     assert_eq!(last_line(&driver), "approved host-001");
+    driver.advance(1_000);
+    // The row stays where it was for a while, but nobody waits there any more.
+    assert!(driver.screen().contains("1 decided  1 of 1"), "{}", driver.screen());
 }
 
 #[test]
