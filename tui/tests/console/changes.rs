@@ -34,7 +34,11 @@ fn a_pending_system_is_approved_by_its_words() {
     assert_eq!(last_line(&driver), "approved host-001");
     driver.advance(1_000);
     // The row stays where it was for a while, but nobody waits there any more.
-    assert!(driver.screen().contains("1 decided  1 of 1"), "{}", driver.screen());
+    assert!(
+        driver.screen().contains("1 decided  1 of 1"),
+        "{}",
+        driver.screen()
+    );
 }
 
 #[test]
