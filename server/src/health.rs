@@ -26,7 +26,6 @@ async fn ready(app: Arc<App>, _call: Call) -> Result<Response, Error> {
     if *app.stopping.borrow() {
         return Err(Error::shutting_down());
     }
-    app.storage.writer.run(|_| Ok(())).await?;
-    app.storage.readers.run(|_| Ok(())).await?;
+    app.storage.probe().await?;
     Ok("ready\n".into_response())
 }

@@ -50,4 +50,44 @@ impl Storage {
             readers: Readers::new(url.clone()),
         })
     }
+
+    /// Whether the database can be read and really be written: a row is added and taken away, and that is committed.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it cannot, a full disk included.
+    pub async fn probe(&self) -> Result<(), Error> {
+        self.writer.run(write_probe).await?;
+        self.readers.run(|_| Ok(())).await
+    }
+}
+
+/// A row is added and taken away. An empty transaction would succeed on a full disk, and so would one that changes a value
+/// to what it is: SQLite does not write such a page.
+fn write_probe(conn: &mut Conn) -> Result<(), Error> {
+    use diesel::connection::SimpleConnection;
+    conn.batch_execute("INSERT INTO login_failures VALUES ('probe', 0, 0, 0)")?;
+    Ok(conn.batch_execute("DELETE FROM login_failures WHERE subject = 'probe'")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use diesel::connection::SimpleConnection;
+
+    #[tokio::test]
+    async fn what_cannot_be_written_is_not_ready() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = Storage::open(&DatabaseUrl::Sqlite(folder.path().join("test.db"))).unwrap();
+        storage.probe().await.unwrap();
+        // Stands in for a full disk: transactions begin and end, and no row can be changed.
+        let forbid =
+            "CREATE TRIGGER full BEFORE INSERT ON login_failures BEGIN SELECT RAISE(ABORT, 'full'); END";
+        storage
+            .writer
+            .run(|conn| Ok(conn.batch_execute(forbid)?))
+            .await
+            .unwrap();
+        storage.writer.run(|_| Ok(())).await.unwrap();
+        assert!(storage.probe().await.is_err());
+    }
 }
