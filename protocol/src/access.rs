@@ -114,6 +114,9 @@ pub const ROUTES: &[Route] = &[
         "enrollment.bootstrap",
         ADMINS,
     ),
+    route("GET", "/api/v1/settings", "settings.list", ANYONE),
+    route("PUT", "/api/v1/settings/{name}", "settings.change", ADMINS),
+    route("DELETE", "/api/v1/settings/{name}", "settings.reset", ADMINS),
     route("POST", "/agent/v1/register", "enrollment.register", Agent),
     route("POST", "/agent/v1/checkin", "systems.checkin", Agent),
 ];
@@ -160,6 +163,8 @@ mod tests {
                 assert_eq!(allows(role, &format!("enrollment.tokens.{change}")), admin);
             }
             assert_eq!(allows(role, "enrollment.bootstrap"), admin);
+            assert_eq!(allows(role, "settings.change"), admin);
+            assert_eq!(allows(role, "settings.reset"), admin);
         }
         assert!(!allows(Role::Owner, "systems.checkin"));
     }

@@ -39,6 +39,9 @@ pub struct Change {
     /// Audit entries were added.
     #[serde(default)]
     pub audit: bool,
+    /// Settings were changed.
+    #[serde(default)]
+    pub settings: bool,
 }
 
 /// How many systems are in which state.

@@ -4,6 +4,7 @@ use crate::auth::LocalAdmin;
 use crate::clock::Clock;
 use crate::enrollment::RegistrationLimits;
 use crate::events::Events;
+use crate::organization_settings::SettingsCache;
 use crate::pki::FINGERPRINT_BYTES;
 use crate::signing::Organizations;
 use crate::storage::Storage;
@@ -22,6 +23,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// The organizations and the keys that sign for them.
     pub organizations: Organizations,
+    /// What the administrators of each organization changed while the server runs.
+    pub organization_settings: SettingsCache,
     /// Verified check-ins go here.
     pub checkins: CheckinQueue,
     /// Decoded keys of systems.
@@ -78,6 +81,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// The organizations.
     pub organizations: Organizations,
+    /// Their settings.
+    pub organization_settings: SettingsCache,
     /// Settings.
     pub settings: Settings,
     /// The token of this boot.
@@ -108,6 +113,7 @@ impl App {
             storage: parts.storage,
             clock: parts.clock,
             organizations: parts.organizations,
+            organization_settings: parts.organization_settings,
             settings: parts.settings,
             local_admin: parts.local_admin,
             stopping: parts.stopping,

@@ -6,6 +6,7 @@ use crate::error::Error;
 use bytes::Bytes;
 use scm_protocol::ids::{SystemId, TokenId};
 use scm_protocol::problem::from_json;
+use scm_protocol::settings::{self, Definition};
 use serde::de::DeserializeOwned;
 use std::net::IpAddr;
 use warp::http::HeaderMap;
@@ -47,6 +48,20 @@ impl Call {
     /// [`Error::NotFound`] when it is no positive number.
     pub fn token_id(&self) -> Result<TokenId, Error> {
         self.id("enrollment token").map(TokenId)
+    }
+
+    /// The `{name}` of a setting in the path.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none of that name.
+    pub fn setting(&self) -> Result<&'static Definition, Error> {
+        let name = self.params.first().map_or("", String::as_str);
+        settings::by_name(name).ok_or_else(|| {
+            Error::NotFound(format!(
+                "there is no setting `{}`; GET /api/v1/settings lists them",
+                printable(name)
+            ))
+        })
     }
 
     fn id(&self, what: &str) -> Result<i64, Error> {

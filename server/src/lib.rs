@@ -15,6 +15,7 @@ pub mod idempotency;
 pub mod listen;
 pub mod logging;
 pub mod openapi;
+pub mod organization_settings;
 pub mod overview;
 pub mod paging;
 pub mod pki;

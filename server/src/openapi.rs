@@ -17,6 +17,7 @@ use scm_protocol::enrollment::{CreateToken, CreatedToken, TokenPage};
 use scm_protocol::events::{Change, Hello, Overview};
 use scm_protocol::problem::{PROBLEM_JSON, Problem};
 use scm_protocol::refusal::Refusal;
+use scm_protocol::settings::{ChangeSetting, SettingList};
 use scm_protocol::systems::{StatusChange, SystemDetail, SystemPage};
 use scm_protocol::telemetry::TelemetryHistory;
 use std::sync::{Arc, OnceLock};
@@ -151,6 +152,15 @@ fn shape(route: &str) -> Option<Shape> {
             "BootstrapRequest",
             "BootstrapReply",
         ),
+        "settings.list" => get(
+            "Every setting with what holds and what its default is",
+            "SettingList",
+        ),
+        "settings.change" => Shape {
+            request: Some("ChangeSetting"),
+            ..done("Change a setting of the organization")
+        },
+        "settings.reset" => done("Put a setting back to its default"),
         "enrollment.register" => post(
             "An agent's registration, signed (docs/protocol.md)",
             "RegisterRequest",
@@ -175,6 +185,7 @@ pub fn document() -> OpenApi {
         let method = match route.method {
             "GET" => HttpMethod::Get,
             "DELETE" => HttpMethod::Delete,
+            "PUT" => HttpMethod::Put,
             _ => HttpMethod::Post,
         };
         paths = paths.path(route.path, PathItem::new(method, operation(route, shape)));
@@ -227,11 +238,16 @@ fn operation(route: &Route, shape: Shape) -> utoipa::openapi::path::Operation {
 }
 
 fn path_parameter(name: &str) -> Parameter {
+    let schema = if name == "name" {
+        <String as PartialSchema>::schema()
+    } else {
+        <i64 as PartialSchema>::schema()
+    };
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Path)
         .required(Required::True)
-        .schema(Some(<i64 as PartialSchema>::schema()))
+        .schema(Some(schema))
         .build()
 }
 
@@ -284,6 +300,8 @@ fn schemas() -> ComponentsBuilder {
     add::<TokenPage>(&mut all);
     add::<BootstrapRequest>(&mut all);
     add::<BootstrapReply>(&mut all);
+    add::<SettingList>(&mut all);
+    add::<ChangeSetting>(&mut all);
     add::<RegisterRequest>(&mut all);
     add::<RegisterReply>(&mut all);
     add::<CheckIn>(&mut all);

@@ -5,7 +5,8 @@ use crate::app::App;
 use crate::call::{Authorized, Call};
 use crate::error::Error;
 use crate::{
-    audit, auth, enrollment, events, health, openapi, overview, pki_routes, problem, systems, telemetry,
+    audit, auth, enrollment, events, health, openapi, organization_settings, overview, pki_routes, problem,
+    systems, telemetry,
 };
 use bytes::Bytes;
 use scm_protocol::access::{self, Audience, ROUTES, Route};
@@ -35,6 +36,7 @@ pub fn routes(
         enrollment::routes::routes(app),
         enrollment::token_routes::routes(app),
         enrollment::bootstrap_routes::routes(app),
+        organization_settings::routes::routes(app),
     ];
     // The agents' route comes first: it is called a thousand times as often as any other.
     let checkin = systems::agent_routes::routes(app);

@@ -6,6 +6,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::error::Error;
 use crate::listen::{CertificateFiles, Listener, TlsReloader};
+use crate::organization_settings::{self, SettingsCache};
 use crate::pki::{Names, Pki};
 use crate::signing::{MasterKey, Organizations};
 use crate::storage::{DatabaseUrl, Storage};
@@ -43,12 +44,14 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let master = MasterKey::open_or_create(&state.join("master.key"))?;
     let organizations =
         Organizations::load(&storage, &master, &config.server.organization, clock.now()).await?;
+    let organization_settings = SettingsCache::load(&storage).await?;
     let local_admin = LocalAdmin::write(&state.join("local-admin.token"), organizations.first_id())?;
     let settings = settings(&config, pki.as_ref());
     let parts = Parts {
         storage,
         clock,
         organizations,
+        organization_settings,
         settings,
         local_admin,
         stopping: stopping.clone(),
@@ -62,6 +65,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         config.telemetry.retention_days,
     ));
     tokio::spawn(systems::watch_silence(Arc::clone(&app)));
+    tokio::spawn(organization_settings::follow_changes(Arc::clone(&app)));
     tokio::spawn(housekeeping(
         Arc::clone(&app),
         pki,

@@ -12,9 +12,9 @@ use std::fs;
 
 const PASSWORD: &str = "a correct horse battery staple";
 
-/// The route's path with a system that does not exist.
+/// The route's path with a system or setting that does not exist.
 fn path(route: &Route) -> String {
-    route.path.replace("{id}", "4711")
+    route.path.replace("{id}", "4711").replace("{name}", "none")
 }
 
 /// The status of a call without body and with this `Authorization`; an open stream counts by its head.

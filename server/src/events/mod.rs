@@ -19,6 +19,7 @@ enum Notice {
     Updated(i64, Arc<[SystemId]>),
     Listed(i64, SystemId),
     Audit(i64),
+    Settings(i64),
 }
 
 /// The stream of changes.
@@ -57,6 +58,12 @@ impl Events {
     /// An audit entry was added.
     pub fn audited(&self, organization_id: i64) {
         let _ = self.sender.send(Notice::Audit(organization_id));
+    }
+
+    /// A setting was changed.
+    pub fn settings(&self, organization_id: i64) {
+        let _ = self.sender.send(Notice::Settings(organization_id));
+        self.audited(organization_id);
     }
 
     /// Listens to one organization.
@@ -103,11 +110,13 @@ impl Listener {
                 gather(&mut change.listed, &mut change.listed_overflow, system);
             }
             Ok(Notice::Audit(of)) if of == self.organization_id => change.audit = true,
+            Ok(Notice::Settings(of)) if of == self.organization_id => change.settings = true,
             Ok(_) => {}
             Err(broadcast::error::RecvError::Lagged(_)) => {
                 change.updated_overflow = true;
                 change.listed_overflow = true;
                 change.audit = true;
+                change.settings = true;
             }
             Err(broadcast::error::RecvError::Closed) => return None,
         }

@@ -152,6 +152,16 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    organization_settings (organization_id, name) {
+        organization_id -> BigInt,
+        name -> Text,
+        value -> Text,
+        changed_ms -> BigInt,
+        changed_by -> Text,
+    }
+}
+
 diesel::joinable!(system_states -> systems (system_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(users -> organizations (organization_id));
@@ -168,4 +178,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit_entries,
     enrollment_tokens,
     idempotency_keys,
+    organization_settings,
 );

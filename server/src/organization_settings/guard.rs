@@ -1,0 +1,54 @@
+//! Values that fit their definition and still must not be: what only the rooms that they concern can say.
+//!
+//! A room that has such a rule gives a function and puts it into [`GUARDS`].
+
+use crate::error::Error;
+use scm_protocol::settings::SettingValue;
+use std::net::IpAddr;
+
+/// A change that is about to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct Proposal<'a> {
+    /// The setting.
+    pub name: &'a str,
+    /// What it is to be.
+    pub value: &'a SettingValue,
+    /// Where whoever changes it is.
+    pub caller: IpAddr,
+}
+
+/// Why a proposal must not be carried out; none when it may.
+pub type Guard = fn(&Proposal<'_>) -> Option<String>;
+
+/// Every rule of a room.
+const GUARDS: &[Guard] = &[];
+
+/// Refuses what a room refuses.
+pub(super) fn check(proposal: &Proposal<'_>) -> Result<(), Error> {
+    refuse(GUARDS, proposal)
+}
+
+fn refuse(guards: &[Guard], proposal: &Proposal<'_>) -> Result<(), Error> {
+    match guards.iter().find_map(|guard| guard(proposal)) {
+        Some(reason) => Err(Error::invalid("value", reason)),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_rule_that_refuses_names_the_reason() {
+        let proposal = Proposal {
+            name: "pending.max",
+            value: &SettingValue::Integer(7),
+            caller: "192.0.2.1".parse().unwrap(),
+        };
+        assert_eq!(check(&proposal), Ok(()));
+        let never: Guard = |proposal| Some(format!("must not be changed from {}", proposal.caller));
+        let error = refuse(&[|_| None, never], &proposal).unwrap_err();
+        assert_eq!(error.to_string(), "`value` must not be changed from 192.0.2.1");
+    }
+}

@@ -1,0 +1,61 @@
+//! The settings of one organization, ready to use: an accessor for each.
+
+use scm_protocol::settings::{self, Integer, SettingValue};
+use std::collections::HashMap;
+
+/// What holds in an organization: the defaults, and what was changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OrganizationSettings {
+    changed: HashMap<&'static str, SettingValue>,
+}
+
+impl OrganizationSettings {
+    /// Most systems that wait for approval.
+    pub fn pending_max(&self) -> i64 {
+        self.integer(&settings::PENDING_MAX)
+    }
+
+    /// Days after which a silent Pending system is removed; none when they are kept.
+    pub fn pending_expire_days(&self) -> Option<i64> {
+        Some(self.integer(&settings::PENDING_EXPIRE_DAYS)).filter(|days| *days > 0)
+    }
+
+    fn integer(&self, setting: &Integer) -> i64 {
+        match self.changed.get(setting.name) {
+            Some(SettingValue::Integer(value)) => *value,
+            _ => setting.default,
+        }
+    }
+
+    /// Takes a stored value; answers whether there is such a setting and it takes this value.
+    pub(super) fn put(&mut self, name: &str, value: &serde_json::Value) -> bool {
+        let Some(definition) = settings::by_name(name) else {
+            return false;
+        };
+        definition.check(value).is_ok_and(|value| {
+            self.changed.insert(definition.name(), value);
+            true
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_was_not_changed_or_cannot_be_is_the_default() {
+        let mut settings = OrganizationSettings::default();
+        assert_eq!(
+            (settings.pending_max(), settings.pending_expire_days()),
+            (10_000, Some(30))
+        );
+        assert!(settings.put("pending.max", &json!(5)) && settings.put("pending.expire_days", &json!(0)));
+        assert!(!settings.put("pending.max", &json!("many")) && !settings.put("gone", &json!(1)));
+        assert_eq!(
+            (settings.pending_max(), settings.pending_expire_days()),
+            (5, None)
+        );
+    }
+}
