@@ -9,6 +9,7 @@ use scm_protocol::enrollment::{CreateToken, TokenPage};
 use scm_protocol::events::{self, Hello, Overview};
 use scm_protocol::ids::{SystemId, TokenId, UnixMillis};
 use scm_protocol::problem::Problem;
+use scm_protocol::settings::{SettingList, SettingValue};
 use scm_protocol::systems::{StatusChange, SystemDetail, SystemPage};
 use scm_protocol::telemetry::TelemetryHistory;
 use zeroize::Zeroizing;
@@ -133,6 +134,19 @@ pub enum Call {
         /// The secret.
         secret: Zeroizing<String>,
     },
+    /// `GET /api/v1/settings`.
+    Settings,
+    /// Changes a setting, or puts it back to its default.
+    ChangeSetting {
+        /// Which request.
+        ticket: u64,
+        /// Which setting.
+        name: String,
+        /// What it is to be; none: its default.
+        value: Option<serde_json::Value>,
+        /// What held before, to take the change back.
+        before: Option<SettingValue>,
+    },
     /// `GET /api/v1/events`.
     Stream,
     /// The end of the console's log file.
@@ -195,6 +209,14 @@ pub enum Reply {
     SecretWritten {
         id: TokenId,
         path: Result<String, String>,
+    },
+    Settings(Result<SettingList, Failure>),
+    SettingChanged {
+        ticket: u64,
+        name: String,
+        before: Option<SettingValue>,
+        reset: bool,
+        result: Result<(), Failure>,
     },
     Hello(Hello),
     Change(events::Change),

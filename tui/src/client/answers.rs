@@ -7,6 +7,7 @@ use crate::model::{Change, Range};
 use reqwest::Method;
 use scm_protocol::auth::{LoginReply, Session};
 use scm_protocol::ids::{SystemId, UnixMillis};
+use scm_protocol::settings::ChangeSetting;
 use scm_protocol::systems::{StatusChange, SystemDetail};
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ const PAGE: usize = 500;
 const POINTS: usize = 240;
 /// Entries of one page of the audit log.
 const AUDIT_PAGE: usize = 100;
+const SETTINGS_PATH: &str = "/api/v1/settings";
 
 pub(super) async fn answer(http: Arc<Http>, call: Call, answer: Answer) {
     let reply = match call {
@@ -74,6 +76,19 @@ pub(super) async fn answer(http: Arc<Http>, call: Call, answer: Answer) {
             name,
             change,
         },
+        Call::Settings => Reply::Settings(http.get(SETTINGS_PATH).await),
+        Call::ChangeSetting {
+            ticket,
+            name,
+            value,
+            before,
+        } => Reply::SettingChanged {
+            ticket,
+            result: change_setting(&http, &name, value.as_ref()).await,
+            reset: value.is_none(),
+            name,
+            before,
+        },
     };
     answer.give(reply);
 }
@@ -113,6 +128,22 @@ async fn change_system(
         Err(error) => tracing::warn!(system.id = id.0, "could not {}: {error}", change.verb()),
     }
     result.map(|_| ())
+}
+
+async fn change_setting(http: &Http, name: &str, value: Option<&serde_json::Value>) -> Result<(), Failure> {
+    let path = format!("{SETTINGS_PATH}/{}", escape(name));
+    let body = value.cloned().map(|value| ChangeSetting { value });
+    let method = if body.is_some() {
+        Method::PUT
+    } else {
+        Method::DELETE
+    };
+    let result = http.change(method, &path, body.as_ref()).await;
+    match &result {
+        Ok(_) => tracing::info!(setting.name = name, "changed"),
+        Err(error) => tracing::warn!(setting.name = name, "could not change a setting: {error}"),
+    }
+    result.map(drop)
 }
 
 fn list_path(cursor: Option<&str>) -> String {

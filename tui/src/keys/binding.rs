@@ -14,6 +14,7 @@ pub enum Action {
     GoPending,
     GoAudit,
     GoTokens,
+    GoSettings,
     Palette,
     Filter,
     Help,
@@ -57,6 +58,8 @@ pub enum Action {
     DisableToken,
     EnableToken,
     DeleteToken,
+    EditSetting,
+    ResetSetting,
 }
 
 /// Where a binding holds.
@@ -70,6 +73,8 @@ pub enum Scope {
     Detail,
     /// In the list of enrollment tokens.
     Tokens,
+    /// In the list of settings.
+    Settings,
     /// Wherever there is more than fits: detail, audit, help, log.
     Scroll,
     /// In the menu of actions, which `a` opens.
@@ -78,11 +83,12 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope, in the order of the help page.
-    pub const ALL: [Scope; 6] = [
+    pub const ALL: [Scope; 7] = [
         Self::Global,
         Self::List,
         Self::Detail,
         Self::Tokens,
+        Self::Settings,
         Self::Scroll,
         Self::Menu,
     ];
@@ -94,6 +100,7 @@ impl Scope {
             Self::List => "lists of systems",
             Self::Detail => "a system's page",
             Self::Tokens => "enrollment tokens",
+            Self::Settings => "settings",
             Self::Scroll => "long pages",
             Self::Menu => "menu of actions",
         }

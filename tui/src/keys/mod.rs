@@ -5,6 +5,7 @@
 
 mod binding;
 mod press;
+mod rooms;
 mod table;
 #[cfg(test)]
 mod tests;

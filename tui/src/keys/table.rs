@@ -2,12 +2,18 @@
 
 use super::Key;
 use super::binding::{Action, Binding, Danger, Scope, change, plain};
+use super::rooms;
+use std::sync::LazyLock;
 
 use Key::{Char, Ctrl};
-use Scope::{Detail, Global, List, Scroll, Tokens};
+use Scope::{Detail, Global, List, Scroll};
 
 /// Every key of the console outside text fields and dialogs.
-pub const BINDINGS: &[Binding] = &[
+pub static BINDINGS: LazyLock<Vec<Binding>> =
+    LazyLock::new(|| [EVERYWHERE, rooms::TOKENS, rooms::SETTINGS].concat());
+
+/// What is not a room's own.
+const EVERYWHERE: &[Binding] = &[
     plain(
         Action::GoDashboard,
         &[Char('1')],
@@ -43,6 +49,13 @@ pub const BINDINGS: &[Binding] = &[
             "enrollment tokens: what lets machines in without approval",
         )
     },
+    plain(
+        Action::GoSettings,
+        &[Char('9')],
+        Global,
+        "settings",
+        "settings of the organization",
+    ),
     plain(
         Action::Palette,
         &[Char(':')],
@@ -264,50 +277,6 @@ pub const BINDINGS: &[Binding] = &[
         "bottom",
         "to the end",
     ),
-    Binding {
-        scope: Tokens,
-        ..change(
-            Action::NewToken,
-            &[Char('n')],
-            Danger::None,
-            "enrollment.tokens.create",
-            "new token",
-            "the form of a new enrollment token, with what was typed before",
-        )
-    },
-    Binding {
-        scope: Tokens,
-        ..change(
-            Action::DisableToken,
-            &[Char('d')],
-            Danger::Reversible,
-            "enrollment.tokens.disable",
-            "disable",
-            "let nobody in by this token; systems that it let in stay",
-        )
-    },
-    Binding {
-        scope: Tokens,
-        ..change(
-            Action::EnableToken,
-            &[Char('e')],
-            Danger::Reversible,
-            "enrollment.tokens.enable",
-            "enable",
-            "let systems in by this token again",
-        )
-    },
-    Binding {
-        scope: Tokens,
-        ..change(
-            Action::DeleteToken,
-            &[Char('x')],
-            Danger::Destructive,
-            "enrollment.tokens.delete",
-            "delete token",
-            "remove this token for good; systems that it let in stay",
-        )
-    },
     change(
         Action::Approve,
         &[Char('a')],

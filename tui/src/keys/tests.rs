@@ -45,11 +45,13 @@ fn every_route_is_served() {
     }
 }
 
-/// The menu comes between; of a token, what is done at once is taken back by one key, and the rest is typed.
+/// The menu comes between; of a token or a setting, what is done at once is taken back by one key, and the rest is
+/// typed.
 fn asks(binding: &Binding) -> bool {
     match binding.scope {
         Scope::Menu => true,
         Scope::Tokens => matches!(binding.danger, Danger::Reversible | Danger::Destructive),
+        Scope::Settings => binding.danger == Danger::Reversible,
         _ => false,
     }
 }
@@ -76,7 +78,7 @@ fn the_documentation_lists_every_key() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/console.md");
     let docs = std::fs::read_to_string(path).unwrap_or_default();
     let mut missing = String::new();
-    for binding in BINDINGS {
+    for binding in BINDINGS.iter() {
         let keys: Vec<String> = binding.keys.iter().map(|key| format!("`{key}`")).collect();
         let keys = if keys.is_empty() {
             format!("`:{}`", binding.name)

@@ -6,6 +6,7 @@ use super::history::Range;
 use super::link::{Link, ServerClock};
 use super::list::{List, ListScope};
 use super::overlay::Overlay;
+use super::settings::SettingsView;
 use super::text_field::TextField;
 use super::toast::{Toast, ToastKind};
 use super::tokens::{TokenFront, TokensView};
@@ -49,6 +50,8 @@ pub enum Page {
     Audit,
     /// Enrollment tokens.
     Tokens,
+    /// The organization's settings.
+    Settings,
 }
 
 /// What the login page shows.
@@ -180,6 +183,8 @@ pub struct State {
     pub detail: DetailView,
     pub audit: AuditView,
     pub tokens: TokensView,
+    /// The organization's settings.
+    pub organization: SettingsView,
     pub toasts: Vec<Toast>,
     /// Changes of the server are held back.
     pub paused: bool,
@@ -222,6 +227,7 @@ impl State {
             detail: DetailView::default(),
             audit: AuditView::default(),
             tokens: TokensView::default(),
+            organization: SettingsView::default(),
             toasts: Vec::new(),
             paused: false,
             dirty: Dirty::Key,
@@ -345,6 +351,11 @@ impl State {
         ] {
             list.drawn = if shown { list.cursor() } else { None };
         }
+        self.organization.drawn = self
+            .organization
+            .cursor()
+            .filter(|_| page == Page::Settings)
+            .map(str::to_owned);
         self.tokens_drawn(now);
     }
 

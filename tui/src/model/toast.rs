@@ -4,6 +4,7 @@ use super::change::{Change, Target};
 use super::tokens::TokenChange;
 use crate::clock::Moment;
 use scm_protocol::ids::TokenId;
+use scm_protocol::settings::SettingValue;
 
 /// What a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub enum Undo {
     System(Change, Target),
     /// A change of an enrollment token of that name.
     Token(TokenChange, TokenId, String),
+    /// A change of the setting of that name: what held before, none for the default.
+    Setting(String, Option<SettingValue>),
 }
 
 /// A message that goes by itself.

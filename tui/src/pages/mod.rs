@@ -10,6 +10,7 @@ pub mod menu;
 pub mod palette;
 pub mod pending;
 pub mod servers;
+pub mod settings;
 pub mod system;
 pub mod systems;
 pub mod token_form;

@@ -308,6 +308,12 @@ pub(super) fn undo(state: &mut State, now: Moment) -> Vec<Effect> {
             }
             return vec![super::call(state, Call::ChangeToken { id, name, change })];
         }
+        Some(Undo::Setting(name, value)) => {
+            if state.obstacle("settings.change").is_some() {
+                return Vec::new();
+            }
+            return super::settings::undo(state, name, value);
+        }
         None => {
             state.toast(ToastKind::Note, "there is nothing to take back", now);
             return Vec::new();

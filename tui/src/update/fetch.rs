@@ -137,5 +137,6 @@ pub(super) fn page(state: &mut State) -> Vec<Effect> {
         Page::System(_) | Page::Pending => detail(state),
         Page::Audit => audit(state, None),
         Page::Tokens => super::tokens::fetch(state),
+        Page::Settings => super::settings::fetch(state),
     }
 }

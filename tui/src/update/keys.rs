@@ -1,6 +1,6 @@
 //! From a key to what it means where the administrator is.
 
-use super::{changes, fetch, lists, navigate, palette, questions, session, tokens};
+use super::{changes, fetch, lists, navigate, palette, questions, session, settings, tokens};
 use crate::clock::Moment;
 use crate::keys::{Action, Key, Press, Scope, lookup};
 use crate::message::Effect;
@@ -14,6 +14,7 @@ fn scopes(state: &State) -> &'static [Scope] {
         Page::System(_) => &[Scope::Detail, Scope::Scroll, Scope::Global],
         Page::Audit => &[Scope::Scroll, Scope::Global],
         Page::Tokens => &[Scope::Tokens, Scope::Scroll, Scope::Global],
+        Page::Settings => &[Scope::Settings, Scope::Scroll, Scope::Global],
     }
 }
 
@@ -23,6 +24,11 @@ pub fn acts_on_the_drawn_row(state: &State, key: Key) -> bool {
         let line = lookup(key, scopes(state));
         let plain = state.overlay.is_none() && state.token_front().is_none();
         return plain && line.is_some_and(|line| tokens::acts(line.action));
+    }
+    if state.page == Page::Settings {
+        let line = lookup(key, scopes(state));
+        let plain = state.overlay.is_none() && !settings::form_open(state);
+        return plain && line.is_some_and(|line| settings::acts(line.action));
     }
     let plain = state.overlay.is_none() && state.list().is_some_and(|list| !list.filtering);
     plain
@@ -49,6 +55,9 @@ pub(super) fn press(state: &mut State, press: Press, now: Moment) -> Vec<Effect>
     if state.overlay.is_some() {
         return overlay(state, key, now);
     }
+    if settings::form_open(state) {
+        return settings::form_key(state, key);
+    }
     if state.page == Page::Login {
         return login(state, key);
     }
@@ -72,6 +81,7 @@ pub(super) fn act(state: &mut State, action: Action, now: Moment) -> Vec<Effect>
         Some(Scope::List) => lists::act(state, action, now),
         Some(Scope::Detail) => detail(state, action, now),
         Some(Scope::Tokens) => tokens::act(state, action, now),
+        Some(Scope::Settings) => settings::act(state, action, now),
         Some(Scope::Scroll) => navigate::scroll(state, action, now),
         Some(Scope::Global) => navigate::global(state, action, now),
         Some(Scope::Menu) | None => Vec::new(),

@@ -9,6 +9,7 @@ mod palette;
 mod questions;
 mod replies;
 mod session;
+mod settings;
 mod token_form;
 mod token_secret;
 mod tokens;
@@ -70,6 +71,7 @@ pub fn resize(state: &mut State, columns: u16, rows: u16) {
     state.systems.set_height(height);
     state.pending.set_height(height);
     state.tokens.set_height(height);
+    state.organization.set_height(height);
     state.mark(Dirty::Key);
 }
 

@@ -85,6 +85,7 @@ pub(super) fn global(state: &mut State, action: Action, now: Moment) -> Vec<Effe
         Action::GoPending => return go(state, Page::Pending, now),
         Action::GoAudit => return go(state, Page::Audit, now),
         Action::GoTokens => return go(state, Page::Tokens, now),
+        Action::GoSettings => return go(state, Page::Settings, now),
         Action::Palette => palette::open(state),
         Action::Help => state.overlay = Some(Overlay::Help(0)),
         Action::Servers => state.overlay = Some(Overlay::Servers(state.context)),
@@ -176,6 +177,10 @@ pub(super) fn typed(state: &mut State) {
 pub(super) fn scroll(state: &mut State, action: Action, now: Moment) -> Vec<Effect> {
     if state.page == Page::Tokens {
         super::tokens::scroll(state, action);
+        return Vec::new();
+    }
+    if state.page == Page::Settings {
+        super::settings::scroll(state, action);
         return Vec::new();
     }
     let page = usize::from(state.size.1.saturating_sub(5)).max(1);

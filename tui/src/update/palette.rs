@@ -71,6 +71,7 @@ fn commands(state: &State) -> impl Iterator<Item = Entry> + '_ {
             Scope::Menu => list || detail,
             Scope::Detail => detail,
             Scope::Tokens => state.page == Page::Tokens,
+            Scope::Settings => state.page == Page::Settings,
             Scope::Scroll => false,
         })
         .map(|line| Entry {

@@ -1,6 +1,6 @@
 //! What the server says.
 
-use super::{call, changes, fetch, lists, session, token_form, token_secret, tokens};
+use super::{call, changes, fetch, lists, session, settings, token_form, token_secret, tokens};
 use crate::clock::Moment;
 use crate::message::{Call, Effect, Failure, Reply};
 use crate::model::{Dirty, Overlay, Page, ServerClock, State, ToastKind};
@@ -51,6 +51,14 @@ pub(super) fn reply(state: &mut State, reply: Reply, now: Moment) -> Vec<Effect>
             result,
         } => tokens::changed(state, (id, name, change), result, now),
         Reply::SecretWritten { id, path } => token_secret::written(state, id, path),
+        Reply::Settings(answer) => settings::listed(state, answer, now),
+        Reply::SettingChanged {
+            ticket,
+            name,
+            before,
+            reset,
+            result,
+        } => settings::changed(state, ticket, (name, before, reset), result, now),
         Reply::Hello(hello) => {
             told(state, hello.server_time_ms, now);
             state.server_version = Some(crate::model::clean(&hello.version));
@@ -115,6 +123,9 @@ fn changed(state: &mut State, change: &events::Change, now: Moment) -> Vec<Effec
     }
     fetch::look_around(state, now);
     fetch::plan_overview(state, now);
+    if change.settings && state.page == Page::Settings {
+        return settings::fetch(state);
+    }
     if change.audit {
         state.audit.newer = true;
         if state.page == Page::Tokens {

@@ -5,7 +5,7 @@ use crate::clock::Moment;
 use crate::message::{Call, Effect, Failure};
 use crate::model::{
     AuditView, DetailView, Dirty, Fleet, Link, List, ListScope, Login, LoginStep, Outcome, Overlay, Page,
-    Phase, ServerClock, State, TextField, Timers, ToastKind, TokenForm, TokenFront, TokensView,
+    Phase, ServerClock, SettingsView, State, TextField, Timers, ToastKind, TokenForm, TokenFront, TokensView,
 };
 use scm_protocol::auth::{LoginRequest, MIN_PASSWORD_CHARS, Session, SetupRequest, SetupState};
 
@@ -38,6 +38,7 @@ fn forget(state: &mut State) {
     state.detail = DetailView::default();
     state.audit = AuditView::default();
     state.tokens = TokensView::default();
+    state.organization = SettingsView::default();
     state.timers = Timers::default();
     state.wanted.clear();
     state.clock = ServerClock::default();
@@ -144,6 +145,7 @@ pub(super) fn typed_into(state: &mut State) -> Option<&mut TextField> {
         login,
         systems,
         pending,
+        organization,
         ..
     } = state;
     match (overlay, page) {
@@ -153,6 +155,11 @@ pub(super) fn typed_into(state: &mut State) -> Option<&mut TextField> {
         (None, Page::Systems) => Some(systems)
             .filter(|list| list.filtering)
             .map(|list| &mut list.filter),
+        (None, Page::Settings) => organization
+            .form
+            .as_mut()
+            .filter(|form| form.waits_for.is_none())
+            .map(|form| &mut form.field),
         (None, Page::Pending) => Some(pending)
             .filter(|list| list.filtering)
             .map(|list| &mut list.filter),
@@ -262,6 +269,7 @@ pub(super) fn lost(state: &mut State, reason: &str) -> Vec<Effect> {
     };
     end_dialog(state);
     state.tokens.interrupted();
+    state.organization.interrupted();
     state.login = Login {
         before: Some(session),
         resume: Some(state.page),

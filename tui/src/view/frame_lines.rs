@@ -1,8 +1,7 @@
-//! The lines that every page has: header, place, hints.
+//! The lines that every page begins with: header and place.
 
 use super::{Canvas, FULL_HEIGHT, FULL_WIDTH, format};
-use crate::keys::{Action, Scope, binding};
-use crate::model::{Link, List, LoginStep, Overlay, Page, Phase, State, TokenFront};
+use crate::model::{Link, List, Page, State};
 use ratatui::layout::Rect;
 use scm_protocol::ids::SystemId;
 use scm_protocol::systems::SystemStatus;
@@ -98,8 +97,16 @@ pub(super) fn place(state: &State, canvas: &mut Canvas<'_>, row: Rect) {
         return;
     }
     canvas.put(row, 0, 0, &title(state), theme.title());
-    if state.page == Page::Tokens {
-        tokens_place(state, canvas, row);
+    let plain = match state.page {
+        Page::Tokens => Some((state.tokens.items().len(), crate::pages::tokens::forbidden(state))),
+        Page::Settings => Some((
+            state.organization.items().len(),
+            crate::pages::settings::forbidden(state),
+        )),
+        _ => None,
+    };
+    if let Some((number, forbidden)) = plain {
+        plain_place(number, forbidden, canvas, row);
         return;
     }
     let Some(list) = state.list() else { return };
@@ -146,12 +153,12 @@ fn decided(state: &State, list: &List) -> usize {
     list.all().iter().filter(|id| !waits(id)).count()
 }
 
-/// How many tokens there are, and what is forbidden.
-fn tokens_place(state: &State, canvas: &mut Canvas<'_>, row: Rect) {
+/// How many lines a list without filter has, and what is forbidden.
+fn plain_place(number: usize, forbidden: Option<String>, canvas: &mut Canvas<'_>, row: Rect) {
     let theme = canvas.theme;
-    let number = i64::try_from(state.tokens.items().len()).unwrap_or(i64::MAX);
+    let number = i64::try_from(number).unwrap_or(i64::MAX);
     let column = canvas.put_right(row, 0, &format::count(number), theme.dim());
-    if let Some(reason) = crate::pages::tokens::forbidden(state) {
+    if let Some(reason) = forbidden {
         let width = u16::try_from(reason.len()).unwrap_or(u16::MAX);
         canvas.put(row, 0, column.saturating_sub(width + 3), &reason, theme.warn());
     }
@@ -165,6 +172,7 @@ fn title(state: &State) -> String {
         Page::Pending => "Pending".to_owned(),
         Page::Audit => "Audit".to_owned(),
         Page::Tokens => "Enrollment tokens".to_owned(),
+        Page::Settings => "Settings".to_owned(),
         Page::System(id) => {
             let name = state
                 .fleet
@@ -211,190 +219,4 @@ pub(super) fn filter_cursor(list: &List, row: Rect) -> Option<(u16, u16)> {
     let scroll = list.filter.scroll(usize::from(FILTER_WIDTH - 1));
     let column = u16::try_from(list.filter.column().saturating_sub(scroll)).ok()?;
     Some((row.x + FILTER_COLUMN + 1 + column, row.y))
-}
-
-/// The newest message, or the keys that matter now.
-pub(super) fn hints(state: &State, canvas: &mut Canvas<'_>, row: Rect) {
-    let theme = canvas.theme;
-    if let Some(toast) = state.toasts.last() {
-        let undo = if toast.undo.is_some() {
-            "  (u takes it back)"
-        } else {
-            ""
-        };
-        let text = format!("{}{undo}", toast.text);
-        let text = super::text::cut(&text, usize::from(row.width), theme.ellipsis());
-        canvas.put(row, 0, 0, &text, theme.toast(toast.kind));
-        return;
-    }
-    if let Some(dialog) = state.dialog.as_ref().filter(|dialog| dialog.hidden) {
-        let (done, failed) = dialog.counts();
-        let text = format!(
-            "{}: {} of {} done",
-            dialog.change.verb(),
-            done + failed,
-            dialog.targets.len()
-        );
-        canvas.put_right(row, 0, &text, theme.accent());
-    }
-    let mut column = 0;
-    for (keys, name) in keys_that_matter(state) {
-        if column > 0 {
-            column = canvas.put(row, 0, column, "  ", theme.dim());
-        }
-        column = canvas.put(row, 0, column, &keys, theme.title());
-        column = canvas.put(row, 0, column, &format!(" {name}"), theme.dim());
-    }
-}
-
-fn keys_that_matter(state: &State) -> Vec<(String, String)> {
-    let fixed = |pairs: &[(&str, &str)]| {
-        pairs
-            .iter()
-            .map(|(key, name)| ((*key).to_owned(), (*name).to_owned()))
-            .collect::<Vec<_>>()
-    };
-    if let Some(front) = state.token_front() {
-        return fixed(token_front_keys(front));
-    }
-    if let Some(dialog) = state.dialog.as_ref().filter(|dialog| !dialog.hidden) {
-        return match &dialog.phase {
-            Phase::Gathering { .. } => fixed(&[("Esc", "cancel")]),
-            Phase::Asking { typed: Some(_), .. } => {
-                fixed(&[("Enter", "confirm what was typed"), ("Esc", "cancel")])
-            }
-            Phase::Asking { .. } => {
-                fixed(&[("Tab", "other button"), ("Enter", "press it"), ("Esc", "cancel")])
-            }
-            Phase::Running { .. } => fixed(&[("Esc", "goes on behind"), ("j k", "scroll")]),
-            Phase::Finished => fixed(&[("Enter", "close"), ("j k", "scroll")]),
-        };
-    }
-    match (&state.overlay, state.page) {
-        (Some(Overlay::Menu(_)), _) => {
-            fixed(&[("j k", "choose"), ("Enter", "or its letter"), ("Esc", "close")])
-        }
-        (Some(Overlay::Palette(_)), _) => fixed(&[("Down Up", "choose"), ("Enter", "go"), ("Esc", "close")]),
-        (Some(Overlay::Servers(_)), _) => fixed(&[("j k", "choose"), ("Enter", "connect"), ("Esc", "close")]),
-        (Some(_), _) => fixed(&[("j k PgDn PgUp", "scroll"), ("Esc", "close")]),
-        (None, Page::Login) if state.login.step == LoginStep::Connecting => {
-            let again: &[_] = if state.login.busy {
-                &[]
-            } else {
-                &[("Enter", "try again")]
-            };
-            fixed(&[again, &[("@", "other server"), ("q", "quit")]].concat())
-        }
-        (None, Page::Login) => fixed(&[("Tab", "next field"), ("Enter", "go on"), ("Ctrl-C", "quit")]),
-        (None, Page::Systems | Page::Pending) if state.list().is_some_and(|list| list.filtering) => {
-            fixed(&[("Enter", "keep"), ("Ctrl-U", "empty"), ("Down Up", "move")])
-        }
-        (None, page) => {
-            let (actions, scope) = page_keys(page);
-            listed(actions, scope)
-        }
-    }
-}
-
-/// Actions that matter on a page, and where most of them are bound.
-fn page_keys(page: Page) -> (&'static [Action], Scope) {
-    match page {
-        Page::Login => (&[], Scope::Global),
-        Page::Dashboard => (
-            &[
-                Action::GoSystems,
-                Action::GoPending,
-                Action::GoAudit,
-                Action::GoTokens,
-                Action::Palette,
-                Action::Servers,
-                Action::Help,
-                Action::Quit,
-            ],
-            Scope::Global,
-        ),
-        Page::Systems | Page::Pending => (
-            &[
-                Action::Open,
-                Action::Actions,
-                Action::Filter,
-                Action::Mark,
-                Action::Range,
-                Action::MarkAll,
-                Action::Sort,
-                Action::Help,
-                Action::Back,
-            ],
-            Scope::List,
-        ),
-        Page::System(_) => (
-            &[
-                Action::Actions,
-                Action::Hour,
-                Action::Day,
-                Action::Week,
-                Action::Copy,
-                Action::Help,
-                Action::Back,
-            ],
-            Scope::Detail,
-        ),
-        Page::Tokens => (
-            &[
-                Action::NewToken,
-                Action::DisableToken,
-                Action::EnableToken,
-                Action::DeleteToken,
-                Action::Help,
-                Action::Back,
-            ],
-            Scope::Tokens,
-        ),
-        Page::Audit => (
-            &[
-                Action::Down,
-                Action::Up,
-                Action::PageDown,
-                Action::Help,
-                Action::Back,
-            ],
-            Scope::Scroll,
-        ),
-    }
-}
-
-fn token_front_keys(front: TokenFront) -> &'static [(&'static str, &'static str)] {
-    match front {
-        TokenFront::Secret => &[
-            ("y", "copy"),
-            ("w", "write to a file"),
-            ("Space", "tick"),
-            ("Enter", "done"),
-        ],
-        TokenFront::Question => &[("Enter", "confirm what was typed"), ("Esc", "cancel")],
-        TokenFront::Form => &[
-            ("Tab", "next field"),
-            ("Enter", "go on"),
-            ("Esc", "close, keeping what is typed"),
-        ],
-    }
-}
-
-/// Keys and names from the table, those of `scope` first.
-fn listed(actions: &[Action], scope: Scope) -> Vec<(String, String)> {
-    let line = |action: &Action| {
-        crate::keys::BINDINGS
-            .iter()
-            .find(|line| line.action == *action && line.scope == scope)
-            .or_else(|| binding(*action))
-    };
-    actions
-        .iter()
-        .filter_map(line)
-        .filter_map(|line| {
-            line.keys
-                .first()
-                .map(|key| (key.to_string(), line.name.to_owned()))
-        })
-        .collect()
 }

@@ -3,6 +3,7 @@
 mod canvas;
 pub mod format;
 mod frame_lines;
+mod hint_line;
 pub mod text;
 mod theme;
 
@@ -37,7 +38,7 @@ pub fn view(state: &State, frame: &mut Frame) {
     let body = rows(2, body_height);
     let mut cursor = page(state, &mut canvas, body);
     if area.height > 1 {
-        frame_lines::hints(state, &mut canvas, rows(area.height - 1, 1));
+        hint_line::hints(state, &mut canvas, rows(area.height - 1, 1));
     }
     if let Some(list) = state.list().filter(|list| list.filtering) {
         cursor = frame_lines::filter_cursor(list, rows(1, 1));
@@ -71,6 +72,11 @@ fn page(state: &State, canvas: &mut Canvas<'_>, body: Rect) -> Cursor {
         Page::Pending => pages::pending::draw(state, canvas, body),
         Page::Audit => pages::audit::draw(state, canvas, body),
         Page::Tokens => pages::tokens::draw(state, canvas, body),
+        Page::Settings => {
+            pages::settings::draw(state, canvas, body);
+            let form = state.organization.form.as_ref()?;
+            return pages::settings::draw_form(form, canvas, body);
+        }
     }
     None
 }

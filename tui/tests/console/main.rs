@@ -9,5 +9,7 @@ mod flows;
 mod properties;
 mod screens;
 mod server;
+mod settings;
+mod settings_server;
 mod token_server;
 mod tokens;

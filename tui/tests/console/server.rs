@@ -1,5 +1,6 @@
 //! A server in memory: answers the console's calls as the real one would.
 
+use crate::settings_server::SettingsServer;
 use crate::token_server::TokenServer;
 use scm_protocol::audit::{AuditEntry, AuditPage};
 use scm_protocol::auth::{Role, Session, SetupState};
@@ -33,6 +34,7 @@ pub(crate) struct Server {
     /// The session is no longer good.
     pub(crate) expired: bool,
     pub(crate) tokens: TokenServer,
+    pub(crate) settings: SettingsServer,
 }
 
 /// A system with plausible values that follow from its id.
@@ -146,6 +148,7 @@ impl Server {
             audit: audit.collect(),
             expired: false,
             tokens: TokenServer::default(),
+            settings: SettingsServer::default(),
         }
     }
 
@@ -255,6 +258,7 @@ impl Server {
                 "2026-11-22T14:00:00Z  INFO approved system.id=1".to_owned(),
             ])],
             Call::Logout => Vec::new(),
+            Call::Settings | Call::ChangeSetting { .. } => self.settings.answer(call, self.clock),
             other => self.tokens.answer(other, self.clock),
         }
     }

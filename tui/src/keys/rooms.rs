@@ -1,0 +1,81 @@
+//! The part of the key table that belongs to single rooms: one list for each.
+
+use super::Key;
+use super::binding::{Action, Binding, Danger, Scope, change};
+
+use Key::Char;
+use Scope::{Settings, Tokens};
+
+/// Enrollment tokens.
+pub(super) const TOKENS: &[Binding] = &[
+    Binding {
+        scope: Tokens,
+        ..change(
+            Action::NewToken,
+            &[Char('n')],
+            Danger::None,
+            "enrollment.tokens.create",
+            "new token",
+            "the form of a new enrollment token, with what was typed before",
+        )
+    },
+    Binding {
+        scope: Tokens,
+        ..change(
+            Action::DisableToken,
+            &[Char('d')],
+            Danger::Reversible,
+            "enrollment.tokens.disable",
+            "disable",
+            "let nobody in by this token; systems that it let in stay",
+        )
+    },
+    Binding {
+        scope: Tokens,
+        ..change(
+            Action::EnableToken,
+            &[Char('e')],
+            Danger::Reversible,
+            "enrollment.tokens.enable",
+            "enable",
+            "let systems in by this token again",
+        )
+    },
+    Binding {
+        scope: Tokens,
+        ..change(
+            Action::DeleteToken,
+            &[Char('x')],
+            Danger::Destructive,
+            "enrollment.tokens.delete",
+            "delete token",
+            "remove this token for good; systems that it let in stay",
+        )
+    },
+];
+
+/// Settings of the organization.
+pub(super) const SETTINGS: &[Binding] = &[
+    Binding {
+        scope: Settings,
+        ..change(
+            Action::EditSetting,
+            &[Key::Enter, Char('e')],
+            Danger::Reversible,
+            "settings.change",
+            "change",
+            "change the setting under the cursor, in a form with its bounds",
+        )
+    },
+    Binding {
+        scope: Settings,
+        ..change(
+            Action::ResetSetting,
+            &[Char('d')],
+            Danger::Reversible,
+            "settings.reset",
+            "default",
+            "put the setting under the cursor back to its default",
+        )
+    },
+];

@@ -1,0 +1,204 @@
+//! The last line: the newest message, or the keys that matter now.
+
+use super::{Canvas, text};
+use crate::keys::{Action, Scope, binding};
+use crate::model::{LoginStep, Overlay, Page, Phase, State, TokenFront};
+use ratatui::layout::Rect;
+
+/// The newest message, or the keys that matter now.
+pub(super) fn hints(state: &State, canvas: &mut Canvas<'_>, row: Rect) {
+    let theme = canvas.theme;
+    if let Some(toast) = state.toasts.last() {
+        let undo = if toast.undo.is_some() {
+            "  (u takes it back)"
+        } else {
+            ""
+        };
+        let text = format!("{}{undo}", toast.text);
+        let text = text::cut(&text, usize::from(row.width), theme.ellipsis());
+        canvas.put(row, 0, 0, &text, theme.toast(toast.kind));
+        return;
+    }
+    if let Some(dialog) = state.dialog.as_ref().filter(|dialog| dialog.hidden) {
+        let (done, failed) = dialog.counts();
+        let text = format!(
+            "{}: {} of {} done",
+            dialog.change.verb(),
+            done + failed,
+            dialog.targets.len()
+        );
+        canvas.put_right(row, 0, &text, theme.accent());
+    }
+    let mut column = 0;
+    for (keys, name) in keys_that_matter(state) {
+        if column > 0 {
+            column = canvas.put(row, 0, column, "  ", theme.dim());
+        }
+        column = canvas.put(row, 0, column, &keys, theme.title());
+        column = canvas.put(row, 0, column, &format!(" {name}"), theme.dim());
+    }
+}
+
+fn keys_that_matter(state: &State) -> Vec<(String, String)> {
+    let fixed = |pairs: &[(&str, &str)]| {
+        pairs
+            .iter()
+            .map(|(key, name)| ((*key).to_owned(), (*name).to_owned()))
+            .collect::<Vec<_>>()
+    };
+    if let Some(front) = state.token_front() {
+        return fixed(token_front_keys(front));
+    }
+    if let Some(dialog) = state.dialog.as_ref().filter(|dialog| !dialog.hidden) {
+        return match &dialog.phase {
+            Phase::Gathering { .. } => fixed(&[("Esc", "cancel")]),
+            Phase::Asking { typed: Some(_), .. } => {
+                fixed(&[("Enter", "confirm what was typed"), ("Esc", "cancel")])
+            }
+            Phase::Asking { .. } => {
+                fixed(&[("Tab", "other button"), ("Enter", "press it"), ("Esc", "cancel")])
+            }
+            Phase::Running { .. } => fixed(&[("Esc", "goes on behind"), ("j k", "scroll")]),
+            Phase::Finished => fixed(&[("Enter", "close"), ("j k", "scroll")]),
+        };
+    }
+    match (&state.overlay, state.page) {
+        (Some(Overlay::Menu(_)), _) => {
+            fixed(&[("j k", "choose"), ("Enter", "or its letter"), ("Esc", "close")])
+        }
+        (Some(Overlay::Palette(_)), _) => fixed(&[("Down Up", "choose"), ("Enter", "go"), ("Esc", "close")]),
+        (Some(Overlay::Servers(_)), _) => fixed(&[("j k", "choose"), ("Enter", "connect"), ("Esc", "close")]),
+        (Some(_), _) => fixed(&[("j k PgDn PgUp", "scroll"), ("Esc", "close")]),
+        (None, Page::Login) if state.login.step == LoginStep::Connecting => {
+            let again: &[_] = if state.login.busy {
+                &[]
+            } else {
+                &[("Enter", "try again")]
+            };
+            fixed(&[again, &[("@", "other server"), ("q", "quit")]].concat())
+        }
+        (None, Page::Login) => fixed(&[("Tab", "next field"), ("Enter", "go on"), ("Ctrl-C", "quit")]),
+        (None, Page::Systems | Page::Pending) if state.list().is_some_and(|list| list.filtering) => {
+            fixed(&[("Enter", "keep"), ("Ctrl-U", "empty"), ("Down Up", "move")])
+        }
+        (None, Page::Settings) if state.organization.form.is_some() => {
+            fixed(&[("Enter", "change it"), ("Ctrl-U", "empty"), ("Esc", "cancel")])
+        }
+        (None, page) => {
+            let (actions, scope) = page_keys(page);
+            listed(actions, scope)
+        }
+    }
+}
+
+/// Actions that matter on a page, and where most of them are bound.
+fn page_keys(page: Page) -> (&'static [Action], Scope) {
+    match page {
+        Page::Login => (&[], Scope::Global),
+        Page::Dashboard => (
+            &[
+                Action::GoSystems,
+                Action::GoPending,
+                Action::GoAudit,
+                Action::GoTokens,
+                Action::Palette,
+                Action::Servers,
+                Action::Help,
+                Action::Quit,
+            ],
+            Scope::Global,
+        ),
+        Page::Systems | Page::Pending => (
+            &[
+                Action::Open,
+                Action::Actions,
+                Action::Filter,
+                Action::Mark,
+                Action::Range,
+                Action::MarkAll,
+                Action::Sort,
+                Action::Help,
+                Action::Back,
+            ],
+            Scope::List,
+        ),
+        Page::System(_) => (
+            &[
+                Action::Actions,
+                Action::Hour,
+                Action::Day,
+                Action::Week,
+                Action::Copy,
+                Action::Help,
+                Action::Back,
+            ],
+            Scope::Detail,
+        ),
+        Page::Tokens => (
+            &[
+                Action::NewToken,
+                Action::DisableToken,
+                Action::EnableToken,
+                Action::DeleteToken,
+                Action::Help,
+                Action::Back,
+            ],
+            Scope::Tokens,
+        ),
+        Page::Settings => (
+            &[
+                Action::EditSetting,
+                Action::ResetSetting,
+                Action::Help,
+                Action::Back,
+            ],
+            Scope::Settings,
+        ),
+        Page::Audit => (
+            &[
+                Action::Down,
+                Action::Up,
+                Action::PageDown,
+                Action::Help,
+                Action::Back,
+            ],
+            Scope::Scroll,
+        ),
+    }
+}
+
+fn token_front_keys(front: TokenFront) -> &'static [(&'static str, &'static str)] {
+    match front {
+        TokenFront::Secret => &[
+            ("y", "copy"),
+            ("w", "write to a file"),
+            ("Space", "tick"),
+            ("Enter", "done"),
+        ],
+        TokenFront::Question => &[("Enter", "confirm what was typed"), ("Esc", "cancel")],
+        TokenFront::Form => &[
+            ("Tab", "next field"),
+            ("Enter", "go on"),
+            ("Esc", "close, keeping what is typed"),
+        ],
+    }
+}
+
+/// Keys and names from the table, those of `scope` first.
+fn listed(actions: &[Action], scope: Scope) -> Vec<(String, String)> {
+    let line = |action: &Action| {
+        crate::keys::BINDINGS
+            .iter()
+            .find(|line| line.action == *action && line.scope == scope)
+            .or_else(|| binding(*action))
+    };
+    actions
+        .iter()
+        .filter_map(line)
+        .filter_map(|line| {
+            line.keys
+                .first()
+                .map(|key| (key.to_string(), line.name.to_owned()))
+        })
+        .collect()
+}
