@@ -1,4 +1,4 @@
-//! Every developer command: `cargo xtask demo | test | bench | needs`.
+//! Every developer command: `cargo xtask demo | test | fuzz | bench | needs`.
 //!
 //! Runs cargo and the programs that it builds, and makes sure that what they need is there. Knows nothing of what is in
 //! the programs: it talks to them by their command lines, their files and their signals, so that it builds in seconds on
@@ -7,6 +7,7 @@
 mod bench;
 mod build;
 mod demo;
+mod fuzz;
 mod needs;
 mod postgres;
 mod process;
@@ -34,6 +35,8 @@ enum Command {
     Demo(demo::Options),
     /// Run every test, unit to end to end; fetches what they need first.
     Test(test::Options),
+    /// Send what no one signed to everything that reads before it verifies.
+    Fuzz(fuzz::Options),
     /// Fetch what building and testing needs, and nothing else.
     Needs,
     /// Measure check-ins with the server on one core and the simulated fleet on another.
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
     let outcome = signals::watch().and_then(|()| match Cli::parse().command {
         Command::Demo(options) => demo::run(&options),
         Command::Test(options) => test::run(&options),
+        Command::Fuzz(options) => fuzz::run(&options),
         Command::Needs => needs::ensure(needs::ALL),
         Command::Bench(options) => bench::run(&options),
     });

@@ -1,11 +1,15 @@
 //! `cargo xtask test`: every test, with what the tests need.
 
 use crate::build::{self, Profile};
+use crate::fuzz;
 use crate::needs::{self, on_path};
 use crate::postgres::Cluster;
 use crate::process;
 use anyhow::Result;
 use std::process::Command;
+
+/// Seconds for each fuzz target: enough to try every kept input and some hundred thousand more.
+const FUZZ_SECONDS: u32 = 10;
 
 /// Every test, unit to end to end.
 #[derive(clap::Args)]
@@ -37,6 +41,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             "--doc",
             "--quiet",
         ])))?;
+        fuzz::all_for(FUZZ_SECONDS)?;
     }
     Ok(())
 }

@@ -75,8 +75,18 @@ const PYTHON: Need = Need {
     apk: &["python3"],
 };
 
+/// A C++ compiler.
+pub(crate) const CPLUSPLUS: Need = Need {
+    name: "a C++ compiler (c++)",
+    why: "the fuzz targets link libFuzzer",
+    found: || env::var_os("CXX").is_some() || on_path("c++").is_some(),
+    apt: &["g++"],
+    dnf: &["gcc-c++"],
+    apk: &["g++"],
+};
+
 /// Everything that the tests need.
-pub(crate) const ALL: &[Need] = &[LIBPQ, POSTGRES, TMUX, FAKETIME, PYTHON];
+pub(crate) const ALL: &[Need] = &[LIBPQ, POSTGRES, TMUX, FAKETIME, PYTHON, CPLUSPLUS];
 
 /// Makes sure that all of them are there.
 ///

@@ -1,0 +1,117 @@
+//! What the fuzz targets share: the written form of a signed message, two fixed keys, and the messages they signed.
+//!
+//! The fuzzer knows no other message of these keys, so a mutated input that verifies must still be the very message that
+//! was signed: that is what the targets assert, beside that nothing panics.
+
+use ed25519_dalek::SigningKey;
+use scm_protocol::agent::{AgentStatus, CHECKIN_PATH, CheckInReply};
+use scm_protocol::ids::{Organization, SystemId, UnixMillis};
+use scm_protocol::signature::{
+    KeyId, OwnedSignatureFields, RequestClaims, RequestEcho, RequestLine, SignatureFields, Signer,
+    sign_request, sign_response,
+};
+
+/// Status of the signed reply.
+pub const STATUS: u16 = 200;
+/// Body of the signed request.
+pub const BODY: &[u8] = br#"{"boot_id":"x","agent_version":"0.1.0","telemetry":{"cpu_percent":3.5}}"#;
+/// The request line of every message.
+pub const LINE: RequestLine<'static> = RequestLine {
+    method: "POST",
+    path: CHECKIN_PATH,
+};
+
+/// The key of the system.
+pub fn agent_key() -> SigningKey {
+    SigningKey::from_bytes(&[7; 32])
+}
+
+/// The key of the organization.
+pub fn server_key() -> SigningKey {
+    SigningKey::from_bytes(&[9; 32])
+}
+
+/// What the signed request claims.
+pub fn claims() -> RequestClaims {
+    RequestClaims {
+        keyid: KeyId {
+            organization: Organization::default(),
+            signer: Signer::System(SystemId(42)),
+        },
+        created_secs: 1_790_000_000,
+        nonce: "17".to_owned(),
+    }
+}
+
+/// The request that the agent's key signed.
+pub fn request() -> OwnedSignatureFields {
+    sign_request(&agent_key(), LINE, BODY, &claims())
+}
+
+/// Body of the signed reply.
+pub fn reply_body() -> Vec<u8> {
+    let now = UnixMillis(1_790_000_000_000);
+    format!(
+        r#"{{"status":"active","next_checkin_secs":60,"server_time_ms":{}}}"#,
+        now.0
+    )
+    .into_bytes()
+}
+
+/// What the signed reply says.
+pub fn is_the_reply(reply: &CheckInReply) -> bool {
+    reply.status == AgentStatus::Active && reply.next_checkin_secs == 60 && reply.server_public_key.is_none()
+}
+
+/// The reply that the organization's key signed for [`request`].
+pub fn reply() -> OwnedSignatureFields {
+    let request = request();
+    let echo = RequestEcho {
+        line: LINE,
+        fields: request.as_fields(),
+    };
+    let organization = Organization::default();
+    sign_response(
+        &server_key(),
+        &organization,
+        echo,
+        STATUS,
+        &reply_body(),
+        1_790_000_000,
+    )
+}
+
+/// Three header fields, a line each, and a body.
+#[derive(Debug)]
+pub struct Message<'a> {
+    /// The signature's fields.
+    pub fields: SignatureFields<'a>,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+impl<'a> Message<'a> {
+    /// Takes an input apart; none when it is no such message.
+    pub fn read(input: &'a [u8]) -> Option<Self> {
+        let mut parts = input.splitn(4, |byte| *byte == b'\n');
+        let mut line = || std::str::from_utf8(parts.next()?).ok();
+        let fields = SignatureFields {
+            content_digest: line()?,
+            signature_input: line()?,
+            signature: line()?,
+        };
+        let body = parts.next()?;
+        Some(Message { fields, body })
+    }
+}
+
+/// The written form of a message.
+pub fn write(fields: &OwnedSignatureFields, body: &[u8]) -> Vec<u8> {
+    let mut written = format!(
+        "{}\n{}\n{}\n",
+        fields.content_digest, fields.signature_input, fields.signature
+    )
+    .into_bytes();
+    written.extend(body);
+    written
+}
