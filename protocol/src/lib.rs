@@ -18,6 +18,7 @@ pub mod ids;
 pub mod network;
 pub mod problem;
 pub mod refusal;
+pub mod rules;
 pub mod settings;
 pub mod signature;
 pub mod systems;

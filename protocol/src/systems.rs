@@ -59,6 +59,18 @@ pub enum Presence {
     NeverSeen,
 }
 
+impl Presence {
+    /// The stable name in the API and in filters.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Presence::Online => "online",
+            Presence::Late => "late",
+            Presence::Offline => "offline",
+            Presence::NeverSeen => "never_seen",
+        }
+    }
+}
+
 /// A row of the systems list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SystemSummary {

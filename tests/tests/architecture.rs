@@ -9,11 +9,19 @@ use std::process::Command;
 /// What each crate of ours may depend on, among ours.
 const MAY_DEPEND: &[(&str, &[&str])] = &[
     ("scm-protocol", &[]),
+    // Not the agent: it would carry the engine of regular expressions with it.
+    ("scm-rules", &["scm-protocol"]),
     ("scm-settings", &[]),
     ("scm-tls", &[]),
-    ("scmserver", &["scm-protocol", "scm-settings", "scm-tls"]),
+    (
+        "scmserver",
+        &["scm-protocol", "scm-rules", "scm-settings", "scm-tls"],
+    ),
     ("scmclient", &["scm-protocol", "scm-settings", "scm-tls"]),
-    ("scmtui", &["scm-protocol", "scm-settings", "scm-tls"]),
+    (
+        "scmtui",
+        &["scm-protocol", "scm-rules", "scm-settings", "scm-tls"],
+    ),
     ("scm-tests", &["scm-protocol", "scm-settings", "scm-tls"]),
     ("xtask", &[]),
 ];
