@@ -15,6 +15,8 @@ pub enum Audience {
     Agent,
     /// A session, API token or local administrator token with one of these roles.
     Roles(&'static [Role]),
+    /// The local administrator token alone.
+    LocalAdmin,
 }
 
 /// A route that is served.
@@ -30,7 +32,7 @@ pub struct Route {
     pub audience: Audience,
 }
 
-use Audience::{Agent, Public, Roles};
+use Audience::{Agent, LocalAdmin, Public, Roles};
 
 /// Everyone who is logged in.
 const ANYONE: Audience = Roles(&Role::ALL);
@@ -38,6 +40,8 @@ const ANYONE: Audience = Roles(&Role::ALL);
 const EDITORS: Audience = Roles(&[Role::Owner, Role::Admin, Role::Editor]);
 /// Enrollment tokens and what may carry them.
 const ADMINS: Audience = Roles(&[Role::Owner, Role::Admin]);
+/// Users.
+const OWNERS: Audience = Roles(&[Role::Owner]);
 /// Everyone but compliance, who reads neither the raw audit nor how machines are let in.
 const NOT_COMPLIANCE: Audience = Roles(&[Role::Owner, Role::Admin, Role::Editor, Role::Runner, Role::Viewer]);
 
@@ -61,6 +65,72 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/api/v1/sessions", "auth.login", Public),
     route("GET", "/api/v1/sessions/current", "auth.session", ANYONE),
     route("DELETE", "/api/v1/sessions/current", "auth.logout", ANYONE),
+    route("POST", "/api/v1/sessions/challenge", "auth.challenge", Public),
+    route("POST", "/api/v1/sessions/ssh", "auth.login_ssh", Public),
+    route(
+        "POST",
+        "/api/v1/sessions/second-factor",
+        "auth.login_second_factor",
+        Public,
+    ),
+    // One's own, and for owners those of the organization: the rooms see to that.
+    route("GET", "/api/v1/sessions", "sessions.list", ANYONE),
+    route("DELETE", "/api/v1/sessions/{id}", "sessions.end", ANYONE),
+    route("GET", "/api/v1/api-tokens", "api_tokens.list", ANYONE),
+    route("POST", "/api/v1/api-tokens", "api_tokens.create", ANYONE),
+    route("DELETE", "/api/v1/api-tokens/{id}", "api_tokens.revoke", ANYONE),
+    route("GET", "/api/v1/ssh-keys", "ssh_keys.list", ANYONE),
+    route("POST", "/api/v1/ssh-keys", "ssh_keys.add", ANYONE),
+    route("DELETE", "/api/v1/ssh-keys/{id}", "ssh_keys.remove", ANYONE),
+    route("GET", "/api/v1/account", "account.show", ANYONE),
+    route("POST", "/api/v1/account/password", "account.set_password", ANYONE),
+    route(
+        "POST",
+        "/api/v1/account/second-factor",
+        "second_factors.enroll",
+        ANYONE,
+    ),
+    route(
+        "POST",
+        "/api/v1/account/second-factor/confirm",
+        "second_factors.confirm",
+        ANYONE,
+    ),
+    route(
+        "POST",
+        "/api/v1/account/second-factor/disable",
+        "second_factors.disable",
+        ANYONE,
+    ),
+    route("GET", "/api/v1/users", "users.list", OWNERS),
+    route("POST", "/api/v1/users", "users.create", OWNERS),
+    route("POST", "/api/v1/users/{id}/role", "users.set_role", OWNERS),
+    route(
+        "POST",
+        "/api/v1/users/{id}/password",
+        "users.set_password",
+        OWNERS,
+    ),
+    route(
+        "POST",
+        "/api/v1/users/{id}/second-factor/reset",
+        "users.reset_second_factor",
+        OWNERS,
+    ),
+    route(
+        "DELETE",
+        "/api/v1/users/{id}/sessions",
+        "users.end_sessions",
+        OWNERS,
+    ),
+    route("DELETE", "/api/v1/users/{id}", "users.delete", OWNERS),
+    route("GET", "/api/v1/organizations", "organizations.list", LocalAdmin),
+    route(
+        "POST",
+        "/api/v1/organizations",
+        "organizations.create",
+        LocalAdmin,
+    ),
     route("GET", "/api/v1/overview", "overview", ANYONE),
     route("GET", "/api/v1/events", "events", ANYONE),
     route("GET", "/api/v1/systems", "systems.list", ANYONE),
@@ -130,7 +200,7 @@ pub fn by_name(name: &str) -> Option<&'static Route> {
 pub fn allows(role: Role, name: &str) -> bool {
     by_name(name).is_some_and(|route| match route.audience {
         Public => true,
-        Agent => false,
+        Agent | LocalAdmin => false,
         Roles(roles) => roles.contains(&role),
     })
 }
@@ -147,6 +217,24 @@ mod tests {
                 assert_ne!((route.method, route.path), (other.method, other.path));
             }
         }
+    }
+
+    /// What an API token's weaker role takes away from its user must really be less.
+    #[test]
+    fn a_weaker_role_may_do_nothing_that_a_stronger_one_may_not() {
+        for route in ROUTES {
+            for pair in Role::ALL.windows(2) {
+                assert!(
+                    !allows(pair[1], route.name) || allows(pair[0], route.name),
+                    "{}: {:?} may and {:?} may not",
+                    route.name,
+                    pair[1],
+                    pair[0]
+                );
+            }
+        }
+        assert_eq!(Role::Viewer.weaker(Role::Owner), Role::Viewer);
+        assert_eq!(Role::Viewer.weaker(Role::Compliance), Role::Compliance);
     }
 
     #[test]

@@ -45,10 +45,59 @@ impl Role {
         }
     }
 
+    /// The weaker of two roles, in the order of [`Role::ALL`].
+    pub fn weaker(self, other: Role) -> Role {
+        let place = |role: Role| Role::ALL.iter().position(|listed| *listed == role);
+        if place(self) < place(other) { other } else { self }
+    }
+
     /// The role of that name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.as_str() == name)
     }
+}
+
+/// How a user proved who they are when a session began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LoginMethod {
+    /// With a password.
+    Password,
+    /// With an SSH key.
+    Ssh,
+    /// With the setup code, as the first owner.
+    Setup,
+}
+
+impl LoginMethod {
+    /// The stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LoginMethod::Password => "password",
+            LoginMethod::Ssh => "ssh",
+            LoginMethod::Setup => "setup",
+        }
+    }
+
+    /// The method of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [LoginMethod::Password, LoginMethod::Ssh, LoginMethod::Setup]
+            .into_iter()
+            .find(|method| method.as_str() == name)
+    }
+}
+
+/// What a caller of the console's API holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialKind {
+    /// A session.
+    #[default]
+    Session,
+    /// An API token.
+    ApiToken,
+    /// The token that the server's boot wrote for root.
+    LocalAdmin,
 }
 
 /// Fewest characters of a password.
@@ -103,6 +152,9 @@ pub struct Session {
     pub role: Role,
     /// Where they may do it.
     pub organization: Organization,
+    /// What they called with.
+    #[serde(default)]
+    pub credential: CredentialKind,
     /// When the session ends even if it is used.
     pub expires_ms: UnixMillis,
 }

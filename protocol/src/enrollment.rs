@@ -141,7 +141,7 @@ impl CreateToken {
     }
 }
 
-fn name_problem(name: &str) -> Option<String> {
+pub(crate) fn name_problem(name: &str) -> Option<String> {
     if name.is_empty() || name.chars().count() > MAX_NAME_CHARS {
         return Some(format!("must have 1 to {MAX_NAME_CHARS} characters"));
     }

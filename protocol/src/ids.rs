@@ -27,6 +27,33 @@ impl fmt::Display for TokenId {
     }
 }
 
+/// Defines an id that is never used again.
+macro_rules! id {
+    ($(#[$doc:meta] $name:ident),* $(,)?) => {$(
+        #[$doc]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+        #[serde(transparent)]
+        pub struct $name(pub i64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )*};
+}
+
+id! {
+    /// A user's id: positive, never used again.
+    UserId,
+    /// A session's id: positive, never used again.
+    SessionId,
+    /// An API token's id: positive, never used again.
+    ApiTokenId,
+    /// A registered SSH key's id: positive, never used again.
+    SshKeyId,
+}
+
 /// An instant as milliseconds since 1970-01-01T00:00:00Z.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,

@@ -8,6 +8,7 @@
 
 pub mod access;
 pub mod agent;
+pub mod api_tokens;
 pub mod audit;
 pub mod auth;
 pub mod bootstrap;
@@ -16,10 +17,15 @@ pub mod events;
 pub mod identity;
 pub mod ids;
 pub mod network;
+pub mod organizations;
 pub mod problem;
 pub mod refusal;
 pub mod rules;
+pub mod second_factors;
+pub mod sessions;
 pub mod settings;
 pub mod signature;
+pub mod ssh_keys;
 pub mod systems;
 pub mod telemetry;
+pub mod users;

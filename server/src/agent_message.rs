@@ -69,7 +69,7 @@ pub struct Envelope<'a> {
 ///
 /// # Errors
 /// The unsigned reply to a request that is not signed, too large, or for an organization that does not exist.
-pub fn open<'a>(
+pub async fn open<'a>(
     app: &App,
     call: &'a Call,
     path: &'static str,
@@ -79,7 +79,12 @@ pub fn open<'a>(
     let unsigned = |refusal: Refusal| Box::new(respond(encode(Err::<(), _>(refusal)), None));
     let (fields, unverified) = read(call, line, now).map_err(unsigned)?;
     let name = &unverified.claims().keyid.organization;
-    let Some(organization) = app.organizations.get(name) else {
+    let found = app
+        .organizations
+        .find(&app.storage, &app.master, name)
+        .await
+        .map_err(|error| unsigned(failed(&error, now)))?;
+    let Some(organization) = found else {
         let detail = format!("there is no organization `{name}`");
         return Err(unsigned(Refusal::new(
             RefusalCode::UnknownOrganization,
@@ -89,7 +94,7 @@ pub fn open<'a>(
     };
     Ok((
         Envelope {
-            organization: Arc::clone(organization),
+            organization,
             line,
             fields,
         },

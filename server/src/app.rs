@@ -6,7 +6,7 @@ use crate::enrollment::RegistrationLimits;
 use crate::events::Events;
 use crate::organization_settings::SettingsCache;
 use crate::pki::FINGERPRINT_BYTES;
-use crate::signing::Organizations;
+use crate::signing::{MasterKey, Organizations};
 use crate::storage::Storage;
 use crate::systems::{BatchContext, CheckinQueue, Holds, Intervals, KeyCache};
 use scm_protocol::ids::UnixMillis;
@@ -25,6 +25,8 @@ pub struct App {
     pub organizations: Organizations,
     /// What the administrators of each organization changed while the server runs.
     pub organization_settings: SettingsCache,
+    /// Seals what the database keeps secret.
+    pub master: Arc<MasterKey>,
     /// Verified check-ins go here.
     pub checkins: CheckinQueue,
     /// Decoded keys of systems.
@@ -83,6 +85,8 @@ pub struct Parts {
     pub organizations: Organizations,
     /// Their settings.
     pub organization_settings: SettingsCache,
+    /// The master key.
+    pub master: Arc<MasterKey>,
     /// Settings.
     pub settings: Settings,
     /// The token of this boot.
@@ -114,6 +118,7 @@ impl App {
             clock: parts.clock,
             organizations: parts.organizations,
             organization_settings: parts.organization_settings,
+            master: parts.master,
             settings: parts.settings,
             local_admin: parts.local_admin,
             stopping: parts.stopping,

@@ -1,13 +1,15 @@
 //! A request to the console API after routing: path parameters, query, body, and who calls.
 
-use crate::audit::Actor;
+use crate::audit::{Actor, Entry, Outcome};
 use crate::auth::Principal;
 use crate::error::Error;
+use crate::storage::Conn;
 use bytes::Bytes;
-use scm_protocol::ids::{SystemId, TokenId};
+use scm_protocol::ids::{SystemId, TokenId, UnixMillis};
 use scm_protocol::problem::from_json;
 use scm_protocol::settings::{self, Definition};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::net::IpAddr;
 use warp::http::HeaderMap;
 
@@ -64,7 +66,11 @@ impl Call {
         })
     }
 
-    fn id(&self, what: &str) -> Result<i64, Error> {
+    /// The `{id}` in the path of what is called so.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when it is no positive number.
+    pub fn id(&self, what: &str) -> Result<i64, Error> {
         let text = self.params.first().map_or("", String::as_str);
         let id = text.parse().ok().filter(|id| *id > 0);
         id.ok_or_else(|| Error::NotFound(format!("there is no {what} `{}`", printable(text))))
@@ -132,7 +138,51 @@ pub struct Authorized {
     pub principal: Principal,
 }
 
+/// Who asks, and for what: what a service needs of a request.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Who.
+    pub principal: Principal,
+    /// Who, as the audit names them, and from where.
+    pub actor: Actor,
+    /// Name of the route, which is the audit's action.
+    pub route: &'static str,
+}
+
+impl Caller {
+    /// The caller's organization.
+    pub fn organization_id(&self) -> i64 {
+        self.principal.organization_id
+    }
+
+    /// Records in the audit that the caller did this.
+    ///
+    /// # Errors
+    /// When the database fails; the change that it belongs to must fail with it.
+    pub fn record(&self, conn: &mut Conn, at: UnixMillis, target: &str, detail: Value) -> Result<(), Error> {
+        Entry {
+            organization_id: self.organization_id(),
+            at,
+            actor: &self.actor,
+            action: self.route,
+            target,
+            outcome: Outcome::Done,
+            detail,
+        }
+        .write(conn)
+    }
+}
+
 impl Authorized {
+    /// The caller, for a service.
+    pub fn caller(&self) -> Caller {
+        Caller {
+            principal: self.principal.clone(),
+            actor: self.actor(),
+            route: self.call.route,
+        }
+    }
+
     /// The caller as the audit names them.
     pub fn actor(&self) -> Actor {
         Actor {

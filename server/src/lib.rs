@@ -1,6 +1,7 @@
 //! OpenSCM's server. `ARCHITECTURE.md` shows the rooms; `router` lists what is served.
 
 pub mod agent_message;
+pub mod api_tokens;
 pub mod app;
 pub mod audit;
 pub mod auth;
@@ -16,6 +17,7 @@ pub mod listen;
 pub mod logging;
 pub mod openapi;
 pub mod organization_settings;
+pub mod organizations;
 pub mod overview;
 pub mod paging;
 pub mod pki;
@@ -24,7 +26,10 @@ pub mod private_file;
 pub mod problem;
 pub mod router;
 pub mod run;
+pub mod second_factors;
 pub mod signing;
+pub mod ssh_keys;
 pub mod storage;
 pub mod systems;
 pub mod telemetry;
+pub mod users;

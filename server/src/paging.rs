@@ -1,6 +1,24 @@
 //! Pages of a list: `limit` and `cursor` are checked the same way everywhere.
 
 use crate::error::Error;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+/// The query of a list that is paged and nothing else.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// Rows of a page: 1 to 1000, 100 unless given.
+    pub limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    pub cursor: Option<String>,
+}
+
+/// Parameters of such a list, for the API's description.
+pub fn page_parameters() -> Vec<utoipa::openapi::path::Parameter> {
+    PageQuery::into_params(|| None)
+}
 
 /// Most rows of a page.
 const MAX_LIMIT: u32 = 1000;

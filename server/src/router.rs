@@ -5,8 +5,8 @@ use crate::app::App;
 use crate::call::{Authorized, Call};
 use crate::error::Error;
 use crate::{
-    audit, auth, enrollment, events, health, openapi, organization_settings, overview, pki_routes, problem,
-    systems, telemetry,
+    api_tokens, audit, auth, enrollment, events, health, openapi, organization_settings, organizations,
+    overview, pki_routes, problem, second_factors, ssh_keys, systems, telemetry, users,
 };
 use bytes::Bytes;
 use scm_protocol::access::{self, Audience, ROUTES, Route};
@@ -14,9 +14,10 @@ use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use warp::filters::BoxedFilter;
-use warp::http::{HeaderMap, Method};
+use warp::http::header::CACHE_CONTROL;
+use warp::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use warp::path::FullPath;
-use warp::reply::Response;
+use warp::reply::{Reply, Response};
 use warp::{Filter, Rejection};
 
 /// All routes; always answers.
@@ -37,6 +38,13 @@ pub fn routes(
         enrollment::token_routes::routes(app),
         enrollment::bootstrap_routes::routes(app),
         organization_settings::routes::routes(app),
+        auth::session_routes::routes(app),
+        users::routes::routes(app),
+        users::account_routes::routes(app),
+        api_tokens::routes::routes(app),
+        ssh_keys::routes::routes(app),
+        second_factors::routes::routes(app),
+        organizations::routes::routes(app),
     ];
     // The agents' route comes first: it is called a thousand times as often as any other.
     let checkin = systems::agent_routes::routes(app);
@@ -164,6 +172,14 @@ fn parameters(route: &Route, path: &str) -> Option<Vec<String>> {
         }
     }
     segments.next().is_none().then_some(params)
+}
+
+/// A reply that holds a secret: no cache keeps it.
+pub fn secret_reply<T: serde::Serialize>(body: &T, status: StatusCode) -> Response {
+    let mut response = warp::reply::with_status(warp::reply::json(body), status).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// Whether the table lets this role call this route.

@@ -41,7 +41,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let (tls, pki) = tls(&config, &clock, provider)?;
     let storage = storage(&config).await?;
-    let master = MasterKey::open_or_create(&state.join("master.key"))?;
+    let master = Arc::new(MasterKey::open_or_create(&state.join("master.key"))?);
     let organizations =
         Organizations::load(&storage, &master, &config.server.organization, clock.now()).await?;
     let organization_settings = SettingsCache::load(&storage).await?;
@@ -52,6 +52,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         clock,
         organizations,
         organization_settings,
+        master,
         settings,
         local_admin,
         stopping: stopping.clone(),

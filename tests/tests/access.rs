@@ -1,110 +1,13 @@
-//! Who may call what: every route with every kind of caller, the first run, logins, and OpenAPI.
+//! The first run, logins, and OpenAPI. Who may call what: `access_walk.rs`.
 
 use anyhow::{Context, Result};
 use reqwest::StatusCode;
-use scm_protocol::access::{Audience, ROUTES, Route};
+use scm_protocol::access::ROUTES;
 use scm_protocol::auth::{LoginReply, Role, Session, SetupState};
-use scm_tests::http::Endpoint;
-use scm_tests::programs::Server;
+use scm_tests::programs::{PASSWORD, Server};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::fs;
-
-const PASSWORD: &str = "a correct horse battery staple";
-
-/// The route's path with a system or setting that does not exist.
-fn path(route: &Route) -> String {
-    route.path.replace("{id}", "4711").replace("{name}", "none")
-}
-
-/// The status of a call without body and with this `Authorization`; an open stream counts by its head.
-async fn status(endpoint: &Endpoint, route: &Route, authorization: Option<&str>) -> Result<u16> {
-    let headers: Vec<_> = authorization
-        .iter()
-        .map(|value| ("authorization", *value))
-        .collect();
-    let mut connection = endpoint.connect().await?;
-    connection
-        .send(&endpoint.request(route.method, &path(route), &headers, b""))
-        .await?;
-    connection.status().await
-}
-
-/// Whether a status lets its caller through to the handler.
-fn passes(status: u16) -> bool {
-    status != 401 && status != 403
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_credentials_only_public_routes_answer() -> Result<()> {
-    let server = Server::start_default().await?;
-    let endpoint = server.endpoint()?;
-    for route in ROUTES {
-        let public = route.audience == Audience::Public;
-        let anonymous = status(&endpoint, route, None).await?;
-        assert_eq!(
-            passes(anonymous),
-            public,
-            "{} {}: {anonymous}",
-            route.method,
-            route.path
-        );
-        assert!(anonymous < 500, "{} {}: {anonymous}", route.method, route.path);
-        for wrong in ["Bearer wrong", "Bearer ", "Basic b3duZXI6b3duZXI=", "bearer\tx"] {
-            let answer = status(&endpoint, route, Some(wrong)).await?;
-            assert_eq!(
-                passes(answer),
-                public,
-                "{} {} with `{wrong}`: {answer}",
-                route.method,
-                route.path
-            );
-        }
-    }
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_local_administrator_opens_every_route_but_those_of_agents() -> Result<()> {
-    let server = Server::start_default().await?;
-    let endpoint = server.endpoint()?;
-    let token = fs::read_to_string(server.token_file())?;
-    let bearer = format!("Bearer {}", token.trim());
-    for route in ROUTES {
-        let answer = status(&endpoint, route, Some(&bearer)).await?;
-        let may = match route.audience {
-            Audience::Public => true,
-            Audience::Agent => false,
-            Audience::Roles(roles) => roles.contains(&Role::Owner),
-        };
-        assert_eq!(passes(answer), may, "{} {}: {answer}", route.method, route.path);
-        assert!(answer < 500, "{} {}: {answer}", route.method, route.path);
-    }
-    Ok(())
-}
-
-/// T6: an approved agent's signature opens no console route.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_agents_signature_opens_no_console_route() -> Result<()> {
-    let server = Server::start_default().await?;
-    let mut rogue = server.rogue()?;
-    rogue.register("rogue").await?;
-    server.admin()?.decide(rogue.system, "approve").await?;
-    let signed = rogue.checkin()?.bytes(&rogue.endpoint);
-    let signed = String::from_utf8(signed)?;
-    for route in ROUTES
-        .iter()
-        .filter(|route| matches!(route.audience, Audience::Roles(_)))
-    {
-        let line = format!("{} {} HTTP/1.1", route.method, path(route));
-        let request = signed.replacen("POST /agent/v1/checkin HTTP/1.1", &line, 1);
-        let mut connection = rogue.connect().await?;
-        connection.send(request.as_bytes()).await?;
-        let answer = connection.status().await?;
-        assert_eq!(answer, 401, "{} {}", route.method, route.path);
-    }
-    Ok(())
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_setup_code_makes_one_owner_once() -> Result<()> {

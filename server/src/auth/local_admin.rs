@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::private_file;
 use scm_protocol::auth::Role;
 use scm_protocol::ids::UnixMillis;
+use scm_protocol::users::LOCAL_ADMIN;
 use std::path::Path;
 use subtle::ConstantTimeEq;
 
@@ -43,7 +44,8 @@ impl LocalAdmin {
     /// Whoever holds it.
     pub(super) fn principal(&self, now: UnixMillis) -> Principal {
         Principal {
-            username: "local-admin".to_owned(),
+            user_id: None,
+            username: LOCAL_ADMIN.to_owned(),
             role: Role::Owner,
             organization_id: self.organization_id,
             credential: Credential::LocalAdmin,

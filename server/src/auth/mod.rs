@@ -3,36 +3,54 @@
 //! Invariants: no credential is stored in usable form (sessions and setup codes as SHA-256, passwords as Argon2id); an
 //! address alone grants nothing; unknown users cost the same time as wrong passwords; every failed attempt slows the next.
 
+mod attempt;
+mod begin;
+mod challenge;
 mod local_admin;
 mod login;
+mod own_password;
 mod password;
 pub mod routes;
+mod second_factor_login;
 mod secret;
+pub mod session_routes;
+mod session_service;
+mod session_store;
 mod setup;
+mod ssh_login;
 mod store;
 mod throttle;
 
 pub use local_admin::LocalAdmin;
 pub use login::sweep_failures;
-pub use secret::{SecretHash, token as new_secret};
-pub use setup::offer_setup;
+pub use own_password::{count_own_attempt, forgive, prove_password};
+pub use password::{check as check_password, hash as hash_password, verify as verify_password};
+pub use secret::{SecretHash, normal_code, setup_code, token as new_secret};
+pub use session_service::end_sessions;
+pub use setup::{add_setup_code, offer_setup};
 
+use crate::api_tokens;
 use crate::app::App;
 use crate::call::Call;
 use crate::error::Error;
 use crate::router;
 use scm_protocol::access;
-use scm_protocol::auth::Role;
-use scm_protocol::ids::UnixMillis;
+use scm_protocol::access::Audience;
+use scm_protocol::api_tokens::API_TOKEN_PREFIX;
+use scm_protocol::auth::{CredentialKind, Role};
+use scm_protocol::ids::{ApiTokenId, SessionId, UnixMillis, UserId};
+use scm_protocol::organizations::ORGANIZATION_HEADER;
 use secret::SESSION_PREFIX;
 use warp::http::header::AUTHORIZATION;
 
 /// How often a session's last use is written, in milliseconds.
-const TOUCH_EVERY_MS: i64 = 60_000;
+pub(crate) const TOUCH_EVERY_MS: i64 = 60_000;
 
 /// A caller of the console API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
+    /// Whose account it is; the local administrator has none.
+    pub user_id: Option<UserId>,
     /// Their name.
     pub username: String,
     /// What they may do.
@@ -48,18 +66,62 @@ pub struct Principal {
 /// How a caller proved who they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
-    /// A session, by the hash of its token.
-    Session(Vec<u8>),
+    /// A session.
+    Session {
+        /// Its id.
+        id: SessionId,
+        /// Hash of its token.
+        hash: SecretHash,
+    },
+    /// An API token.
+    ApiToken {
+        /// Its id.
+        id: ApiTokenId,
+        /// Its name.
+        name: String,
+        /// Hash of its secret.
+        hash: SecretHash,
+    },
     /// The token that this boot wrote for root.
     LocalAdmin,
+}
+
+impl Credential {
+    /// What it is, for its holder.
+    pub fn kind(&self) -> CredentialKind {
+        match self {
+            Credential::Session { .. } => CredentialKind::Session,
+            Credential::ApiToken { .. } => CredentialKind::ApiToken,
+            Credential::LocalAdmin => CredentialKind::LocalAdmin,
+        }
+    }
 }
 
 impl Principal {
     /// As the audit names them.
     pub fn audit_name(&self) -> String {
-        match self.credential {
-            Credential::Session(_) => format!("user:{}", self.username),
+        match &self.credential {
+            Credential::Session { .. } => format!("user:{}", self.username),
+            Credential::ApiToken { name, .. } => format!("token:{name} of user:{}", self.username),
             Credential::LocalAdmin => "local-admin".to_owned(),
+        }
+    }
+
+    /// The caller's own account, where they logged in to it.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]: an API token does not change how its user logs in, nor makes it others that outlive it.
+    /// [`Error::Conflict`] `no_account` for the local administrator.
+    pub fn account(&self) -> Result<UserId, Error> {
+        match (&self.credential, self.user_id) {
+            (Credential::Session { .. }, Some(id)) => Ok(id),
+            (Credential::ApiToken { .. }, _) => Err(Error::Forbidden(
+                "an API token may not do this; log in instead".to_owned(),
+            )),
+            _ => Err(Error::Conflict {
+                code: "no_account",
+                detail: "the local administrator has no account; name a user".to_owned(),
+            }),
         }
     }
 }
@@ -69,8 +131,17 @@ impl Principal {
 /// # Errors
 /// [`Error::Unauthenticated`] without a valid credential, [`Error::Forbidden`] naming the roles that may.
 pub async fn authorize(app: &App, call: &Call) -> Result<Principal, Error> {
-    let principal = authenticate(app, call).await?;
+    let principal = in_organization(app, call, authenticate(app, call).await?).await?;
+    // Another replica may have made it a moment ago.
+    app.organizations
+        .know(&app.storage, &app.master, principal.organization_id)
+        .await?;
     let route = access::by_name(call.route).ok_or_else(|| Error::internal("a route outside the table"))?;
+    if route.audience == Audience::LocalAdmin {
+        let local = principal.credential == Credential::LocalAdmin;
+        let refused = || Error::Forbidden("only the server's local administrator may do this".to_owned());
+        return local.then_some(principal).ok_or_else(refused);
+    }
     if router::allowed(route, principal.role) {
         return Ok(principal);
     }
@@ -84,6 +155,44 @@ pub async fn authorize(app: &App, call: &Call) -> Result<Principal, Error> {
         principal.role.as_str(),
         roles.join(", ")
     )))
+}
+
+/// The local administrator says by a header which organization a request is for. Everyone else has one: naming another is
+/// answered alike whether it exists or not.
+async fn in_organization(app: &App, call: &Call, mut principal: Principal) -> Result<Principal, Error> {
+    let Some(named) = call.headers.get(ORGANIZATION_HEADER) else {
+        return Ok(principal);
+    };
+    let shown = String::from_utf8_lossy(named.as_bytes()).into_owned();
+    let unknown = || Error::NotFound(format!("there is no organization `{shown}`"));
+    let name = shown.parse().map_err(|_| unknown())?;
+    let organization = app.organizations.find(&app.storage, &app.master, &name).await?;
+    let id = organization.ok_or_else(unknown)?.id;
+    if principal.credential == Credential::LocalAdmin {
+        principal.organization_id = id;
+    }
+    if principal.organization_id == id {
+        Ok(principal)
+    } else {
+        Err(unknown())
+    }
+}
+
+/// Whether a credential that was good still is, with no less than the role that it had: asked again for streams that stay
+/// open. Does not count as use.
+pub async fn still_holds(app: &App, principal: &Principal) -> bool {
+    let now = app.clock.now();
+    let again = match &principal.credential {
+        Credential::Session { hash, .. } => session(app, hash.clone(), now, false).await,
+        Credential::ApiToken { hash, .. } => api_tokens::principal(app, hash.clone(), now, false).await,
+        Credential::LocalAdmin => return true,
+    };
+    match again {
+        Ok(again) => again.role == principal.role,
+        // Cannot be known now: asked again soon.
+        Err(Error::Unavailable(_) | Error::Busy) => true,
+        Err(_) => false,
+    }
 }
 
 async fn authenticate(app: &App, call: &Call) -> Result<Principal, Error> {
@@ -102,20 +211,24 @@ async fn authenticate(app: &App, call: &Call) -> Result<Principal, Error> {
     if app.local_admin.is(token) {
         return Ok(app.local_admin.principal(now));
     }
-    if !token.starts_with(SESSION_PREFIX) {
-        return Err(Error::Unauthenticated(
+    let hash = SecretHash::of(token);
+    if token.starts_with(SESSION_PREFIX) {
+        session(app, hash, now, true).await
+    } else if token.starts_with(API_TOKEN_PREFIX) {
+        api_tokens::principal(app, hash, now, true).await
+    } else {
+        Err(Error::Unauthenticated(
             "this credential does not open the console's routes",
-        ));
+        ))
     }
-    session(app, SecretHash::of(token), now).await
 }
 
-async fn session(app: &App, hash: SecretHash, now: UnixMillis) -> Result<Principal, Error> {
+async fn session(app: &App, hash: SecretHash, now: UnixMillis, touch: bool) -> Result<Principal, Error> {
     let wanted = hash.clone();
     let found = app
         .storage
         .readers
-        .run(move |conn| store::session(conn, &wanted))
+        .run(move |conn| session_store::by_hash(conn, &wanted))
         .await?;
     let ended = Error::Unauthenticated("the session has ended, log in again");
     let Some(session) = found else { return Err(ended) };
@@ -123,18 +236,19 @@ async fn session(app: &App, hash: SecretHash, now: UnixMillis) -> Result<Princip
     if now.0 >= session.expires_ms || now.0 >= idle_end {
         return Err(ended);
     }
-    if now.0 - session.last_used_ms >= TOUCH_EVERY_MS {
-        let touched = hash.clone();
+    let id = SessionId(session.id);
+    if touch && now.0 - session.last_used_ms >= TOUCH_EVERY_MS {
         app.storage
             .writer
-            .run(move |conn| store::touch_session(conn, &touched, now))
+            .run(move |conn| session_store::touch(conn, id, now))
             .await?;
     }
     Ok(Principal {
+        user_id: Some(UserId(session.user_id)),
         username: session.username,
         role: Role::parse(&session.role).ok_or_else(|| Error::internal("a user with an unknown role"))?,
         organization_id: session.organization_id,
-        credential: Credential::Session(hash.into_bytes()),
+        credential: Credential::Session { id, hash },
         expires: UnixMillis(session.expires_ms),
     })
 }

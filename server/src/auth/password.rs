@@ -14,7 +14,7 @@ const MAX_PASSWORD_BYTES: usize = 1024;
 ///
 /// # Errors
 /// [`Error::Invalid`] for `password`.
-pub(super) fn check(password: &str, username: &str) -> Result<(), Error> {
+pub fn check(password: &str, username: &str) -> Result<(), Error> {
     let bad = |reason: String| Err(Error::invalid("password", reason));
     let (lower, name) = (password.to_lowercase(), username.to_lowercase());
     if password.chars().count() < MIN_PASSWORD_CHARS {
@@ -40,7 +40,7 @@ pub(super) fn check(password: &str, username: &str) -> Result<(), Error> {
 ///
 /// # Errors
 /// When there is no randomness.
-pub(super) async fn hash(app: &App, password: Zeroizing<String>) -> Result<String, Error> {
+pub async fn hash(app: &App, password: Zeroizing<String>) -> Result<String, Error> {
     work(app, move || hash_now(&password)).await
 }
 
@@ -54,12 +54,10 @@ fn hash_now(password: &str) -> Result<String, Error> {
 ///
 /// # Errors
 /// When the work could not be done.
-pub(super) async fn verify(
-    app: &App,
-    password: Zeroizing<String>,
-    stored: Option<String>,
-) -> Result<bool, Error> {
+pub async fn verify(app: &App, password: Zeroizing<String>, stored: Option<String>) -> Result<bool, Error> {
     work(app, move || {
+        // A user without a password has an empty one stored: nothing is the same as it.
+        let stored = stored.filter(|stored| !stored.is_empty());
         let nobody = stored.is_none();
         let stored = match stored {
             Some(stored) => stored,

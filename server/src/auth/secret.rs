@@ -8,6 +8,8 @@ use sha2::{Digest, Sha256};
 
 /// Begins every session token.
 pub(super) const SESSION_PREFIX: &str = "oscs_";
+/// Begins the secret of every half of a session.
+pub(super) const HALF_SESSION_PREFIX: &str = "osch_";
 /// Begins every local administrator token.
 pub(super) const LOCAL_ADMIN_PREFIX: &str = "oscl_";
 
@@ -23,7 +25,10 @@ pub fn token(prefix: &str) -> Result<String, Error> {
 const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// A new setup code of 80 bits for typing: `XXXX-XXXX-XXXX-XXXX`.
-pub(super) fn setup_code() -> Result<String, Error> {
+///
+/// # Errors
+/// When the operating system gives no randomness.
+pub fn setup_code() -> Result<String, Error> {
     let bytes = random::<16>()?;
     let letters: Vec<char> = bytes
         .iter()
@@ -37,7 +42,7 @@ pub(super) fn setup_code() -> Result<String, Error> {
 }
 
 /// The same code however it was typed: capitals, no dashes or spaces, O for 0 and I or L for 1.
-pub(super) fn normal_code(typed: &str) -> String {
+pub fn normal_code(typed: &str) -> String {
     let letters = typed
         .chars()
         .filter(char::is_ascii_alphanumeric)
@@ -58,10 +63,6 @@ impl SecretHash {
     /// The hash of a secret.
     pub fn of(secret: &str) -> Self {
         SecretHash(Sha256::digest(secret.as_bytes()).to_vec())
-    }
-
-    pub(super) fn from_bytes(bytes: Vec<u8>) -> Self {
-        SecretHash(bytes)
     }
 
     /// Its 32 bytes.

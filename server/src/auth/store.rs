@@ -1,11 +1,11 @@
-//! Rows of users, sessions, setup codes and failed logins.
+//! Rows of users as logins need them, of setup codes and of failed logins.
 
 use super::secret::SecretHash;
 use super::throttle::{Failures, Subject};
 use crate::error::Error;
 use crate::per_backend;
 use crate::storage::Conn;
-use crate::storage::schema::{login_failures, sessions, setup_codes, users};
+use crate::storage::schema::{login_failures, setup_codes, users};
 use diesel::prelude::*;
 use scm_protocol::ids::UnixMillis;
 
@@ -20,16 +20,6 @@ pub(super) struct User {
     pub role: String,
 }
 
-/// A session with its user.
-#[derive(Clone, Debug, Queryable)]
-pub(super) struct SessionRow {
-    pub username: String,
-    pub role: String,
-    pub organization_id: i64,
-    pub last_used_ms: i64,
-    pub expires_ms: i64,
-}
-
 #[derive(Debug, Insertable)]
 #[diesel(table_name = users)]
 pub(super) struct NewUser {
@@ -40,20 +30,21 @@ pub(super) struct NewUser {
     pub created_ms: i64,
 }
 
-#[derive(Debug, Insertable)]
-#[diesel(table_name = sessions)]
-pub(super) struct NewSession {
-    pub token_hash: Vec<u8>,
-    pub user_id: i64,
-    pub address: String,
-    pub created_ms: i64,
-    pub last_used_ms: i64,
-    pub expires_ms: i64,
+pub(super) fn has_users(conn: &mut Conn, organization_id: i64) -> Result<bool, Error> {
+    let first: Option<i64> = users::table
+        .filter(users::organization_id.eq(organization_id))
+        .select(users::id)
+        .first(conn)
+        .optional()?;
+    Ok(first.is_some())
 }
 
-pub(super) fn has_users(conn: &mut Conn) -> Result<bool, Error> {
-    let first: Option<i64> = users::table.select(users::id).first(conn).optional()?;
-    Ok(first.is_some())
+pub(super) fn user_by_id(conn: &mut Conn, id: i64) -> Result<Option<User>, Error> {
+    Ok(users::table
+        .find(id)
+        .select(User::as_select())
+        .first(conn)
+        .optional()?)
 }
 
 pub(super) fn user(conn: &mut Conn, username: &str) -> Result<Option<User>, Error> {
@@ -70,44 +61,25 @@ pub(super) fn add_user(conn: &mut Conn, new: &NewUser) -> Result<User, Error> {
     user(conn, &new.username)?.ok_or_else(|| Error::internal("a user that was just added is gone"))
 }
 
-pub(super) fn add_session(conn: &mut Conn, new: &NewSession) -> Result<(), Error> {
-    // Sessions that ended are swept where sessions begin: no job of its own is needed.
-    diesel::delete(sessions::table.filter(sessions::expires_ms.lt(new.created_ms))).execute(conn)?;
-    diesel::insert_into(sessions::table).values(new).execute(conn)?;
-    Ok(())
-}
-
-pub(super) fn session(conn: &mut Conn, hash: &SecretHash) -> Result<Option<SessionRow>, Error> {
-    let columns = (
-        users::username,
-        users::role,
-        users::organization_id,
-        sessions::last_used_ms,
-        sessions::expires_ms,
-    );
-    let row = sessions::table
-        .inner_join(users::table)
-        .filter(sessions::token_hash.eq(hash.as_bytes()));
-    Ok(row.select(columns).first(conn).optional()?)
-}
-
-pub(super) fn touch_session(conn: &mut Conn, hash: &SecretHash, now: UnixMillis) -> Result<(), Error> {
-    let row = sessions::table.filter(sessions::token_hash.eq(hash.as_bytes()));
-    diesel::update(row)
-        .set(sessions::last_used_ms.eq(now.0))
+/// Notes a login.
+pub(super) fn logged_in(conn: &mut Conn, id: i64, now: UnixMillis) -> Result<(), Error> {
+    diesel::update(users::table.find(id))
+        .set(users::last_login_ms.eq(now.0))
         .execute(conn)?;
     Ok(())
 }
 
-pub(super) fn end_session(conn: &mut Conn, hash: &SecretHash) -> Result<(), Error> {
-    diesel::delete(sessions::table.filter(sessions::token_hash.eq(hash.as_bytes()))).execute(conn)?;
-    Ok(())
-}
-
-pub(super) fn add_setup_code(conn: &mut Conn, hash: &SecretHash, now: UnixMillis) -> Result<(), Error> {
+/// Adds a setup code for an organization.
+pub(super) fn add_setup_code(
+    conn: &mut Conn,
+    organization_id: i64,
+    hash: &SecretHash,
+    now: UnixMillis,
+) -> Result<(), Error> {
     let row = (
         setup_codes::code_hash.eq(hash.as_bytes()),
         setup_codes::created_ms.eq(now.0),
+        setup_codes::organization_id.eq(organization_id),
     );
     diesel::insert_into(setup_codes::table)
         .values(row)
@@ -115,14 +87,24 @@ pub(super) fn add_setup_code(conn: &mut Conn, hash: &SecretHash, now: UnixMillis
     Ok(())
 }
 
-pub(super) fn has_setup_code(conn: &mut Conn, hash: &SecretHash) -> Result<bool, Error> {
+/// Whose first owner a setup code makes; `first` for those made before there were several organizations.
+pub(super) fn setup_organization(
+    conn: &mut Conn,
+    hash: &SecretHash,
+    first: i64,
+) -> Result<Option<i64>, Error> {
     let row = setup_codes::table.filter(setup_codes::code_hash.eq(hash.as_bytes()));
-    let found: Option<i64> = row.select(setup_codes::created_ms).first(conn).optional()?;
-    Ok(found.is_some())
+    let found: Option<Option<i64>> = row.select(setup_codes::organization_id).first(conn).optional()?;
+    Ok(found.map(|organization| organization.unwrap_or(first)))
 }
 
-pub(super) fn end_setup(conn: &mut Conn) -> Result<(), Error> {
-    diesel::delete(setup_codes::table).execute(conn)?;
+/// Takes back every setup code of an organization.
+pub(super) fn end_setup(conn: &mut Conn, organization_id: i64, first: i64) -> Result<(), Error> {
+    diesel::delete(setup_codes::table.filter(setup_codes::organization_id.eq(organization_id)))
+        .execute(conn)?;
+    if organization_id == first {
+        diesel::delete(setup_codes::table.filter(setup_codes::organization_id.is_null())).execute(conn)?;
+    }
     Ok(())
 }
 

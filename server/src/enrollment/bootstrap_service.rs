@@ -25,7 +25,7 @@ pub(super) fn make(
     };
     let bootstrap = Bootstrap {
         url: url(request.url, host, app.settings.url.as_deref())?,
-        organization: organization.clone(),
+        organization,
         ca_pin: app.settings.ca_pin.map(Fingerprint),
         server_key_pin: key.fingerprint(),
         enrollment_token: request.enrollment_token,

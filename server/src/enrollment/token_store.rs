@@ -4,7 +4,8 @@ use crate::auth::SecretHash;
 use crate::error::Error;
 use crate::per_backend;
 use crate::storage::Conn;
-use crate::storage::schema::{enrollment_tokens as tokens, organizations};
+pub(super) use crate::storage::hold_organization;
+use crate::storage::schema::enrollment_tokens as tokens;
 use diesel::prelude::*;
 use scm_protocol::enrollment::{CreateToken, TokenLimits};
 use scm_protocol::ids::{TokenId, UnixMillis};
@@ -44,20 +45,6 @@ pub(super) struct NewToken<'a> {
     pub hash: &'a SecretHash,
     pub by: &'a str,
     pub now: UnixMillis,
-}
-
-/// Locks the organization's row until the commit.
-///
-/// Every audit entry locks it, and whoever changes a token writes one: taken first, the two locks always come in the same
-/// order, so that replicas never wait for each other in a circle. SQLite has one writer at a time.
-pub(super) fn hold_organization(conn: &mut Conn, organization_id: i64) -> Result<(), Error> {
-    if let Conn::Postgres(conn) = conn {
-        let row = organizations::table
-            .find(organization_id)
-            .select(organizations::id);
-        row.for_no_key_update().first::<i64>(conn)?;
-    }
-    Ok(())
 }
 
 /// Adds a token and reads it back; none when the organization has one of that name.

@@ -20,6 +20,16 @@ enum Notice {
     Listed(i64, SystemId),
     Audit(i64),
     Settings(i64),
+    Access(i64),
+}
+
+/// What a listener is woken for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// Something changed.
+    Change(Change),
+    /// A session, a role or a token changed: whoever listens has to show again that they may.
+    Access,
 }
 
 /// The stream of changes.
@@ -66,11 +76,19 @@ impl Events {
         self.audited(organization_id);
     }
 
+    /// Somebody's access changed; that is audited, too.
+    pub fn access_changed(&self, organization_id: i64) {
+        let _ = self.sender.send(Notice::Access(organization_id));
+        self.audited(organization_id);
+    }
+
     /// Listens to one organization.
     pub fn listen(&self, organization_id: i64) -> Listener {
         Listener {
             organization_id,
             receiver: self.sender.subscribe(),
+            access: false,
+            gathered: Change::default(),
         }
     }
 }
@@ -80,26 +98,36 @@ impl Events {
 pub struct Listener {
     organization_id: i64,
     receiver: broadcast::Receiver<Notice>,
+    /// Access changed, and was not told yet.
+    access: bool,
+    /// Gathered, and not told yet.
+    gathered: Change,
 }
 
 impl Listener {
-    /// Waits for a change, gathers what follows within `gather`, and returns it all; nothing when the server stops.
-    pub async fn next(&mut self, gather: std::time::Duration) -> Option<Change> {
-        let mut change = Change::default();
-        while change == Change::default() {
+    /// Waits for a change, gathers what follows within `gather`, and returns it all; nothing when the server stops. What
+    /// concerns access is told at once. What was gathered when the wait is given up is kept for the next one.
+    pub async fn next(&mut self, gather: std::time::Duration) -> Option<News> {
+        while self.gathered == Change::default() && !self.access {
             let notice = self.receiver.recv().await;
-            self.add(&mut change, notice)?;
+            self.add(notice)?;
         }
         let deadline = tokio::time::Instant::now() + gather;
-        while let Ok(notice) = tokio::time::timeout_at(deadline, self.receiver.recv()).await {
-            if self.add(&mut change, notice).is_none() {
+        while !self.access
+            && let Ok(notice) = tokio::time::timeout_at(deadline, self.receiver.recv()).await
+        {
+            if self.add(notice).is_none() {
                 break;
             }
         }
-        Some(change)
+        if std::mem::take(&mut self.access) {
+            return Some(News::Access);
+        }
+        Some(News::Change(std::mem::take(&mut self.gathered)))
     }
 
-    fn add(&self, change: &mut Change, notice: Result<Notice, broadcast::error::RecvError>) -> Option<()> {
+    fn add(&mut self, notice: Result<Notice, broadcast::error::RecvError>) -> Option<()> {
+        let change = &mut self.gathered;
         match notice {
             Ok(Notice::Updated(of, systems)) if of == self.organization_id => {
                 for system in systems.iter() {
@@ -111,12 +139,14 @@ impl Listener {
             }
             Ok(Notice::Audit(of)) if of == self.organization_id => change.audit = true,
             Ok(Notice::Settings(of)) if of == self.organization_id => change.settings = true,
+            Ok(Notice::Access(of)) if of == self.organization_id => self.access = true,
             Ok(_) => {}
             Err(broadcast::error::RecvError::Lagged(_)) => {
                 change.updated_overflow = true;
                 change.listed_overflow = true;
                 change.audit = true;
                 change.settings = true;
+                self.access = true;
             }
             Err(broadcast::error::RecvError::Closed) => return None,
         }
@@ -147,7 +177,9 @@ mod tests {
         events.updated(1, &[SystemId(3), SystemId(4)]);
         events.updated(1, &[SystemId(3)]);
         events.listed(1, SystemId(5));
-        let change = listener.next(SOON).await.unwrap();
+        let Some(News::Change(change)) = listener.next(SOON).await else {
+            panic!("no change")
+        };
         assert_eq!(change.updated, [SystemId(3), SystemId(4)]);
         assert_eq!(change.listed, [SystemId(5)]);
         assert!(change.audit && !change.updated_overflow && !change.listed_overflow);
@@ -160,6 +192,24 @@ mod tests {
         for id in 0..2000 {
             events.updated(1, &[SystemId(id)]);
         }
-        assert!(listener.next(SOON).await.unwrap().listed_overflow);
+        assert_eq!(listener.next(SOON).await, Some(News::Access));
+        let Some(News::Change(change)) = listener.next(SOON).await else {
+            panic!("no change")
+        };
+        assert!(change.listed_overflow);
+    }
+
+    #[tokio::test]
+    async fn access_is_told_at_once_and_what_was_gathered_is_kept() {
+        let events = Events::default();
+        let mut listener = events.listen(1);
+        events.updated(1, &[SystemId(3)]);
+        events.access_changed(2);
+        events.access_changed(1);
+        assert_eq!(listener.next(Duration::from_secs(3600)).await, Some(News::Access));
+        let Some(News::Change(change)) = listener.next(SOON).await else {
+            panic!("no change")
+        };
+        assert!(change.audit && change.updated == [SystemId(3)]);
     }
 }

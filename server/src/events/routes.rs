@@ -1,7 +1,8 @@
 //! `GET /api/v1/events`: server-sent events.
 
-use super::Listener;
+use super::{Listener, News};
 use crate::app::App;
+use crate::auth::{self, Principal};
 use crate::call::Authorized;
 use crate::error::Error;
 use crate::router::endpoint;
@@ -12,6 +13,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use warp::filters::BoxedFilter;
 use warp::http::HeaderValue;
 use warp::reply::{Reply, Response};
@@ -21,6 +23,8 @@ use warp::sse::Event;
 const GATHER: Duration = Duration::from_millis(500);
 /// How often a silent stream shows that it lives.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How often a stream's caller has to show again that they may: what another replica ended is noticed by this.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
 
 /// The route.
 pub fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
@@ -32,6 +36,9 @@ struct Stream {
     hello: Option<Hello>,
     listener: Listener,
     stopping: watch::Receiver<bool>,
+    app: Arc<App>,
+    principal: Principal,
+    ask_again: Instant,
 }
 
 async fn events(app: Arc<App>, authorized: Authorized) -> Result<Response, Error> {
@@ -43,15 +50,11 @@ async fn events(app: Arc<App>, authorized: Authorized) -> Result<Response, Error
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }),
         stopping: app.stopping.clone(),
+        principal: authorized.principal,
+        ask_again: Instant::now() + ASK_AGAIN,
+        app,
     };
-    let session_end = authorized
-        .principal
-        .expires
-        .since(app.clock.now())
-        .max(0)
-        .unsigned_abs();
-    let deadline = tokio::time::Instant::now() + Duration::from_millis(session_end);
-    let stream = stream::unfold(state, move |state| next(state, deadline));
+    let stream = stream::unfold(state, next);
     let stream = warp::sse::keep_alive().interval(KEEP_ALIVE).stream(stream);
     let mut response = warp::sse::reply(stream).into_response();
     // A proxy that gathers replies would hold the stream back.
@@ -61,20 +64,25 @@ async fn events(app: Arc<App>, authorized: Authorized) -> Result<Response, Error
     Ok(response)
 }
 
-/// The next event, until the server stops or the session ends.
-async fn next(
-    mut state: Stream,
-    deadline: tokio::time::Instant,
-) -> Option<(Result<Event, Infallible>, Stream)> {
+/// The next event, until the server stops or the caller's credential ends.
+async fn next(mut state: Stream) -> Option<(Result<Event, Infallible>, Stream)> {
     if let Some(hello) = state.hello.take() {
         return Some((Ok(event("hello", &hello)), state));
     }
-    let change = tokio::select! {
-        change = state.listener.next(GATHER) => change,
-        _ = state.stopping.wait_for(|stop| *stop) => None,
-        () = tokio::time::sleep_until(deadline) => None,
-    };
-    change.map(|change| (Ok(event("change", &change)), state))
+    loop {
+        let news = tokio::select! {
+            news = state.listener.next(GATHER) => news?,
+            _ = state.stopping.wait_for(|stop| *stop) => return None,
+            () = tokio::time::sleep_until(state.ask_again) => News::Access,
+        };
+        match news {
+            News::Change(change) => return Some((Ok(event("change", &change)), state)),
+            News::Access if auth::still_holds(&state.app, &state.principal).await => {
+                state.ask_again = Instant::now() + ASK_AGAIN;
+            }
+            News::Access => return None,
+        }
+    }
 }
 
 fn event<T: Serialize>(name: &str, data: &T) -> Event {

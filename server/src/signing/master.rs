@@ -6,6 +6,7 @@
 use crate::clock::random;
 use crate::error::Error;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::hmac;
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
@@ -16,6 +17,14 @@ const VERSION: u8 = 1;
 /// Seals what the database keeps secret.
 pub struct MasterKey {
     key: LessSafeKey,
+    /// Derived from the same bytes, so that one use says nothing about the other.
+    proof: hmac::Key,
+}
+
+impl std::fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MasterKey")
+    }
 }
 
 impl MasterKey {
@@ -49,9 +58,20 @@ impl MasterKey {
     fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let key =
             UnboundKey::new(&AES_256_GCM, bytes).map_err(|_| Error::internal("not a key of 32 bytes"))?;
+        let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, bytes), b"openscm proofs");
         Ok(MasterKey {
             key: LessSafeKey::new(key),
+            proof: hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()),
         })
+    }
+
+    /// A proof that this server, or a replica of it, made these bytes for one purpose: HMAC-SHA256.
+    pub fn prove(&self, bytes: &[u8], purpose: &str) -> Vec<u8> {
+        let mut context = hmac::Context::with_key(&self.proof);
+        context.update(purpose.as_bytes());
+        context.update(&[0]);
+        context.update(bytes);
+        context.sign().as_ref().to_vec()
     }
 
     /// Seals a secret for one purpose.

@@ -10,12 +10,12 @@ pub use master::MasterKey;
 
 use crate::clock::random;
 use crate::error::Error;
-use crate::storage::Storage;
+use crate::storage::{Conn, Storage};
 use ed25519_dalek::SigningKey;
 use scm_protocol::identity::PublicKey;
 use scm_protocol::ids::{Organization, UnixMillis};
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 /// An organization with its key in usable form.
 pub struct SigningOrganization {
@@ -39,10 +39,10 @@ impl std::fmt::Debug for SigningOrganization {
     }
 }
 
-/// Every organization, by name.
+/// Every organization, by name. Ones that another replica made are read when they are first asked for.
 #[derive(Clone, Debug)]
 pub struct Organizations {
-    by_name: Arc<HashMap<Organization, Arc<SigningOrganization>>>,
+    by_name: Arc<RwLock<HashMap<Organization, Arc<SigningOrganization>>>>,
     first_id: i64,
 }
 
@@ -57,15 +57,7 @@ impl Organizations {
         default: &Organization,
         now: UnixMillis,
     ) -> Result<Self, Error> {
-        let seed = zeroize::Zeroizing::new(random::<32>()?);
-        let key = SigningKey::from_bytes(&seed);
-        let public_key: PublicKey = key.verifying_key().into();
-        let new = store::NewOrganization {
-            name: default.to_string(),
-            sealed_signing_key: master.seal(seed.as_slice(), default.as_str())?,
-            public_key: public_key.as_bytes().to_vec(),
-            created_ms: now.0,
-        };
+        let new = new_organization(master, default, now)?;
         let rows = storage
             .writer
             .run(move |conn| {
@@ -84,7 +76,7 @@ impl Organizations {
             .ok_or_else(|| Error::internal("the first organization is missing"))?;
         Ok(Organizations {
             first_id: first.id,
-            by_name: Arc::new(by_name),
+            by_name: Arc::new(RwLock::new(by_name)),
         })
     }
 
@@ -93,25 +85,105 @@ impl Organizations {
         self.first_id
     }
 
-    /// The organization of that name.
-    pub fn get(&self, name: &Organization) -> Option<&Arc<SigningOrganization>> {
-        self.by_name.get(name)
+    /// The organization of that name, which another replica may have made.
+    ///
+    /// # Errors
+    /// When the database fails, or the key cannot be unsealed with this master key.
+    pub async fn find(
+        &self,
+        storage: &Storage,
+        master: &MasterKey,
+        name: &Organization,
+    ) -> Result<Option<Arc<SigningOrganization>>, Error> {
+        let known = self.read().get(name).cloned();
+        if known.is_some() {
+            return Ok(known);
+        }
+        let wanted = name.to_string();
+        let row = storage.readers.run(move |conn| store::by_name(conn, &wanted));
+        row.await?.map(|row| self.keep(&row, master)).transpose()
+    }
+
+    /// Makes sure that the organization with that id, which another replica may have made, is known.
+    ///
+    /// # Errors
+    /// As [`Organizations::find`].
+    pub async fn know(&self, storage: &Storage, master: &MasterKey, id: i64) -> Result<(), Error> {
+        if self.name_of(id).is_none() {
+            let row = storage.readers.run(move |conn| store::by_id(conn, id)).await?;
+            row.map(|row| self.keep(&row, master)).transpose()?;
+        }
+        Ok(())
+    }
+
+    fn keep(
+        &self,
+        row: &store::OrganizationRow,
+        master: &MasterKey,
+    ) -> Result<Arc<SigningOrganization>, Error> {
+        let opened = Arc::new(open(row, master)?);
+        let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
+        by_name.insert(opened.name.clone(), Arc::clone(&opened));
+        Ok(opened)
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<Organization, Arc<SigningOrganization>>> {
+        self.by_name.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The public key of the organization with that id.
     pub fn key_of(&self, id: i64) -> Option<PublicKey> {
-        self.by_name
+        self.read()
             .values()
             .find(|organization| organization.id == id)
             .map(|organization| organization.public_key)
     }
 
     /// The name of the organization with that id.
-    pub fn name_of(&self, id: i64) -> Option<&Organization> {
-        self.by_name
+    pub fn name_of(&self, id: i64) -> Option<Organization> {
+        self.read()
             .values()
             .find(|organization| organization.id == id)
-            .map(|organization| &organization.name)
+            .map(|organization| organization.name.clone())
+    }
+}
+
+/// A new organization with a key of its own, to be added.
+fn new_organization(
+    master: &MasterKey,
+    name: &Organization,
+    now: UnixMillis,
+) -> Result<store::NewOrganization, Error> {
+    let seed = zeroize::Zeroizing::new(random::<32>()?);
+    let key = SigningKey::from_bytes(&seed);
+    let public_key: PublicKey = key.verifying_key().into();
+    Ok(store::NewOrganization {
+        name: name.to_string(),
+        sealed_signing_key: master.seal(seed.as_slice(), name.as_str())?,
+        public_key: public_key.as_bytes().to_vec(),
+        created_ms: now.0,
+    })
+}
+
+/// An organization with a sealed key, ready to be added in a transaction.
+#[derive(Debug)]
+pub struct NewOrganization(store::NewOrganization);
+
+impl NewOrganization {
+    /// Makes its key.
+    ///
+    /// # Errors
+    /// When there is no randomness.
+    pub fn make(master: &MasterKey, name: &Organization, now: UnixMillis) -> Result<Self, Error> {
+        new_organization(master, name, now).map(NewOrganization)
+    }
+
+    /// Adds it; none when the name is taken.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn add(&self, conn: &mut Conn) -> Result<Option<i64>, Error> {
+        store::add(conn, &self.0)
     }
 }
 

@@ -41,3 +41,31 @@ pub(super) fn all(conn: &mut Conn) -> Result<Vec<OrganizationRow>, Error> {
         .select(OrganizationRow::as_select())
         .load(conn)?)
 }
+
+/// Adds an organization; none when its name is taken.
+pub(super) fn add(conn: &mut Conn, new: &NewOrganization) -> Result<Option<i64>, Error> {
+    Ok(per_backend!(conn, c => diesel::insert_into(organizations::table)
+        .values(new)
+        .on_conflict_do_nothing()
+        .returning(organizations::id)
+        .get_result(c)
+        .optional())?)
+}
+
+/// The one of that name.
+pub(super) fn by_name(conn: &mut Conn, name: &str) -> Result<Option<OrganizationRow>, Error> {
+    Ok(organizations::table
+        .filter(organizations::name.eq(name))
+        .select(OrganizationRow::as_select())
+        .first(conn)
+        .optional()?)
+}
+
+/// The one with that id.
+pub(super) fn by_id(conn: &mut Conn, id: i64) -> Result<Option<OrganizationRow>, Error> {
+    Ok(organizations::table
+        .find(id)
+        .select(OrganizationRow::as_select())
+        .first(conn)
+        .optional()?)
+}

@@ -5,12 +5,14 @@
 //! writer; no transaction ever asks for a second connection.
 
 mod connection;
+mod lock;
 mod migrations;
 mod readers;
 pub mod schema;
 mod writer;
 
 pub use connection::{Conn, DatabaseUrl};
+pub use lock::hold_organization;
 pub use readers::Readers;
 pub use writer::Writer;
 

@@ -81,14 +81,18 @@ diesel::table! {
         password_hash -> Text,
         role -> Text,
         created_ms -> BigInt,
+        last_login_ms -> Nullable<BigInt>,
     }
 }
 
 diesel::table! {
-    sessions (token_hash) {
+    sessions (id) {
+        id -> BigInt,
         token_hash -> Binary,
         user_id -> BigInt,
         address -> Text,
+        method -> Text,
+        second_factor -> BigInt,
         created_ms -> BigInt,
         last_used_ms -> BigInt,
         expires_ms -> BigInt,
@@ -99,6 +103,7 @@ diesel::table! {
     setup_codes (code_hash) {
         code_hash -> Binary,
         created_ms -> BigInt,
+        organization_id -> Nullable<BigInt>,
     }
 }
 
@@ -162,8 +167,72 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    half_sessions (token_hash) {
+        token_hash -> Binary,
+        user_id -> BigInt,
+        method -> Text,
+        expires_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    api_tokens (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        name -> Text,
+        token_hash -> Binary,
+        role -> Text,
+        created_ms -> BigInt,
+        expires_ms -> BigInt,
+        last_used_ms -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    ssh_keys (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        name -> Text,
+        algorithm -> Text,
+        fingerprint -> Text,
+        public_key -> Binary,
+        created_ms -> BigInt,
+        last_used_ms -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    used_challenges (digest) {
+        digest -> Binary,
+        expires_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    second_factors (user_id) {
+        user_id -> BigInt,
+        sealed_seed -> Binary,
+        created_ms -> BigInt,
+        confirmed_ms -> Nullable<BigInt>,
+        last_step -> BigInt,
+    }
+}
+
+diesel::table! {
+    recovery_codes (user_id, code_hash) {
+        user_id -> BigInt,
+        code_hash -> Binary,
+    }
+}
+
 diesel::joinable!(system_states -> systems (system_id));
 diesel::joinable!(sessions -> users (user_id));
+diesel::joinable!(half_sessions -> users (user_id));
+diesel::joinable!(api_tokens -> users (user_id));
+diesel::joinable!(ssh_keys -> users (user_id));
+diesel::joinable!(second_factors -> users (user_id));
+diesel::joinable!(recovery_codes -> users (user_id));
 diesel::joinable!(users -> organizations (organization_id));
 diesel::allow_tables_to_appear_in_same_query!(
     organizations,
@@ -179,4 +248,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     enrollment_tokens,
     idempotency_keys,
     organization_settings,
+    half_sessions,
+    api_tokens,
+    ssh_keys,
+    used_challenges,
+    second_factors,
+    recovery_codes,
 );

@@ -17,7 +17,7 @@ pub fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
 }
 
 async fn check_in_route(app: Arc<App>, call: Call) -> Result<Response, Error> {
-    let (envelope, unverified) = match agent_message::open(&app, &call, CHECKIN_PATH) {
+    let (envelope, unverified) = match agent_message::open(&app, &call, CHECKIN_PATH).await {
         Ok(opened) => opened,
         Err(response) => return Ok(*response),
     };

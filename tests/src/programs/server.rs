@@ -53,6 +53,7 @@ impl ServerBuilder {
             interval_secs: self.interval_secs,
             limits: self.limits,
             port: 0,
+            clock: None,
         };
         server.start().await?;
         Ok(server)
@@ -77,6 +78,7 @@ pub struct Server {
     interval_secs: u32,
     limits: String,
     port: u16,
+    clock: Option<&'static str>,
 }
 
 impl Server {
@@ -111,6 +113,7 @@ impl Server {
             interval_secs: self.interval_secs,
             limits: self.limits.clone(),
             port: 0,
+            clock: None,
         };
         replica.start().await?;
         Ok(replica)
@@ -126,6 +129,9 @@ impl Server {
         fs::write(self.config(), self.config_text())?;
         let mut command = Command::new(binary("scmserver")?);
         command.args(["run", "--config"]).arg(self.config());
+        if let Some(shift) = self.clock {
+            command.envs(shifted_clock(shift)?);
+        }
         let mut process = Process::start("the server", command, &self.folder.path().join("log"))?;
         let port = eventually("the server's address", 30, async || {
             process.must_run()?;
@@ -144,6 +150,15 @@ impl Server {
             Ok((reply.status == 200).then_some(()))
         })
         .await
+    }
+
+    /// Starts it (again) with its wall clock shifted, for example by `+2d`.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub async fn start_with_clock(&mut self, shift: &'static str) -> Result<()> {
+        self.clock = Some(shift);
+        self.start().await
     }
 
     /// SIGKILL.
@@ -313,6 +328,25 @@ impl Server {
             limits = self.limits,
         )
     }
+}
+
+/// What `faketime` would set; it would itself stay between us and the server.
+fn shifted_clock(shift: &str) -> Result<Vec<(String, String)>> {
+    let output = Command::new("faketime").args(["-f", shift, "env"]).output();
+    let output = output.context("faketime is missing: `cargo xtask test` installs it")?;
+    let preload = String::from_utf8(output.stdout)?;
+    let preload = preload.lines().find_map(|line| line.strip_prefix("LD_PRELOAD="));
+    let preload = preload.context("faketime sets no LD_PRELOAD")?;
+    // The wall clock alone: waits keep their length.
+    let set = [
+        ("LD_PRELOAD", preload),
+        ("FAKETIME", shift),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+        ("DONT_FAKE_MONOTONIC", "1"),
+    ];
+    Ok(set
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec())
 }
 
 fn port(listening: &str) -> Option<u16> {

@@ -168,6 +168,7 @@ impl Server {
                 vec![Reply::Session(Ok(Session {
                     username: "jdoe".to_owned(),
                     role: self.role,
+                    credential: scm_protocol::auth::CredentialKind::Session,
                     organization: Organization::default(),
                     expires_ms: UnixMillis(START * 2),
                 }))]

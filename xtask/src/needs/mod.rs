@@ -65,6 +65,26 @@ const FAKETIME: Need = Need {
     apk: &["libfaketime"],
 };
 
+/// OpenSSH's client programs.
+const OPENSSH: Need = Need {
+    name: "OpenSSH's client (ssh-keygen, ssh-agent)",
+    why: "tests log in with keys that it makes, and in the way that it signs",
+    found: || on_path("ssh-keygen").is_some() && on_path("ssh-agent").is_some(),
+    apt: &["openssh-client"],
+    dnf: &["openssh-clients", "openssh"],
+    apk: &["openssh-client", "openssh-keygen"],
+};
+
+/// What scripts talk to the API with.
+const CURL: Need = Need {
+    name: "curl and jq",
+    why: "a test runs the examples of docs/api.md",
+    found: || on_path("curl").is_some() && on_path("jq").is_some(),
+    apt: &["curl", "jq"],
+    dnf: &["curl", "jq"],
+    apk: &["curl", "jq"],
+};
+
 /// Python that can make virtual environments.
 const PYTHON: Need = Need {
     name: "Python 3 with venv",
@@ -86,7 +106,7 @@ pub(crate) const CPLUSPLUS: Need = Need {
 };
 
 /// Everything that the tests need.
-pub(crate) const ALL: &[Need] = &[LIBPQ, POSTGRES, TMUX, FAKETIME, PYTHON, CPLUSPLUS];
+pub(crate) const ALL: &[Need] = &[LIBPQ, POSTGRES, TMUX, FAKETIME, OPENSSH, CURL, PYTHON, CPLUSPLUS];
 
 /// Makes sure that all of them are there.
 ///

@@ -3,6 +3,8 @@
 //! Each route of the table is described by `shape`; one that is missing there fails the test below and the build of the
 //! document alike.
 
+mod access_shapes;
+
 use crate::app::App;
 use crate::call::Call;
 use crate::error::Error;
@@ -56,38 +58,52 @@ struct Shape {
 
 const JSON: &str = "application/json";
 
-fn shape(route: &str) -> Option<Shape> {
-    let get = |summary, reply| Shape {
+fn get(summary: &'static str, reply: &'static str) -> Shape {
+    Shape {
         summary,
         request: None,
         status: "200",
         reply: Some((JSON, Some(reply))),
         parameters: Vec::new(),
-    };
+    }
+}
+
+fn post(summary: &'static str, request: &'static str, reply: &'static str) -> Shape {
+    Shape {
+        request: Some(request),
+        ..get(summary, reply)
+    }
+}
+
+fn made(summary: &'static str, request: &'static str, reply: &'static str) -> Shape {
+    Shape {
+        status: "201",
+        ..post(summary, request, reply)
+    }
+}
+
+fn done(summary: &'static str) -> Shape {
+    Shape {
+        status: "204",
+        reply: None,
+        ..get(summary, "")
+    }
+}
+
+/// Takes a body and replies without one.
+fn change(summary: &'static str, request: &'static str) -> Shape {
+    Shape {
+        request: Some(request),
+        ..done(summary)
+    }
+}
+
+fn shape(route: &str) -> Option<Shape> {
     let text = |summary, media| Shape {
         reply: Some((media, None)),
         ..get(summary, "")
     };
-    let post = |summary, request, reply| Shape {
-        request: Some(request),
-        ..get(summary, reply)
-    };
-    let made = |summary, request, reply| Shape {
-        status: "201",
-        ..post(summary, request, reply)
-    };
-    let done = |summary| Shape {
-        status: "204",
-        reply: None,
-        ..get(summary, "")
-    };
-    let decide = |summary| Shape {
-        summary,
-        request: Some("StatusChange"),
-        status: "204",
-        reply: None,
-        parameters: Vec::new(),
-    };
+    let decide = |summary| change(summary, "StatusChange");
     Some(match route {
         "health.live" => text("The process answers", "text/plain"),
         "health.ready" => text("The server can do its work", "text/plain"),
@@ -105,6 +121,17 @@ fn shape(route: &str) -> Option<Shape> {
         "auth.login" => made("Log in with a password", "LoginRequest", "LoginReply"),
         "auth.session" => get("Who is logged in", "Session"),
         "auth.logout" => done("End this session"),
+        "auth.challenge" => post(
+            "A text to sign with an SSH key: `ssh-keygen -Y sign -n openscm-login@openscm.org`",
+            "ChallengeRequest",
+            "LoginChallenge",
+        ),
+        "auth.login_ssh" => made("Log in with a signed challenge", "SshLoginRequest", "LoginReply"),
+        "auth.login_second_factor" => made(
+            "Give the second factor that a login answered with 202 (SecondFactorRequired) asks for",
+            "SecondFactorLogin",
+            "LoginReply",
+        ),
         "overview" => get("The dashboard", "Overview"),
         "events" => text(
             "Live changes as server-sent events: `hello` (Hello), `change` (Change)",
@@ -171,7 +198,7 @@ fn shape(route: &str) -> Option<Shape> {
             "CheckIn",
             "CheckInReply",
         ),
-        _ => return None,
+        other => return access_shapes::shape(other),
     })
 }
 
@@ -231,7 +258,7 @@ fn operation(route: &Route, shape: Shape) -> utoipa::openapi::path::Operation {
     operation = operation
         .response(shape.status, response("done", shape.reply))
         .response("default", response("refused", Some((PROBLEM_JSON, Some(error)))));
-    if matches!(route.audience, Audience::Roles(_)) {
+    if matches!(route.audience, Audience::Roles(_) | Audience::LocalAdmin) {
         operation = operation.security(SecurityRequirement::new("bearer", Vec::<String>::new()));
     }
     operation.build()
@@ -306,6 +333,7 @@ fn schemas() -> ComponentsBuilder {
     add::<RegisterReply>(&mut all);
     add::<CheckIn>(&mut all);
     add::<CheckInReply>(&mut all);
+    access_shapes::schemas(&mut all);
     ComponentsBuilder::new().schemas_from_iter(all)
 }
 

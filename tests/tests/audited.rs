@@ -1,0 +1,280 @@
+//! A1: whatever changes something leaves an audit entry. Every route that is no GET is called here with an example that
+//! succeeds, and the audit is read after it.
+//!
+//! A new route needs a line in [`example`] (or, when it changes nothing, in [`CHANGES_NOTHING`]): the test says so.
+
+use anyhow::{Context, Result, bail, ensure};
+use scm_protocol::access::{Audience, ROUTES};
+use scm_protocol::audit::AuditPage;
+use scm_protocol::auth::Role;
+use scm_tests::programs::{Admin, PASSWORD, Person, Server};
+use serde_json::{Value, json};
+
+/// Routes that are no GET and change nothing that could be recorded, and why.
+const CHANGES_NOTHING: &[(&str, &str)] = &[
+    ("enrollment.bootstrap", "composes a text out of what is there"),
+    (
+        "auth.challenge",
+        "stores nothing; the login that uses it is recorded",
+    ),
+    ("systems.checkin", "recorded where it changes a system's status"),
+];
+
+/// An example: who calls, with what, and under which name it is recorded where that is not the route's.
+struct Call {
+    by: Admin,
+    path: String,
+    body: Value,
+    action: Option<&'static str>,
+}
+
+fn call(by: &Admin, path: impl Into<String>, body: Value) -> Call {
+    Call {
+        by: by.clone(),
+        path: path.into(),
+        body,
+        action: None,
+    }
+}
+
+struct World {
+    server: Server,
+    local: Admin,
+    owner: Person,
+    count: u32,
+}
+
+impl World {
+    async fn start() -> Result<World> {
+        let server = Server::start_default().await?;
+        let local = server.admin()?;
+        let owner = server.person("jdoe", Role::Owner).await?;
+        Ok(World {
+            server,
+            local,
+            owner,
+            count: 0,
+        })
+    }
+
+    fn name(&mut self) -> String {
+        self.count += 1;
+        format!("example-{}", self.count)
+    }
+
+    /// A user to do something to.
+    async fn somebody(&mut self) -> Result<Person> {
+        let name = self.name();
+        self.server.person(&name, Role::Viewer).await
+    }
+
+    /// A system in that status, and the body of a decision about it.
+    async fn system(&mut self, decisions: &[&str]) -> Result<(String, Value)> {
+        let mut rogue = self.server.rogue()?;
+        rogue.register(&self.name()).await?;
+        for decision in decisions {
+            self.local.decide(rogue.system, decision).await?;
+        }
+        let seen = self.local.system(rogue.system).await?;
+        let body = json!({ "fingerprint": seen.fingerprint, "expected_status": seen.summary.status });
+        Ok((format!("/api/v1/systems/{}", rogue.system), body))
+    }
+
+    /// The path of a new enrollment token.
+    async fn enrollment_token(&mut self) -> Result<String> {
+        let body = json!({ "name": self.name() });
+        let path = "/api/v1/enrollment/tokens";
+        let created: Value = self.local.call("POST", path, &body).await?;
+        Ok(format!("{path}/{}", created["token"]["id"]))
+    }
+}
+
+/// A call of the route that succeeds.
+async fn example(world: &mut World, route: &str) -> Result<Call> {
+    let local = world.local.clone();
+    let none = Value::Null;
+    Ok(match route {
+        "auth.setup" => {
+            let name = world.name();
+            let created: Value = local
+                .call("POST", "/api/v1/organizations", &json!({ "name": name }))
+                .await?;
+            let body = json!({ "setup_code": created["setup_code"], "username": name, "password": PASSWORD });
+            // Recorded in the organization that it concerns, which its new owner reads: see below.
+            call(&world.server.client(None)?, "/api/v1/setup", body)
+        }
+        "auth.login" => {
+            let body = json!({ "username": "jdoe", "password": PASSWORD });
+            call(&world.server.client(None)?, "/api/v1/sessions", body)
+        }
+        "auth.logout" => {
+            let session = world.server.log_in(world.owner.id, "jdoe").await?;
+            call(&session.api, "/api/v1/sessions/current", none)
+        }
+        "sessions.end" => {
+            let id = first_id(&world.somebody().await?.api, "/api/v1/sessions").await?;
+            call(&local, format!("/api/v1/sessions/{id}"), none)
+        }
+        "api_tokens.create" => {
+            let body = json!({ "name": world.name(), "role": "viewer", "days": 7 });
+            call(&world.owner.api, "/api/v1/api-tokens", body)
+        }
+        "api_tokens.revoke" => {
+            let name = world.name();
+            let token = world.owner.api.api_token(&name, Role::Viewer).await?;
+            call(&local, format!("/api/v1/api-tokens/{}", token.token.id), none)
+        }
+        "ssh_keys.add" => {
+            let body = json!({ "public_key": SSH_KEY });
+            call(&world.somebody().await?.api, "/api/v1/ssh-keys", body)
+        }
+        "ssh_keys.remove" => {
+            let person = world.somebody().await?;
+            let body = json!({ "public_key": SSH_KEY });
+            let key: Value = person.api.call("POST", "/api/v1/ssh-keys", &body).await?;
+            call(&person.api, format!("/api/v1/ssh-keys/{}", key["id"]), none)
+        }
+        "account.set_password" => {
+            let body = json!({ "old_password": PASSWORD, "new_password": "another long password" });
+            call(&world.somebody().await?.api, "/api/v1/account/password", body)
+        }
+        "users.create" => {
+            let body = json!({ "username": world.name(), "role": "viewer", "password": PASSWORD });
+            call(&local, "/api/v1/users", body)
+        }
+        "users.set_role" => {
+            let id = world.somebody().await?.id;
+            call(
+                &local,
+                format!("/api/v1/users/{id}/role"),
+                json!({ "role": "editor" }),
+            )
+        }
+        "users.set_password" => {
+            let id = world.somebody().await?.id;
+            let body = json!({ "password": "another long password" });
+            call(&local, format!("/api/v1/users/{id}/password"), body)
+        }
+        "users.end_sessions" => {
+            let id = world.somebody().await?.id;
+            call(&local, format!("/api/v1/users/{id}/sessions"), none)
+        }
+        "users.delete" => {
+            let id = world.somebody().await?.id;
+            call(&local, format!("/api/v1/users/{id}"), none)
+        }
+        "organizations.create" => {
+            let body = json!({ "name": world.name() });
+            call(&local, "/api/v1/organizations", body)
+        }
+        "systems.approve" | "systems.reject" | "systems.deny" | "systems.revoke" | "systems.restore"
+        | "systems.delete" => {
+            let decision = route.trim_start_matches("systems.");
+            let before: &[&str] = match decision {
+                "revoke" => &["approve"],
+                "restore" => &["approve", "revoke"],
+                _ => &[],
+            };
+            let (path, body) = world.system(before).await?;
+            let path = if decision == "delete" {
+                path
+            } else {
+                format!("{path}/{decision}")
+            };
+            call(&local, path, body)
+        }
+        "enrollment.tokens.create" => {
+            let body = json!({ "name": world.name() });
+            call(&local, "/api/v1/enrollment/tokens", body)
+        }
+        "enrollment.tokens.disable" => {
+            let path = world.enrollment_token().await?;
+            call(&local, format!("{path}/disable"), none)
+        }
+        "enrollment.tokens.enable" => {
+            let path = world.enrollment_token().await?;
+            local
+                .call::<()>("POST", &format!("{path}/disable"), &none)
+                .await?;
+            call(&local, format!("{path}/enable"), none)
+        }
+        "enrollment.tokens.delete" => {
+            let path = world.enrollment_token().await?;
+            call(&local, path, none)
+        }
+        "settings.change" => call(&local, "/api/v1/settings/pending.max", json!({ "value": 77 })),
+        "settings.reset" => {
+            let path = "/api/v1/settings/pending.expire_days";
+            local.call::<()>("PUT", path, &json!({ "value": 7 })).await?;
+            call(&local, path, none)
+        }
+        other => bail!(
+            "the route `{other}` is no GET and has no example: add a call of it that succeeds to `example` in \
+             tests/tests/audited.rs, or say in CHANGES_NOTHING why there is nothing to record"
+        ),
+    })
+}
+
+const SSH_KEY: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJabDIFUXwEtik2fREZtFCEj62h3BLWUYBgl8RKMyr+5 someone@example";
+
+async fn first_id(api: &Admin, path: &str) -> Result<Value> {
+    let page: Value = api.get(path).await?;
+    Ok(page["items"][0]["id"].clone())
+}
+
+/// Newest entry's id and the actions recorded since `before`.
+async fn recorded_since(api: &Admin, before: i64) -> Result<(i64, Vec<String>)> {
+    let page: AuditPage = api.get("/api/v1/audit?limit=20").await?;
+    let newest = page.items.first().map_or(0, |entry| entry.id);
+    let new = page.items.into_iter().filter(|entry| entry.id > before);
+    Ok((newest, new.map(|entry| entry.action).collect()))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_route_that_changes_something_is_recorded() -> Result<()> {
+    let mut world = World::start().await?;
+    let own_tests = [
+        // They need a second factor or an SSH key: tests/second_factor.rs and tests/ssh_login.rs read the audit there.
+        "auth.login_ssh",
+        "auth.login_second_factor",
+        "second_factors.enroll",
+        "second_factors.confirm",
+        "second_factors.disable",
+        "users.reset_second_factor",
+        // tests/enrollment.rs
+        "enrollment.register",
+    ];
+    for route in ROUTES {
+        let nothing = CHANGES_NOTHING.iter().any(|(name, _)| *name == route.name);
+        if route.method == "GET" || nothing || own_tests.contains(&route.name) {
+            continue;
+        }
+        ensure!(
+            route.audience != Audience::Agent,
+            "{}: an agent's route needs a test of its own, named in `own_tests`",
+            route.name
+        );
+        let example = example(&mut world, route.name).await?;
+        let (before, _) = recorded_since(&world.local, 0).await?;
+        let reply: Value = example
+            .by
+            .call(route.method, &example.path, &example.body)
+            .await
+            .with_context(|| format!("the example of {}", route.name))?;
+        let action = example.action.unwrap_or(route.name);
+        let recorded = match route.name {
+            "auth.setup" => {
+                let token = reply["token"].as_str().context("no token")?;
+                recorded_since(&world.server.client(Some(token))?, 0).await?.1
+            }
+            _ => recorded_since(&world.local, before).await?.1,
+        };
+        ensure!(
+            recorded.iter().any(|recorded| recorded == action),
+            "{} was done and not recorded: {recorded:?}. Write an `audit::Entry` in the transaction of the change",
+            route.name
+        );
+    }
+    Ok(())
+}
