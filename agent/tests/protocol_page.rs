@@ -170,6 +170,8 @@ fn every_refusal_and_limit_is_on_the_page() {
         UnknownSystem,
         Denied,
         Revoked,
+        CertificateRequired,
+        CertificateInvalid,
         BadSignature,
         RateLimited,
         UnknownOrganization,

@@ -60,6 +60,8 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/readyz", "health.ready", Public),
     route("GET", "/api/v1/openapi.json", "openapi", Public),
     route("GET", "/api/v1/pki/ca.pem", "pki.ca", Public),
+    route("GET", "/api/v1/pki/crl.pem", "pki.crl", Public),
+    route("GET", "/api/v1/pki/crl.der", "pki.crl_der", Public),
     route("GET", "/api/v1/setup", "auth.setup_state", Public),
     route("POST", "/api/v1/setup", "auth.setup", Public),
     route("POST", "/api/v1/sessions", "auth.login", Public),
@@ -189,6 +191,7 @@ pub const ROUTES: &[Route] = &[
     route("DELETE", "/api/v1/settings/{name}", "settings.reset", ADMINS),
     route("POST", "/agent/v1/register", "enrollment.register", Agent),
     route("POST", "/agent/v1/checkin", "systems.checkin", Agent),
+    route("POST", "/agent/v1/certificate", "certificates.issue", Agent),
 ];
 
 /// The route of that name.

@@ -12,6 +12,7 @@ pub mod api_tokens;
 pub mod audit;
 pub mod auth;
 pub mod bootstrap;
+pub mod certificates;
 pub mod enrollment;
 pub mod events;
 pub mod identity;

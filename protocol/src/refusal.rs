@@ -21,6 +21,11 @@ pub enum RefusalCode {
     Denied,
     /// The system was cut off by an administrator; it keeps its identity and asks again, rarely. 403.
     Revoked,
+    /// The system was issued a client certificate, and the request came without one. 403.
+    CertificateRequired,
+    /// The client certificate that came with the request is expired, withdrawn, not by this server's authority, or for
+    /// another key or system. 403.
+    CertificateInvalid,
     /// The signature is missing, malformed or wrong. 401.
     BadSignature,
     /// Too many requests; `retry_after_secs` says when to come back. 429.
@@ -42,7 +47,10 @@ impl RefusalCode {
             RefusalCode::StaleClock | RefusalCode::BadSignature => 401,
             RefusalCode::Replayed => 409,
             RefusalCode::UnknownSystem | RefusalCode::UnknownOrganization => 404,
-            RefusalCode::Denied | RefusalCode::Revoked => 403,
+            RefusalCode::Denied
+            | RefusalCode::Revoked
+            | RefusalCode::CertificateRequired
+            | RefusalCode::CertificateInvalid => 403,
             RefusalCode::RateLimited => 429,
             RefusalCode::Busy => 503,
             RefusalCode::InvalidRequest => 422,
@@ -58,6 +66,8 @@ impl RefusalCode {
             RefusalCode::UnknownSystem => "unknown_system",
             RefusalCode::Denied => "denied",
             RefusalCode::Revoked => "revoked",
+            RefusalCode::CertificateRequired => "certificate_required",
+            RefusalCode::CertificateInvalid => "certificate_invalid",
             RefusalCode::BadSignature => "bad_signature",
             RefusalCode::RateLimited => "rate_limited",
             RefusalCode::UnknownOrganization => "unknown_organization",
@@ -126,6 +136,8 @@ mod tests {
             UnknownSystem,
             Denied,
             Revoked,
+            CertificateRequired,
+            CertificateInvalid,
             BadSignature,
             RateLimited,
             UnknownOrganization,

@@ -82,10 +82,19 @@ pub const PENDING_EXPIRE_DAYS: Integer = Integer {
     roles: ADMINS,
 };
 
+/// Whether agents must show the client certificate that was issued to them.
+pub const CERTIFICATES_REQUIRED: Switch = Switch {
+    name: "certificates.required",
+    about: "a system that was issued a client certificate is refused without one, until that expires",
+    default: true,
+    roles: ADMINS,
+};
+
 /// Every setting, in the order of the page.
 pub const CATALOGUE: &[Definition] = &[
     Definition::Integer(&PENDING_MAX),
     Definition::Integer(&PENDING_EXPIRE_DAYS),
+    Definition::Switch(&CERTIFICATES_REQUIRED),
 ];
 
 /// A setting of any kind.

@@ -1,5 +1,6 @@
 //! Systems as the console sees them.
 
+use crate::certificates::SystemCertificate;
 use crate::identity::{Fingerprint, PublicKey};
 use crate::ids::{SystemId, UnixMillis};
 use crate::telemetry::Container;
@@ -159,6 +160,9 @@ pub struct SystemDetail {
     pub status_changed_by: String,
     /// Other systems with the same host name, machine id or address.
     pub duplicates: Vec<Duplicate>,
+    /// Its newest client certificate.
+    #[serde(default)]
+    pub certificate: Option<SystemCertificate>,
 }
 
 /// One page of a list. `next_cursor` is absent on the last page.

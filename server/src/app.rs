@@ -1,17 +1,19 @@
 //! What a running server is made of; handed to every handler.
 
 use crate::auth::LocalAdmin;
+use crate::certificates::Revocations;
 use crate::clock::Clock;
 use crate::enrollment::RegistrationLimits;
 use crate::events::Events;
 use crate::organization_settings::SettingsCache;
-use crate::pki::FINGERPRINT_BYTES;
+use crate::pki::{FINGERPRINT_BYTES, Pki};
 use crate::signing::{MasterKey, Organizations};
 use crate::storage::Storage;
 use crate::systems::{BatchContext, CheckinQueue, Holds, Intervals, KeyCache};
 use scm_protocol::ids::UnixMillis;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 
 /// A server's parts.
@@ -33,6 +35,10 @@ pub struct App {
     pub keys: KeyCache,
     /// Check-ins that wait for something to be told.
     pub holds: Holds,
+    /// Issues client certificates.
+    pub pki: Arc<Pki>,
+    /// The list of revoked client certificates.
+    pub revocations: Revocations,
     /// Tells the consoles what changed.
     pub events: Events,
     /// Settings that handlers need.
@@ -60,12 +66,12 @@ pub struct Settings {
     pub session_idle_ms: i64,
     /// How long any session lasts, in milliseconds.
     pub session_absolute_ms: i64,
-    /// The private CA's certificate, or none when own certificates are configured.
-    pub ca_pem: Option<String>,
-    /// SHA-256 of that certificate, which agents pin.
+    /// SHA-256 of the private CA's certificate, which agents pin; none where the server shows a configured one.
     pub ca_pin: Option<[u8; FINGERPRINT_BYTES]>,
     /// Where agents reach this server by its configuration, when that names it for others than itself.
     pub url: Option<String>,
+    /// How long a client certificate is valid.
+    pub certificate_lifetime: Duration,
     /// Whether check-ins are held until there is something to tell.
     pub hold_checkins: bool,
     /// Check-ins that may wait.
@@ -87,6 +93,8 @@ pub struct Parts {
     pub organization_settings: SettingsCache,
     /// The master key.
     pub master: Arc<MasterKey>,
+    /// Issues client certificates.
+    pub pki: Arc<Pki>,
     /// Settings.
     pub settings: Settings,
     /// The token of this boot.
@@ -110,6 +118,8 @@ impl App {
             checkins: CheckinQueue::start(parts.settings.max_queue, context),
             keys: KeyCache::default(),
             holds: Holds::default(),
+            pki: parts.pki,
+            revocations: Revocations::default(),
             events,
             password_work: Semaphore::new(2),
             registration_limits: RegistrationLimits::default(),

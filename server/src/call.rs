@@ -3,6 +3,7 @@
 use crate::audit::{Actor, Entry, Outcome};
 use crate::auth::Principal;
 use crate::error::Error;
+use crate::pki::Presented;
 use crate::storage::Conn;
 use bytes::Bytes;
 use scm_protocol::ids::{SystemId, TokenId, UnixMillis};
@@ -33,6 +34,8 @@ pub struct Call {
     pub body: Bytes,
     /// The peer's address.
     pub peer: IpAddr,
+    /// The certificate that the peer showed itself with.
+    pub certificate: Presented,
 }
 
 impl Call {

@@ -6,6 +6,7 @@ pub mod app;
 pub mod audit;
 pub mod auth;
 pub mod call;
+pub mod certificates;
 pub mod clock;
 pub mod config;
 pub mod enrollment;

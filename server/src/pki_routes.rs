@@ -14,8 +14,6 @@ pub fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
 }
 
 async fn ca(app: Arc<App>, _call: Call) -> Result<Response, Error> {
-    let pem = app.settings.ca_pem.clone().ok_or_else(|| {
-        Error::NotFound("this server uses a configured certificate and has no private CA".to_owned())
-    })?;
+    let pem = app.pki.ca_pem().to_owned();
     Ok(with_header(pem, "content-type", "application/pem-certificate-chain").into_response())
 }

@@ -4,9 +4,10 @@
 use crate::app::App;
 use crate::call::{Authorized, Call};
 use crate::error::Error;
+use crate::pki::Presented;
 use crate::{
-    api_tokens, audit, auth, enrollment, events, health, openapi, organization_settings, organizations,
-    overview, pki_routes, problem, second_factors, ssh_keys, systems, telemetry, users,
+    api_tokens, audit, auth, certificates, enrollment, events, health, openapi, organization_settings,
+    organizations, overview, pki_routes, problem, second_factors, ssh_keys, systems, telemetry, users,
 };
 use bytes::Bytes;
 use scm_protocol::access::{self, Audience, ROUTES, Route};
@@ -28,6 +29,7 @@ pub fn routes(
         health::routes(app),
         openapi::routes(app),
         pki_routes::routes(app),
+        certificates::public_routes::routes(app),
         auth::routes::routes(app),
         overview::routes(app),
         events::routes::routes(app),
@@ -46,8 +48,11 @@ pub fn routes(
         second_factors::routes::routes(app),
         organizations::routes::routes(app),
     ];
-    // The agents' route comes first: it is called a thousand times as often as any other.
-    let checkin = systems::agent_routes::routes(app);
+    // The agents' check-in comes first: it is called a thousand times as often as any other.
+    let checkin = systems::agent_routes::routes(app)
+        .or(certificates::agent_routes::routes(app))
+        .unify()
+        .boxed();
     let served = rooms
         .into_iter()
         .fold(checkin, |all, room| all.or(room).unify().boxed());
@@ -124,9 +129,10 @@ fn called(name: &'static str) -> impl Filter<Extract = (Call,), Error = Rejectio
         .and(warp::body::bytes())
         .map(
             move |params, query, headers: HeaderMap, peer: Option<crate::listen::Peer>, body: Bytes| {
-                let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| {
-                    peer.address.ip().to_canonical()
-                });
+                let (peer, certificate) = peer
+                    .map_or((IpAddr::V4(Ipv4Addr::UNSPECIFIED), Presented::Nothing), |peer| {
+                        (peer.address.ip().to_canonical(), peer.certificate)
+                    });
                 Call {
                     route: name,
                     params,
@@ -134,6 +140,7 @@ fn called(name: &'static str) -> impl Filter<Extract = (Call,), Error = Rejectio
                     headers,
                     body,
                     peer,
+                    certificate,
                 }
             },
         )

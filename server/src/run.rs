@@ -11,7 +11,7 @@ use crate::pki::{Names, Pki};
 use crate::signing::{MasterKey, Organizations};
 use crate::storage::{DatabaseUrl, Storage};
 use crate::systems::Intervals;
-use crate::{auth, enrollment, private_file, router, systems, telemetry};
+use crate::{auth, certificates, enrollment, private_file, router, systems, telemetry};
 use anyhow::Context;
 use http::{Extensions, HeaderMap, StatusCode, Version};
 use rustls::crypto::CryptoProvider;
@@ -46,13 +46,14 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         Organizations::load(&storage, &master, &config.server.organization, clock.now()).await?;
     let organization_settings = SettingsCache::load(&storage).await?;
     let local_admin = LocalAdmin::write(&state.join("local-admin.token"), organizations.first_id())?;
-    let settings = settings(&config, pki.as_ref());
+    let settings = settings(&config, &pki);
     let parts = Parts {
         storage,
         clock,
         organizations,
         organization_settings,
         master,
+        pki,
         settings,
         local_admin,
         stopping: stopping.clone(),
@@ -67,11 +68,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     ));
     tokio::spawn(systems::watch_silence(Arc::clone(&app)));
     tokio::spawn(organization_settings::follow_changes(Arc::clone(&app)));
-    tokio::spawn(housekeeping(
-        Arc::clone(&app),
-        pki,
-        config.server.hostnames.clone(),
-    ));
+    tokio::spawn(certificates::keep_file(Arc::clone(&app)));
+    tokio::spawn(housekeeping(Arc::clone(&app), config.server.hostnames.clone()));
     tokio::spawn(stop_on_signal(stop)?);
     let service = tower::ServiceBuilder::new()
         .layer(
@@ -119,21 +117,22 @@ fn tls(
     config: &Config,
     clock: &Arc<dyn Clock>,
     provider: Arc<CryptoProvider>,
-) -> anyhow::Result<(Arc<TlsReloader>, Option<Pki>)> {
-    if let Some((certificate, key)) = config.own_certificate() {
-        let files = CertificateFiles {
+) -> anyhow::Result<(Arc<TlsReloader>, Arc<Pki>)> {
+    let names = Names::of_machine(&config.server.hostnames)?;
+    // Also where a configured certificate is served with: the authority issues those of agents.
+    let pki = Pki::open_or_create(&config.pki_folder(), &names, clock.now())?;
+    let files = match config.own_certificate() {
+        Some((certificate, key)) => CertificateFiles {
             certificate: certificate.to_owned(),
             key: key.to_owned(),
-        };
-        return Ok((TlsReloader::open(files, provider)?, None));
-    }
-    let names = Names::of_machine(&config.server.hostnames)?;
-    let pki = Pki::open_or_create(&config.pki_folder(), &names, clock.now())?;
-    let files = CertificateFiles {
-        certificate: pki.certificate_path(),
-        key: pki.key_path(),
+        },
+        None => CertificateFiles {
+            certificate: pki.certificate_path(),
+            key: pki.key_path(),
+        },
     };
-    Ok((TlsReloader::open(files, provider)?, Some(pki)))
+    let clients = pki.client_authority(provider.clone())?;
+    Ok((TlsReloader::open(files, provider, clients)?, Arc::new(pki)))
 }
 
 async fn storage(config: &Config) -> anyhow::Result<Storage> {
@@ -142,7 +141,7 @@ async fn storage(config: &Config) -> anyhow::Result<Storage> {
     Ok(storage)
 }
 
-fn settings(config: &Config, pki: Option<&Pki>) -> Settings {
+fn settings(config: &Config, pki: &Pki) -> Settings {
     Settings {
         server_name: config.server.name.clone(),
         intervals: Intervals {
@@ -151,9 +150,9 @@ fn settings(config: &Config, pki: Option<&Pki>) -> Settings {
         },
         session_idle_ms: i64::from(config.sessions.idle_minutes) * 60_000,
         session_absolute_ms: i64::from(config.sessions.absolute_hours) * 3_600_000,
-        ca_pem: pki.map(|pki| pki.ca_pem().to_owned()),
-        ca_pin: pki.map(Pki::ca_fingerprint),
+        ca_pin: config.own_certificate().is_none().then(|| pki.ca_fingerprint()),
         url: url(config),
+        certificate_lifetime: Duration::from_hours(config.certificates.lifetime_hours.into()),
         hold_checkins: config.agents.hold_checkins,
         max_queue: config.limits.max_queue as usize,
         setup_code_file: config.server.state_folder.join("setup-code"),
@@ -212,7 +211,7 @@ fn stop_on_signal(stop: watch::Sender<bool>) -> anyhow::Result<impl Future<Outpu
     })
 }
 
-async fn housekeeping(app: Arc<App>, pki: Option<Pki>, hostnames: Vec<String>) {
+async fn housekeeping(app: Arc<App>, hostnames: Vec<String>) {
     let mut stopping = app.stopping.clone();
     loop {
         tokio::select! {
@@ -222,9 +221,7 @@ async fn housekeeping(app: Arc<App>, pki: Option<Pki>, hostnames: Vec<String>) {
         if let Err(error) = sweep(&app).await {
             tracing::warn!(error = %error, "what expired could not be deleted, it is tried again later");
         }
-        if let Some(pki) = &pki
-            && let Err(error) = renew(pki, &hostnames, app.clock.now())
-        {
+        if let Err(error) = renew(&app.pki, &hostnames, app.clock.now()) {
             tracing::error!(error = %error, "the server's certificate could not be renewed, it is tried again later");
         }
     }
@@ -232,6 +229,7 @@ async fn housekeeping(app: Arc<App>, pki: Option<Pki>, hostnames: Vec<String>) {
 
 async fn sweep(app: &App) -> Result<(), Error> {
     enrollment::sweep_nonces(app).await?;
+    certificates::sweep(app).await?;
     auth::sweep_failures(app).await
 }
 

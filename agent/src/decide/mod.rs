@@ -2,7 +2,7 @@
 //!
 //! Invariants: nothing untrusted changes anything but the time of the next attempt; no answer ever costs the key; only a
 //! refusal `unknown_system` that names the agent's own id costs the id, and once a server key is pinned only one that the
-//! pinned key signed; a wait never ends at once more than once for the clock and once for the sequence.
+//! pinned key signed; a wait never ends at once more than once each for the clock, the sequence and the certificate.
 
 mod refused;
 
@@ -10,6 +10,7 @@ use crate::random::Jitter;
 use crate::schedule::{self, DEFAULT_INTERVAL_SECS, MAX_INTERVAL_SECS};
 use crate::wire::{Answer, Evidence, Trusted};
 use scm_protocol::agent::{AgentStatus, CheckInReply, RegisterReply};
+use scm_protocol::certificates::CertificateReply;
 use scm_protocol::identity::PublicKey;
 use scm_protocol::ids::{Organization, SystemId, UnixMillis};
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,8 @@ pub enum Task {
     Register,
     /// Checks in.
     CheckIn(SystemId),
+    /// Asks for a client certificate.
+    Certificate(SystemId),
 }
 
 /// All that a decision depends on besides the answer and the time.
@@ -58,6 +61,8 @@ pub struct Situation {
     pub clock_offset_ms: i64,
     /// Failures in a row.
     pub failures: u32,
+    /// Whether the request was made with a client certificate.
+    pub with_certificate: bool,
     /// What was put right within this attempt already.
     pub corrected: Corrected,
 }
@@ -69,10 +74,12 @@ pub struct Corrected {
     pub clock: bool,
     /// The sequence.
     pub sequence: bool,
+    /// The client certificate: one was asked for, whatever came of it.
+    pub certificate: bool,
 }
 
 /// What is to be made durable before the rest of an action is believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Nothing.
     Nothing,
@@ -84,6 +91,10 @@ pub enum Change {
     Pin(PublicKey),
     /// Go on at this sequence number.
     JumpTo(u64),
+    /// Keep this client certificate.
+    TakeCertificate(Box<CertificateReply>),
+    /// Drop the client certificate.
+    DropCertificate,
 }
 
 /// What is worth a line in the log.
@@ -115,6 +126,8 @@ pub struct Action {
     pub clock_offset_ms: i64,
     /// Failures in a row from now on.
     pub failures: u32,
+    /// A client certificate is to be asked for next.
+    pub ask_certificate: bool,
     /// Corrections made within the attempt; reset by every wait.
     pub corrected: Corrected,
     /// When the next attempt follows; zero: at once, as part of this one.
@@ -140,8 +153,13 @@ pub fn next(situation: &Situation, answer: &Answer, now: UnixMillis, jitter: &mu
         Answer::Refused(evidence) if believed(situation, evidence) => {
             refused::refused(situation, evidence.get(), now, jitter)
         }
+        Answer::Certified(evidence) if believed(situation, evidence) => certified(situation, evidence.get()),
         Answer::Untrusted { event, reason } => untrusted(situation, event, reason.clone(), jitter),
-        Answer::Failed {
+        Answer::Barred {
+            reason,
+            retry_after_secs,
+        }
+        | Answer::Failed {
             reason,
             retry_after_secs,
         } => failed(situation, reason.clone(), *retry_after_secs, jitter),
@@ -198,7 +216,7 @@ fn checked_in(situation: &Situation, reply: &CheckInReply, change: Change, now: 
     };
     let wait = match situation.task {
         Task::CheckIn(id) => schedule::until_slot(id, interval_secs, now.plus(situation.clock_offset_ms)),
-        Task::Register => Duration::from_secs(u64::from(interval_secs)),
+        Task::Register | Task::Certificate(_) => Duration::from_secs(u64::from(interval_secs)),
     };
     Action {
         change,
@@ -206,6 +224,20 @@ fn checked_in(situation: &Situation, reply: &CheckInReply, change: Change, now: 
         interval_secs,
         wait,
         note,
+        ..heard(situation)
+    }
+}
+
+/// A certificate is kept, and the attempt goes on with the check-in, which shows it.
+fn certified(situation: &Situation, reply: &CertificateReply) -> Action {
+    Action {
+        change: Change::TakeCertificate(Box::new(reply.clone())),
+        failures: situation.failures,
+        wait: Duration::ZERO,
+        corrected: Corrected {
+            certificate: true,
+            ..situation.corrected
+        },
         ..heard(situation)
     }
 }
@@ -240,6 +272,18 @@ fn failed(
     retry_after_secs: Option<u32>,
     jitter: &mut Jitter,
 ) -> Action {
+    if let Task::Certificate(_) = situation.task {
+        // A certificate is worth having; checking in is worth more.
+        return Action {
+            wait: Duration::ZERO,
+            corrected: Corrected {
+                certificate: true,
+                ..situation.corrected
+            },
+            note: Note::Trouble(format!("no client certificate: {reason}")),
+            ..unheard(situation)
+        };
+    }
     let failures = situation.failures.saturating_add(1);
     let backoff = schedule::backoff(failures, jitter);
     // Nobody vouches for this Retry-After, so it delays by an hour at most.
@@ -269,6 +313,7 @@ fn unheard(situation: &Situation) -> Action {
         interval_secs: situation.interval_secs,
         clock_offset_ms: situation.clock_offset_ms,
         failures: situation.failures,
+        ask_certificate: false,
         corrected: Corrected::default(),
         wait: Duration::from_secs(u64::from(situation.interval_secs)),
         contact: false,

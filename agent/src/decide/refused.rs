@@ -32,6 +32,8 @@ pub(super) fn refused(
         RefusalCode::UnknownSystem => unknown_system(situation, refusal, jitter),
         RefusalCode::Denied => cut_off(situation, Standing::Denied, refusal, jitter),
         RefusalCode::Revoked => cut_off(situation, Standing::Revoked, refusal, jitter),
+        RefusalCode::CertificateRequired => certificate_required(situation, trouble(), jitter),
+        RefusalCode::CertificateInvalid => certificate_invalid(situation, trouble(), jitter),
         RefusalCode::RateLimited | RefusalCode::Busy => Action {
             contact: true,
             ..failed(situation, trouble(), refusal.retry_after_secs, jitter)
@@ -98,7 +100,7 @@ fn replayed(situation: &Situation, refusal: &Refusal, jitter: &mut Jitter) -> Ac
 /// The one refusal that costs the id, if it is about this id.
 fn unknown_system(situation: &Situation, refusal: &Refusal, jitter: &mut Jitter) -> Action {
     let own = match situation.task {
-        Task::CheckIn(id) => Some(id),
+        Task::CheckIn(id) | Task::Certificate(id) => Some(id),
         Task::Register => None,
     };
     if own.is_none() || refusal.system_id != own {
@@ -114,6 +116,41 @@ fn unknown_system(situation: &Situation, refusal: &Refusal, jitter: &mut Jitter)
         note: Note::Trouble(
             "the server does not know this system any more, it is registered anew".to_owned(),
         ),
+        ..heard(situation)
+    }
+}
+
+/// Asks for a certificate and checks in again, once an attempt.
+fn certificate_required(situation: &Situation, reason: String, jitter: &mut Jitter) -> Action {
+    let checks_in = matches!(situation.task, Task::CheckIn(_));
+    if !checks_in || situation.corrected.certificate {
+        return failed(situation, reason, None, jitter);
+    }
+    Action {
+        ask_certificate: true,
+        ..at_once(situation, reason)
+    }
+}
+
+/// Goes on without the certificate that was shown, and asks for another. Without one this refusal says nothing.
+fn certificate_invalid(situation: &Situation, reason: String, jitter: &mut Jitter) -> Action {
+    if !situation.with_certificate {
+        return failed(situation, reason, None, jitter);
+    }
+    Action {
+        change: Change::DropCertificate,
+        ask_certificate: situation.standing == Standing::Active && !situation.corrected.certificate,
+        ..at_once(situation, reason)
+    }
+}
+
+/// Goes on within this attempt.
+fn at_once(situation: &Situation, reason: String) -> Action {
+    Action {
+        corrected: situation.corrected,
+        wait: Duration::ZERO,
+        failures: situation.failures,
+        note: Note::Trouble(reason),
         ..heard(situation)
     }
 }

@@ -151,6 +151,19 @@ impl StateFolder {
         std::fs::remove_file(&path).map_err(io_error("remove", &path))
     }
 
+    /// Removes a file durably. Nothing happens where there is none.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn remove(&self, name: &str) -> Result<(), Error> {
+        let path = self.path.join(name);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            other => other.map_err(io_error("remove", &path))?,
+        }
+        self.sync()
+    }
+
     /// Renames a file to `<name>.<why>-<time>`, so that it is kept and no longer used. Nothing happens where there is none.
     ///
     /// # Errors

@@ -64,10 +64,16 @@ fn write_public(folder: &StateFolder, tag: &ServerTag, key: &SigningKey) -> Resu
     Ok(())
 }
 
-fn encode(key: &SigningKey) -> Zeroizing<String> {
+/// The key in PKCS#8 DER.
+pub(super) fn der(key: &SigningKey) -> Zeroizing<[u8; 48]> {
     let mut der = Zeroizing::new([0; 48]);
     der[..16].copy_from_slice(&PREFIX);
     der[16..].copy_from_slice(key.as_bytes());
+    der
+}
+
+fn encode(key: &SigningKey) -> Zeroizing<String> {
+    let der = der(key);
     let body = Zeroizing::new(STANDARD.encode(der.as_slice()));
     Zeroizing::new(format!("{BEGIN}\n{}\n{END}\n", body.as_str()))
 }

@@ -1,22 +1,28 @@
 //! Who this agent is to one server: key pair, id, the pinned server key and the sequence of its requests.
 //!
 //! Files in the state folder, named after the server (eight hexadecimal digits of the SHA-256 of its URL):
-//! `client_<8>.key` (PKCS#8 PEM), `client_<8>.pub`, `client_<8>.id`, `client_<8>.seq`, `server_<8>.pub`.
+//! `client_<8>.key` (PKCS#8 PEM), `client_<8>.pub`, `client_<8>.id`, `client_<8>.seq`, `client_<8>.crt`,
+//! `server_<8>.pub`.
 //!
 //! Invariants: a private key file is made once and never written again; what cannot be read as what it should be is set
-//! aside, never deleted or overwritten; a file that merely cannot be read now is an error and changes nothing; memory
+//! aside, never deleted or overwritten (but for the client certificate, which the server issues anew); a file that merely cannot be read now is an error and changes nothing; memory
 //! follows the disk, so that what is not durable is not believed.
 
+mod certificate;
 mod folder;
 mod key;
 mod sequence;
 mod tag;
 
+pub use certificate::Certificate;
 pub use folder::{Error, StateFolder};
 pub use sequence::{BLOCK, MAX_SEQUENCE, Sequence};
 pub use tag::ServerTag;
 
+use crate::wire::ClientIdentity;
+use certificate::Holder;
 use ed25519_dalek::SigningKey;
+use scm_protocol::certificates::CertificateReply;
 use scm_protocol::identity::PublicKey;
 use scm_protocol::ids::{Organization, SystemId, UnixMillis};
 use std::sync::Arc;
@@ -30,6 +36,7 @@ pub struct Identity {
     key: SigningKey,
     id: Option<SystemId>,
     server_key: Option<PublicKey>,
+    certificate: Option<(Certificate, Arc<ClientIdentity>)>,
     /// The numbers of its requests.
     pub sequence: Sequence,
 }
@@ -50,15 +57,18 @@ impl Identity {
         let id = open_id(&folder, &tag, &organization, now)?;
         let server_key = open_server_key(&folder, &tag, now)?;
         let sequence = Sequence::open(folder.clone(), tag.file("client", "seq"), now)?;
-        Ok(Identity {
+        let mut identity = Identity {
             folder,
             tag,
             organization,
             key,
             id,
             server_key,
+            certificate: None,
             sequence,
-        })
+        };
+        identity.read_certificate()?;
+        Ok(identity)
     }
 
     /// The private key.
@@ -86,6 +96,73 @@ impl Identity {
         &self.organization
     }
 
+    /// The client certificate for this id and key, where there is one, with what the TLS client needs of it.
+    pub fn certificate(&self) -> Option<&(Certificate, Arc<ClientIdentity>)> {
+        self.certificate.as_ref()
+    }
+
+    /// Keeps the certificate that the server issued.
+    ///
+    /// # Errors
+    /// [`Error`] when it cannot be made durable; the identity is as before.
+    pub fn set_certificate(&mut self, reply: &CertificateReply) -> Result<(), Error> {
+        let Some(holder) = self.holder() else {
+            return Ok(());
+        };
+        let certificate = Certificate::delivered(reply, holder);
+        let Some(usable) = certificate.with_key(key::der(&self.key).as_slice()) else {
+            tracing::error!(certificate.serial = %certificate.serial(), "the certificate that the server issued cannot be used with the private key, it is dropped");
+            return Ok(());
+        };
+        self.folder
+            .write(&self.certificate_file(), certificate.encode().as_bytes())?;
+        self.certificate = Some((certificate, usable));
+        Ok(())
+    }
+
+    /// Drops the certificate, for good: the server issues another.
+    ///
+    /// # Errors
+    /// [`Error`] when its file cannot be removed; the identity is as before.
+    pub fn drop_certificate(&mut self) -> Result<(), Error> {
+        self.folder.remove(&self.certificate_file())?;
+        self.certificate = None;
+        Ok(())
+    }
+
+    fn certificate_file(&self) -> String {
+        self.tag.file("client", "crt")
+    }
+
+    fn holder(&self) -> Option<Holder> {
+        Some(Holder {
+            organization: self.organization.clone(),
+            id: self.id?,
+            key: self.public_key(),
+        })
+    }
+
+    /// One that cannot be read, or is for another id or key, is no use: it is dropped, and another asked for.
+    fn read_certificate(&mut self) -> Result<(), Error> {
+        let name = self.certificate_file();
+        let Some(bytes) = self.folder.read(&name)? else {
+            return Ok(());
+        };
+        let holder = self.holder();
+        let read =
+            Certificate::decode(&bytes).filter(|read| holder.is_some_and(|holder| read.is_for(&holder)));
+        let usable = read.and_then(|read| {
+            let usable = read.with_key(key::der(&self.key).as_slice())?;
+            Some((read, usable))
+        });
+        if usable.is_none() {
+            tracing::warn!(file.name = %name, "the client certificate is corrupt or not for this id and key, it is dropped");
+            self.folder.remove(&name)?;
+        }
+        self.certificate = usable;
+        Ok(())
+    }
+
     /// Keeps the id that the server gave.
     ///
     /// # Errors
@@ -94,7 +171,9 @@ impl Identity {
         let text = format!("{}/{id}\n", self.organization);
         self.folder
             .write(&self.tag.file("client", "id"), text.as_bytes())?;
-        self.id = Some(id);
+        if self.id.replace(id) != Some(id) {
+            self.drop_certificate()?;
+        }
         Ok(())
     }
 
@@ -106,6 +185,7 @@ impl Identity {
         self.folder
             .set_aside(&self.tag.file("client", "id"), "former", now)?;
         self.id = None;
+        self.drop_certificate()?;
         Ok(())
     }
 

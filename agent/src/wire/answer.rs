@@ -6,6 +6,7 @@
 use super::client::Failure;
 use super::reply::{RawReply, SentRequest};
 use scm_protocol::agent::{CheckInReply, RegisterReply};
+use scm_protocol::certificates::CertificateReply;
 use scm_protocol::identity::{Fingerprint, PublicKey};
 use scm_protocol::problem::from_json;
 use scm_protocol::refusal::Refusal;
@@ -63,6 +64,16 @@ pub enum Answer {
         /// What was wrong.
         reason: String,
     },
+    /// The certificate was issued.
+    Certified(Evidence<CertificateReply>),
+    /// Something in between refused before the server was asked, perhaps for the client certificate: the next attempt
+    /// may do better with another, or without.
+    Barred {
+        /// What happened.
+        reason: String,
+        /// `Retry-After`, where one was sent.
+        retry_after_secs: Option<u32>,
+    },
     /// Neither a reply nor a refusal of the server: something in between answered, or nothing.
     Failed {
         /// What happened.
@@ -77,6 +88,10 @@ enum Doubt {
     Untrusted {
         event: &'static str,
         reason: String,
+    },
+    Barred {
+        reason: String,
+        retry_after_secs: Option<u32>,
     },
     Failed {
         reason: String,
@@ -97,6 +112,13 @@ impl From<Doubt> for Answer {
     fn from(doubt: Doubt) -> Self {
         match doubt {
             Doubt::Untrusted { event, reason } => Answer::Untrusted { event, reason },
+            Doubt::Barred {
+                reason,
+                retry_after_secs,
+            } => Answer::Barred {
+                reason,
+                retry_after_secs,
+            },
             Doubt::Failed {
                 reason,
                 retry_after_secs,
@@ -115,6 +137,10 @@ impl From<Failure> for Doubt {
                 event: "certificate_refused",
                 reason: failure.to_string(),
             },
+            Failure::Barred(_) => Doubt::Barred {
+                reason: failure.to_string(),
+                retry_after_secs: None,
+            },
             Failure::Unreachable(reason) => Doubt::failed(reason),
         }
     }
@@ -128,6 +154,18 @@ pub fn read_registration(
 ) -> Answer {
     match result {
         Ok(reply) => read(request, &reply, trusted, Answer::Registered),
+        Err(failure) => Doubt::from(failure).into(),
+    }
+}
+
+/// Reads the reply to a certificate request.
+pub fn read_certificate(
+    request: &SentRequest,
+    result: Result<RawReply, Failure>,
+    trusted: &Trusted,
+) -> Answer {
+    match result {
+        Ok(reply) => read(request, &reply, trusted, Answer::Certified),
         Err(failure) => Doubt::from(failure).into(),
     }
 }
@@ -208,9 +246,19 @@ fn unsigned(reply: &RawReply) -> Doubt {
             reason: format!("an unsigned reply with status {} was dropped", reply.status),
         }
     } else {
-        Doubt::Failed {
-            reason: format!("an unsigned {} was received", describe(reply)),
-            retry_after_secs: reply.retry_after_secs,
+        let reason = format!("an unsigned {} was received", describe(reply));
+        let retry_after_secs = reply.retry_after_secs;
+        // With these, proxies refuse a client's certificate after the handshake.
+        if matches!(reply.status, 400 | 403 | 495 | 496) {
+            Doubt::Barred {
+                reason,
+                retry_after_secs,
+            }
+        } else {
+            Doubt::Failed {
+                reason,
+                retry_after_secs,
+            }
         }
     }
 }

@@ -1,8 +1,10 @@
 //! One server's HTTP client: connections kept between check-ins, everything bounded, stoppable at any moment.
 
+use super::credential::{ClientIdentity, Credential};
 use super::reply::{RawReply, SentRequest};
 use super::{proxy, tls::TlsConnector};
 use crate::config::{Secret, Server};
+use rustls::AlertDescription;
 use std::error::Error as _;
 use std::io::{ErrorKind, Read};
 use std::sync::Arc;
@@ -28,6 +30,9 @@ pub enum Failure {
     /// The server's certificate does not verify: this may be an attack, or a wrong setting.
     #[error("the server's certificate was refused: {0}")]
     Untrusted(String),
+    /// The client certificate was refused in the handshake, before there was a request.
+    #[error("the client certificate was refused: {0}")]
+    Barred(String),
     /// The server cannot be reached, or did not answer in time and within bounds.
     #[error("{0}")]
     Unreachable(String),
@@ -37,6 +42,7 @@ pub enum Failure {
 #[derive(Clone)]
 pub struct Client {
     base: String,
+    credential: Credential,
     agent: Agent,
     limit: Duration,
 }
@@ -63,6 +69,7 @@ impl Client {
     pub fn with_limit(server: &Server, proxy: Option<&Secret>, limit: Duration) -> Result<Self, String> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = scm_tls::client_config(&server.trust, provider).map_err(|error| error.to_string())?;
+        let credential = Credential::new(tls);
         let proxy = match proxy {
             Some(address) => Some(proxy::parse(address.reveal())?),
             None => proxy::from_environment(|name| std::env::var(name).ok())?,
@@ -86,13 +93,19 @@ impl Client {
             .build();
         let connector = ConnectProxyConnector::default()
             .chain(TcpConnector::default())
-            .chain(TlsConnector::new(tls));
+            .chain(TlsConnector::new(credential.clone()));
         let agent = Agent::with_parts(config, connector, DefaultResolver::default());
         Ok(Client {
             base: server.url.clone(),
+            credential,
             agent,
             limit,
         })
+    }
+
+    /// Connections from now on show this certificate, or none.
+    pub fn show(&self, identity: Option<&Arc<ClientIdentity>>) {
+        self.credential.show(identity);
     }
 
     /// Sends a request and reads the whole reply, which the server may hold back for as long as `held`.
@@ -157,9 +170,29 @@ fn field(headers: &HeaderMap, name: &str) -> Option<String> {
 fn failure(error: &ureq::Error) -> Failure {
     match tls_fault(error) {
         Some(fault @ rustls::Error::InvalidCertificate(_)) => Failure::Untrusted(in_words(fault)),
+        Some(rustls::Error::AlertReceived(alert)) if blames_certificate(*alert) => {
+            Failure::Barred(format!("TLS alert {alert:?}"))
+        }
         Some(fault) => Failure::Unreachable(format!("TLS: {fault}")),
         None => Failure::Unreachable(plainly(error)),
     }
+}
+
+/// Alerts with which TLS servers and proxies refuse a client's certificate (RFC 8446 §6.2).
+fn blames_certificate(alert: AlertDescription) -> bool {
+    use AlertDescription as Alert;
+    matches!(
+        alert,
+        Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::AccessDenied
+            | Alert::DecryptError
+            | Alert::CertificateRequired
+    )
 }
 
 /// What happened, for a person who does not know the libraries.

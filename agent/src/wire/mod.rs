@@ -5,11 +5,13 @@
 
 mod answer;
 mod client;
+mod credential;
 mod proxy;
 mod reply;
 mod tls;
 
-pub use answer::{Answer, Evidence, Trusted, read_checkin, read_registration};
+pub use answer::{Answer, Evidence, Trusted, read_certificate, read_checkin, read_registration};
 pub use client::{Client, Failure};
+pub use credential::ClientIdentity;
 pub use proxy::check_proxy;
 pub use reply::{RawReply, SentRequest};

@@ -3,11 +3,11 @@
 //! The client's own TLS is not used, because it cannot take a verifier: without this connector it could only trust
 //! certificate authorities, not the pin of one.
 
-use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use super::credential::Credential;
+use rustls::{ClientConnection, StreamOwned};
 use rustls_pki_types::ServerName;
 use std::fmt;
 use std::io::{Read, Write};
-use std::sync::Arc;
 use ureq::Error;
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport, TransportAdapter,
@@ -15,14 +15,12 @@ use ureq::unversioned::transport::{
 
 /// Wraps connections to `https` addresses.
 pub(super) struct TlsConnector {
-    config: Arc<ClientConfig>,
+    credential: Credential,
 }
 
 impl TlsConnector {
-    pub(super) fn new(config: ClientConfig) -> Self {
-        TlsConnector {
-            config: Arc::new(config),
-        }
+    pub(super) fn new(credential: Credential) -> Self {
+        TlsConnector { credential }
     }
 }
 
@@ -47,7 +45,8 @@ impl<In: Transport> Connector<In> for TlsConnector {
             return Ok(Some(Either::A(transport)));
         }
         let name = server_name(details)?;
-        let mut session = ClientConnection::new(self.config.clone(), name)?;
+        let (config, generation) = self.credential.current();
+        let mut session = ClientConnection::new(config, name)?;
         let mut socket = TransportAdapter::new(transport.boxed(), details.current_time.clone());
         socket.set_timeout(details.timeout);
         session.complete_io(&mut socket)?;
@@ -58,6 +57,8 @@ impl<In: Transport> Connector<In> for TlsConnector {
         Ok(Some(Either::B(TlsTransport {
             buffers,
             stream: StreamOwned::new(session, socket),
+            credential: self.credential.clone(),
+            generation,
         })))
     }
 }
@@ -72,6 +73,8 @@ fn server_name(details: &ConnectionDetails<'_>) -> Result<ServerName<'static>, E
 pub(super) struct TlsTransport {
     buffers: LazyBuffers,
     stream: StreamOwned<ClientConnection, TransportAdapter>,
+    credential: Credential,
+    generation: u64,
 }
 
 impl fmt::Debug for TlsTransport {
@@ -102,7 +105,7 @@ impl Transport for TlsTransport {
     }
 
     fn is_open(&mut self) -> bool {
-        self.stream.sock.get_mut().is_open()
+        self.credential.is_current(self.generation) && self.stream.sock.get_mut().is_open()
     }
 
     fn is_tls(&self) -> bool {

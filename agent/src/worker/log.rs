@@ -24,8 +24,14 @@ pub(super) fn action(url: &str, id: Option<SystemId>, situation: &Situation, act
     } else if situation.failures > 0 && action.failures == 0 {
         tracing::info!(server.url = %url, system.id = id, attempt.failed = situation.failures, "the server is back");
     }
-    if let Change::Pin(key) = action.change {
+    if let Change::Pin(key) = &action.change {
         tracing::info!(server.url = %url, server.fingerprint = %key.fingerprint(), "pinned the server's key");
+    }
+    if let Change::TakeCertificate(reply) = &action.change {
+        tracing::info!(
+            server.url = %url, certificate.serial = %reply.serial, certificate.not_after_ms = reply.not_after_ms.0,
+            "the server issued a client certificate"
+        );
     }
     tracing::debug!(server.url = %url, system.id = id, attempt.next_ms = wait_ms, "done");
 }

@@ -6,6 +6,7 @@ use crate::config::Secret;
 use crate::identity::Identity;
 use crate::wire::SentRequest;
 use scm_protocol::agent::{CHECKIN_PATH, CheckIn, HostFacts, MAX_BODY_BYTES, REGISTER_PATH, RegisterRequest};
+use scm_protocol::certificates::{CERTIFICATE_PATH, CertificateRequest};
 use scm_protocol::ids::{SystemId, UnixMillis};
 use scm_protocol::signature::{KeyId, RequestClaims, Signer, sign_request};
 use scm_protocol::telemetry::Telemetry;
@@ -87,6 +88,11 @@ impl<'a> Sender<'a> {
 
     pub(super) fn check_in(&self, id: SystemId, body: Vec<u8>, sequence: u64) -> SentRequest {
         self.sign(CHECKIN_PATH, body, Signer::System(id), sequence.to_string())
+    }
+
+    pub(super) fn certificate(&self, id: SystemId, sequence: u64) -> SentRequest {
+        let body = json(&CertificateRequest::default());
+        self.sign(CERTIFICATE_PATH, body, Signer::System(id), sequence.to_string())
     }
 
     fn sign(&self, path: &'static str, body: Vec<u8>, signer: Signer, nonce: String) -> SentRequest {

@@ -3,19 +3,22 @@
 //! Invariants: what an action changes is durable before it is believed; one worker's trouble touches no other's; a wish to
 //! stop ends an attempt without counting as its failure.
 
+mod keeper;
 mod log;
 mod message;
+mod reporting;
 
 use crate::clock::Clock;
 use crate::collect::{self, Collector};
 use crate::config;
-use crate::decide::{self, Action, Change, Corrected, Note, Situation, Standing, Task};
+use crate::decide::{self, Action, Change, Corrected, Situation, Standing, Task};
 use crate::identity::{Error, Identity, StateFolder};
 use crate::random::{Jitter, NoEntropy, entropy, random_hex};
 use crate::report::Report;
 use crate::schedule::{self, DEFAULT_INTERVAL_SECS};
 use crate::stop::Stop;
-use crate::wire::{Answer, Client, SentRequest, Trusted, read_checkin, read_registration};
+use crate::wire::{Answer, Client, SentRequest, Trusted, read_certificate, read_checkin, read_registration};
+use keeper::{Clocks, Keeper};
 use message::Sender;
 use scm_protocol::agent::HostFacts;
 use scm_protocol::identity::PublicKey;
@@ -57,6 +60,8 @@ pub struct Worker {
     present_token: bool,
     /// Lets the server hold check-ins back.
     patient: bool,
+    /// Sees to the client certificate.
+    keeper: Keeper,
 }
 
 /// What came of registering once.
@@ -98,6 +103,7 @@ impl Worker {
             known_facts: None,
             present_token: false,
             patient: true,
+            keeper: Keeper::default(),
         })
     }
 
@@ -211,7 +217,12 @@ impl Worker {
             };
             corrected = action.corrected;
             if !action.wait.is_zero() {
-                return action.wait;
+                let sooner = action.failures == 0 && self.wants_certificate(identity);
+                return if sooner {
+                    Keeper::sooner(action.wait, &mut self.jitter)
+                } else {
+                    action.wait
+                };
             }
         }
     }
@@ -219,24 +230,52 @@ impl Worker {
     /// One request and what follows from its answer. None when asked to stop.
     fn step(&mut self, identity: &mut Identity, corrected: Corrected) -> Option<Action> {
         let task = match identity.id() {
+            Some(id) if !self.present_token && !corrected.certificate && self.wants_certificate(identity) => {
+                Task::Certificate(id)
+            }
             Some(id) if !self.present_token => Task::CheckIn(id),
             _ => Task::Register,
         };
-        let situation = self.situation(identity, task, corrected);
+        let shown = self.keeper.shown(identity, task, self.clocks().server);
+        self.client.show(shown);
+        let situation = self.situation(identity, task, corrected, shown.is_some());
         let action = match self.ask(identity, &situation) {
             _ if self.around.stop.is_requested() => return None,
-            Ok(answer) => decide::next(&situation, &answer, self.around.clock.now(), &mut self.jitter),
+            Ok(answer) => {
+                self.keeper.answered(&answer, situation.with_certificate);
+                decide::next(&situation, &answer, self.now(), &mut self.jitter)
+            }
             Err(error) => decide::failed_here(&situation, error.to_string(), &mut self.jitter),
         };
         let action = match self.make_durable(identity, &action) {
             Ok(()) => action,
             Err(error) => decide::failed_here(&situation, error.to_string(), &mut self.jitter),
         };
+        self.keeper
+            .acted(task, &action, self.around.clock.now(), &mut self.jitter);
         self.believe(identity, &situation, &action);
         Some(action)
     }
 
-    fn situation(&self, identity: &Identity, task: Task, corrected: Corrected) -> Situation {
+    fn wants_certificate(&self, identity: &Identity) -> bool {
+        self.keeper.wants(identity, self.standing, self.clocks())
+    }
+
+    fn clocks(&self) -> Clocks {
+        let host = self.now();
+        Clocks {
+            host,
+            server: host.plus(self.clock_offset_ms),
+        }
+    }
+
+    fn situation(
+        &self,
+        identity: &Identity,
+        task: Task,
+        corrected: Corrected,
+        with_certificate: bool,
+    ) -> Situation {
         Situation {
             organization: self.server.organization.clone(),
             task,
@@ -248,6 +287,7 @@ impl Worker {
             interval_secs: self.interval_secs,
             clock_offset_ms: self.clock_offset_ms,
             failures: self.failures,
+            with_certificate,
             corrected,
         }
     }
@@ -264,6 +304,15 @@ impl Worker {
                 let answer = read_registration(&request, self.exchange(&request, 0), &situation.trusted);
                 self.present_token &= !is_settled(&answer);
                 Ok(answer)
+            }
+            Task::Certificate(id) => {
+                let sequence = identity.sequence.take()?;
+                let request = self.sender(identity).certificate(id, sequence);
+                Ok(read_certificate(
+                    &request,
+                    self.exchange(&request, 0),
+                    &situation.trusted,
+                ))
             }
             Task::CheckIn(id) => {
                 let telemetry = self.collector.measure(|window| stop.wait(window));
@@ -310,57 +359,17 @@ impl Worker {
     }
 
     fn make_durable(&self, identity: &mut Identity, action: &Action) -> Result<(), Error> {
-        match action.change {
+        match &action.change {
             Change::Nothing => Ok(()),
-            Change::TakeId(id) => identity.set_id(id),
+            Change::TakeId(id) => identity.set_id(*id),
             Change::GiveUpId => identity.forget_id(self.around.clock.now()),
-            Change::Pin(key) => identity.pin(key),
+            Change::Pin(key) => identity.pin(*key),
             Change::JumpTo(number) => {
-                identity.sequence.jump(number);
+                identity.sequence.jump(*number);
                 Ok(())
             }
-        }
-    }
-
-    fn believe(&mut self, identity: &Identity, situation: &Situation, action: &Action) {
-        self.interval_secs = action.interval_secs;
-        self.clock_offset_ms = action.clock_offset_ms;
-        self.failures = action.failures;
-        if action.change == Change::GiveUpId {
-            self.known_facts = None;
-        }
-        log::action(&self.server.url, identity.id(), situation, action);
-        self.standing = action.standing;
-        let now = self.around.clock.now();
-        self.report = Report {
-            url: self.server.url.clone(),
-            organization: self.server.organization.to_string(),
-            system_id: identity.id(),
-            standing: action.standing,
-            agent_version: env!("CARGO_PKG_VERSION").to_owned(),
-            last_contact_ms: action.contact.then_some(now).or(self.report.last_contact_ms),
-            next_attempt_ms: Some(now.plus(i64::try_from(action.wait.as_millis()).unwrap_or(i64::MAX))),
-            clock_offset_ms: action.clock_offset_ms,
-            last_error: None,
-            last_error_ms: None,
-        };
-        match &action.note {
-            Note::Fine => self.write_report(),
-            Note::Trouble(reason) | Note::Security { reason, .. } => self.fail(reason),
-        }
-    }
-
-    /// Leaves an error for `scmclient status`.
-    fn fail(&mut self, reason: &str) {
-        self.report.url.clone_from(&self.server.url);
-        self.report.last_error = Some(reason.to_owned());
-        self.report.last_error_ms = Some(self.now());
-        self.write_report();
-    }
-
-    fn write_report(&self) {
-        if let Err(error) = self.report.write(&self.around.folder, &self.server.tag) {
-            tracing::warn!(server.url = %self.server.url, %error, "the state for `scmclient status` cannot be written");
+            Change::TakeCertificate(reply) => identity.set_certificate(reply),
+            Change::DropCertificate => identity.drop_certificate(),
         }
     }
 

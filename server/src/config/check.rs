@@ -79,7 +79,12 @@ fn database(config: &Config, document: &Document) -> Result<(), Error> {
 
 fn ranges(config: &Config, document: &Document) -> Result<(), Error> {
     let (agents, limits, sessions) = (&config.agents, &config.limits, &config.sessions);
-    let ranges: [(&str, u32, RangeInclusive<u32>); 13] = [
+    let ranges: [(&str, u32, RangeInclusive<u32>); 14] = [
+        (
+            "certificates.lifetime_hours",
+            config.certificates.lifetime_hours,
+            1..=8760,
+        ),
         (
             "agents.checkin_interval_secs",
             agents.checkin_interval_secs,

@@ -15,7 +15,9 @@ use scm_settings::{Document, Error};
 use serde::Deserialize;
 
 pub use addresses::Addresses;
-pub use sections::{Agents, Database, Level, Limits, Log, LogFormat, Server, Sessions, Telemetry, Tls};
+pub use sections::{
+    Agents, Certificates, Database, Level, Limits, Log, LogFormat, Server, Sessions, Telemetry, Tls,
+};
 
 use crate::listen;
 
@@ -34,6 +36,8 @@ pub struct Config {
     pub database: Database,
     /// `[agents]`: how often agents report.
     pub agents: Agents,
+    /// `[certificates]`: how long those of agents are valid.
+    pub certificates: Certificates,
     /// `[limits]`: what one client, and all together, may cost.
     pub limits: Limits,
     /// `[sessions]`: how long administrators stay logged in.

@@ -79,6 +79,21 @@ impl Default for Agents {
     }
 }
 
+/// `[certificates]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Certificates {
+    /// `lifetime_hours`, default 2160 (90 days), 1 to 8760: how long an agent's client certificate is valid. Agents renew
+    /// theirs after two thirds of it.
+    pub lifetime_hours: u32,
+}
+
+impl Default for Certificates {
+    fn default() -> Self {
+        Self { lifetime_hours: 2160 }
+    }
+}
+
 /// `[limits]`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -161,7 +161,7 @@ fn faults_name_place_key_and_reason() {
         ),
         (
             "[proxy]",
-            "f:1:2: unknown key `proxy`, expected `server`, `tls`, `database`, `agents`, `limits`, `sessions`, `telemetry` or `log`",
+            "f:1:2: unknown key `proxy`, expected `server`, `tls`, `database`, `agents`, `certificates`, `limits`, `sessions`, `telemetry` or `log`",
         ),
     ];
     for (text, expected) in cases {

@@ -56,7 +56,7 @@ const TURNED_AWAY: Duration = Duration::from_secs(5);
 /// Serves one connection to its end.
 pub(super) async fn run<S: App>(
     stream: TcpStream,
-    peer: Peer,
+    mut peer: Peer,
     admission: Admission,
     app: S,
     mut place: Place,
@@ -70,6 +70,11 @@ pub(super) async fn run<S: App>(
             shaken.map_err(|_| Fault::SlowHandshake)?.map_err(Fault::Handshake)?
         }
     };
+    // Also of a resumed session: it carries the certificate that it was begun with.
+    let shown = stream.get_ref().1.peer_certificates();
+    if let Some(certificate) = shown.and_then(<[_]>::first) {
+        peer.certificate = place.tls.clients().examine(certificate);
+    }
     let (_permit, stream, outcome, unread) = match admission {
         Admission::Seat(permit) => {
             let activity = Activity::new(limits);

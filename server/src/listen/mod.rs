@@ -25,6 +25,8 @@ mod tls;
 
 use std::net::SocketAddr;
 
+use crate::pki::Presented;
+
 pub use bind::{BindError, Listener};
 pub use body::{BodyError, Budget, Held, read_limited};
 pub use limits::Limits;
@@ -36,12 +38,15 @@ pub use tls::{CertificateFiles, TlsReloader};
 pub struct Peer {
     /// The address that the connection comes from; an IPv4 address is one, also where an IPv6 socket took it.
     pub address: SocketAddr,
+    /// The certificate that it showed itself with.
+    pub certificate: Presented,
 }
 
 impl Peer {
     fn new(address: SocketAddr) -> Self {
         Self {
             address: SocketAddr::new(address.ip().to_canonical(), address.port()),
+            certificate: Presented::Nothing,
         }
     }
 }

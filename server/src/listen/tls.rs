@@ -17,7 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::serve::stopped;
-use crate::pki::{Error, Served};
+use crate::pki::{ClientAuthority, Error, Served};
 
 /// How often the files are looked at.
 const PERIOD: Duration = Duration::from_secs(30);
@@ -39,21 +39,28 @@ type Stamp = Option<(i64, i64, u64, u64)>;
 pub struct TlsReloader {
     files: CertificateFiles,
     provider: Arc<CryptoProvider>,
+    clients: ClientAuthority,
     current: ArcSwap<ServerConfig>,
     read: Mutex<[Stamp; 2]>,
 }
 
 impl TlsReloader {
-    /// Reads the files for the first time.
+    /// Reads the files for the first time. Clients are asked for a certificate of `clients`.
     ///
     /// # Errors
     /// [`Error`], which names the file at fault.
-    pub fn open(files: CertificateFiles, provider: Arc<CryptoProvider>) -> Result<Arc<Self>, Error> {
+    pub fn open(
+        files: CertificateFiles,
+        provider: Arc<CryptoProvider>,
+        clients: ClientAuthority,
+    ) -> Result<Arc<Self>, Error> {
         let stamps = stamps(&files);
-        let config = Served::read(&files.certificate, &files.key)?.rustls_config(provider.clone())?;
+        let served = Served::read(&files.certificate, &files.key)?;
+        let config = served.rustls_config(provider.clone(), &clients)?;
         Ok(Arc::new(Self {
             files,
             provider,
+            clients,
             current: ArcSwap::new(config),
             read: Mutex::new(stamps),
         }))
@@ -62,6 +69,11 @@ impl TlsReloader {
     /// The configuration for the next handshake.
     pub fn current(&self) -> Arc<ServerConfig> {
         self.current.load_full()
+    }
+
+    /// What examines the certificates of clients.
+    pub(super) fn clients(&self) -> &ClientAuthority {
+        &self.clients
     }
 
     /// Reads the files again if they changed since they were last read; whether a new configuration took effect.
@@ -79,7 +91,7 @@ impl TlsReloader {
     /// Reads the files again; whether a new configuration took effect.
     pub fn reload(&self) -> bool {
         let served = Served::read(&self.files.certificate, &self.files.key);
-        match served.and_then(|served| served.rustls_config(self.provider.clone())) {
+        match served.and_then(|served| served.rustls_config(self.provider.clone(), &self.clients)) {
             Ok(config) => {
                 self.current.store(config);
                 tracing::info!(certificate = %self.files.certificate.display(), "read the certificate again");

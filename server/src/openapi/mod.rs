@@ -15,6 +15,7 @@ use scm_protocol::agent::{CheckIn, CheckInReply, RegisterReply, RegisterRequest}
 use scm_protocol::audit::AuditPage;
 use scm_protocol::auth::{LoginReply, LoginRequest, Session, SetupRequest, SetupState};
 use scm_protocol::bootstrap::{BootstrapReply, BootstrapRequest};
+use scm_protocol::certificates::{CertificateReply, CertificateRequest};
 use scm_protocol::enrollment::{CreateToken, CreatedToken, TokenPage};
 use scm_protocol::events::{Change, Hello, Overview};
 use scm_protocol::problem::{PROBLEM_JSON, Problem};
@@ -112,6 +113,8 @@ fn shape(route: &str) -> Option<Shape> {
             "The private CA's certificate",
             "application/pem-certificate-chain",
         ),
+        "pki.crl" => text("Revoked client certificates (PEM)", "application/x-pem-file"),
+        "pki.crl_der" => text("Revoked client certificates (DER)", "application/pkix-crl"),
         "auth.setup_state" => get("Whether the first owner is still to be created", "SetupState"),
         "auth.setup" => made(
             "Create the first owner with the setup code, and log in",
@@ -197,6 +200,11 @@ fn shape(route: &str) -> Option<Shape> {
             "An agent's heartbeat, signed (docs/protocol.md)",
             "CheckIn",
             "CheckInReply",
+        ),
+        "certificates.issue" => post(
+            "An agent asks for its client certificate, signed (docs/protocol.md)",
+            "CertificateRequest",
+            "CertificateReply",
         ),
         other => return access_shapes::shape(other),
     })
@@ -333,6 +341,8 @@ fn schemas() -> ComponentsBuilder {
     add::<RegisterReply>(&mut all);
     add::<CheckIn>(&mut all);
     add::<CheckInReply>(&mut all);
+    add::<CertificateRequest>(&mut all);
+    add::<CertificateReply>(&mut all);
     access_shapes::schemas(&mut all);
     ComponentsBuilder::new().schemas_from_iter(all)
 }

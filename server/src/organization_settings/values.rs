@@ -1,6 +1,6 @@
 //! The settings of one organization, ready to use: an accessor for each.
 
-use scm_protocol::settings::{self, Integer, SettingValue};
+use scm_protocol::settings::{self, Integer, SettingValue, Switch};
 use std::collections::HashMap;
 
 /// What holds in an organization: the defaults, and what was changed.
@@ -18,6 +18,18 @@ impl OrganizationSettings {
     /// Days after which a silent Pending system is removed; none when they are kept.
     pub fn pending_expire_days(&self) -> Option<i64> {
         Some(self.integer(&settings::PENDING_EXPIRE_DAYS)).filter(|days| *days > 0)
+    }
+
+    /// Whether agents must show the client certificate that was issued to them.
+    pub fn certificates_required(&self) -> bool {
+        self.switch(&settings::CERTIFICATES_REQUIRED)
+    }
+
+    fn switch(&self, setting: &Switch) -> bool {
+        match self.changed.get(setting.name) {
+            Some(SettingValue::Switch(value)) => *value,
+            _ => setting.default,
+        }
     }
 
     fn integer(&self, setting: &Integer) -> i64 {

@@ -8,6 +8,7 @@
 //! | `ca.key` | 0600 | the authority's key, PKCS#8 |
 //! | `server.pem` | 0644 | the server's certificate, followed by the authority's |
 //! | `server.key` | 0600 | the server's key, PKCS#8 |
+//! | `crl.pem` | 0644 | the list of revoked client certificates, for a proxy on the same machine |
 //!
 //! The folder is 0711: its certificates can be read by every local user who is told their names, so that a console on
 //! the same machine can trust `ca.pem`; its keys by the server alone.
@@ -18,10 +19,13 @@
 //! file. Names are added to it, and dropped only as `names` says. RFC 5280.
 
 mod authority;
+mod client;
 mod error;
 mod files;
 mod machine;
 mod names;
+mod offered;
+mod revocations;
 mod served;
 mod server_certificate;
 
@@ -34,12 +38,16 @@ use rustls::crypto::CryptoProvider;
 use scm_protocol::ids::UnixMillis;
 
 pub use authority::{Authority, FINGERPRINT_BYTES};
+pub use client::{ClientAuthority, ClientCertificate, ClientRequest, IssuedClient, Presented};
 pub use error::Error;
 pub use names::{InvalidName, Name, Names};
+pub use revocations::{RevocationList, Revoked, Why};
 pub use served::Served;
 
 use server_certificate::ServerCertificate;
 
+/// File name of the list of revoked certificates, beside the authority's certificate.
+const REVOCATIONS: &str = "crl.pem";
 const CA_CERTIFICATE: &str = "ca.pem";
 const CA_KEY: &str = "ca.key";
 const SERVER_CERTIFICATE: &str = "server.pem";
@@ -130,7 +138,40 @@ impl Pki {
     /// # Errors
     /// [`Error`] when the files are not a usable pair.
     pub fn rustls_config(&self, provider: Arc<CryptoProvider>) -> Result<Arc<ServerConfig>, Error> {
-        Served::read(&self.certificate_path(), &self.key_path())?.rustls_config(provider)
+        let clients = self.client_authority(provider.clone())?;
+        Served::read(&self.certificate_path(), &self.key_path())?.rustls_config(provider, &clients)
+    }
+
+    /// What examines client certificates.
+    ///
+    /// # Errors
+    /// [`Error`] when the authority's certificate cannot be an anchor.
+    pub fn client_authority(&self, provider: Arc<CryptoProvider>) -> Result<ClientAuthority, Error> {
+        ClientAuthority::new(self.authority.pem(), provider)
+    }
+
+    /// Issues a client certificate.
+    ///
+    /// # Errors
+    /// [`Error`] when there is no randomness, or it cannot be encoded.
+    pub fn issue_client(&self, request: &ClientRequest<'_>) -> Result<IssuedClient, Error> {
+        client::issue(&self.authority, request)
+    }
+
+    /// Signs a list of revoked client certificates; `number` must be above that of every list before.
+    ///
+    /// # Errors
+    /// [`Error`] when it cannot be encoded.
+    pub fn revocation_list(&self, revoked: &[Revoked], number: UnixMillis) -> Result<RevocationList, Error> {
+        revocations::list(&self.authority, revoked, number)
+    }
+
+    /// Puts the list of revoked certificates beside the authority's certificate, whole.
+    ///
+    /// # Errors
+    /// [`Error`]; the former list stays.
+    pub fn write_revocation_list(&self, list: &RevocationList) -> Result<(), Error> {
+        files::replace(&self.folder.join(REVOCATIONS), list.pem.as_bytes(), files::PUBLIC)
     }
 
     fn create(folder: &Path, names: &Names, now: SystemTime) -> Result<Self, Error> {

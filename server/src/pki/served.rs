@@ -10,7 +10,9 @@ use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::client::ClientAuthority;
 use super::error::Error;
+use super::offered::Offered;
 
 /// Sessions remembered for clients that resume without tickets: rustls' 256 is far below a fleet.
 const SESSIONS: usize = 16_384;
@@ -55,16 +57,21 @@ impl Served {
         Ok(served)
     }
 
-    /// TLS 1.3 and 1.2, HTTP/1.1, resumption by tickets (and by a cache for TLS 1.2 clients without).
+    /// TLS 1.3 and 1.2, HTTP/1.1, resumption by tickets (and by a cache for TLS 1.2 clients without). Clients are asked for
+    /// a certificate of `clients`, and served without.
     ///
     /// # Errors
     /// [`Error::Issue`] when the provider cannot serve with this key.
-    pub fn rustls_config(self, provider: Arc<CryptoProvider>) -> Result<Arc<ServerConfig>, Error> {
+    pub fn rustls_config(
+        self,
+        provider: Arc<CryptoProvider>,
+        clients: &ClientAuthority,
+    ) -> Result<Arc<ServerConfig>, Error> {
         let refused = |error: rustls::Error| Error::Issue(error.to_string());
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
             .map_err(refused)?
-            .with_no_client_auth()
+            .with_client_cert_verifier(Offered::new(clients.clone()))
             .with_single_cert(self.chain, self.key)
             .map_err(refused)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];

@@ -32,6 +32,23 @@ diesel::table! {
         machine_id_hash -> Nullable<Text>,
         agent_version -> Text,
         first_seen_ms -> BigInt,
+        certificate_serial -> Nullable<Text>,
+        certificate_previous -> Nullable<Text>,
+        certificate_not_after_ms -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    certificates (id) {
+        id -> BigInt,
+        organization_id -> BigInt,
+        system_id -> BigInt,
+        serial -> Text,
+        issued_ms -> BigInt,
+        not_before_ms -> BigInt,
+        not_after_ms -> BigInt,
+        revoked_ms -> Nullable<BigInt>,
+        reason -> Nullable<Text>,
     }
 }
 
@@ -237,6 +254,7 @@ diesel::joinable!(users -> organizations (organization_id));
 diesel::allow_tables_to_appear_in_same_query!(
     organizations,
     systems,
+    certificates,
     system_states,
     telemetry_samples,
     registration_nonces,

@@ -2,6 +2,7 @@
 
 use super::decide::{Accepted, Known};
 use super::replay::ReplayWindow;
+use crate::certificates::Issued;
 use crate::error::Error;
 use crate::per_backend;
 use crate::storage::Conn;
@@ -23,6 +24,9 @@ struct SystemPart {
     public_key: Vec<u8>,
     status: String,
     agent_version: String,
+    certificate_serial: Option<String>,
+    certificate_previous: Option<String>,
+    certificate_not_after_ms: Option<i64>,
 }
 
 #[derive(Debug, Queryable, Selectable)]
@@ -81,6 +85,11 @@ fn batch_system(system: SystemPart, state: StatePart) -> Result<BatchSystem, Err
             ..Telemetry::default()
         },
         agent_version: system.agent_version,
+        certificates: Issued {
+            newest: system.certificate_serial,
+            previous: system.certificate_previous,
+            not_after: system.certificate_not_after_ms.map(UnixMillis),
+        },
     };
     Ok(BatchSystem {
         organization_id: system.organization_id,
@@ -150,6 +159,18 @@ pub(super) fn save(conn: &mut Conn, accepted: &[Written<'_>], now: UnixMillis) -
             save_facts(conn, accepted.after.id, facts, &accepted.after.agent_version)?;
         }
     }
+    Ok(())
+}
+
+/// Writes which sequence numbers of a system were used.
+pub(super) fn save_window(conn: &mut Conn, id: SystemId, window: ReplayWindow) -> Result<(), Error> {
+    let (high, seen) = window.columns();
+    diesel::update(system_states::table.find(id.0))
+        .set((
+            system_states::replay_high.eq(high),
+            system_states::replay_window.eq(seen),
+        ))
+        .execute(conn)?;
     Ok(())
 }
 

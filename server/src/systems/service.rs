@@ -5,6 +5,7 @@ use super::store::{self, Record};
 use super::view::{self, Instants};
 use crate::app::App;
 use crate::audit::{Actor, Entry, Outcome};
+use crate::certificates::{self, Reason, Withdrawal};
 use crate::error::Error;
 use crate::storage::Conn;
 use scm_protocol::ids::{SystemId, UnixMillis};
@@ -54,6 +55,18 @@ impl Decision {
     }
 }
 
+impl Decision {
+    /// Why the system's certificates are withdrawn with it, if they are.
+    fn withdraws(self) -> Option<Reason> {
+        match self {
+            Decision::Deny => Some(Reason::Denied),
+            Decision::Revoke => Some(Reason::Revoked),
+            Decision::Delete => Some(Reason::Deleted),
+            Decision::Approve | Decision::Reject | Decision::Restore => None,
+        }
+    }
+}
+
 /// Carries out a decision; `change` says what the administrator was shown, and anything else than that is refused.
 pub(super) async fn carry_out(
     app: &App,
@@ -69,6 +82,16 @@ pub(super) async fn carry_out(
         .run(move |conn| {
             let record = store::find(conn, organization_id, id)?.ok_or_else(|| unknown(id))?;
             let effect = check(&record, decision, &change)?;
+            if let Some(reason) = decision.withdraws() {
+                let withdrawal = Withdrawal {
+                    organization_id,
+                    system: id,
+                    reason,
+                    actor: &actor,
+                    now,
+                };
+                certificates::withdraw(conn, withdrawal)?;
+            }
             apply(conn, id, effect, &actor.name, now)?;
             let after = match effect {
                 Effect::Becomes(status) => status.as_str(),
@@ -95,6 +118,9 @@ pub(super) async fn carry_out(
         .await?;
     if matches!(decision, Decision::Reject | Decision::Delete) {
         app.keys.forget(id);
+    }
+    if decision.withdraws().is_some() {
+        app.revocations.changed();
     }
     app.events.listed(organization_id, id);
     app.holds.wake(id);
@@ -133,17 +159,21 @@ fn apply(conn: &mut Conn, id: SystemId, effect: Effect, by: &str, now: UnixMilli
 
 /// Everything about one system.
 pub(super) async fn show(app: &App, organization_id: i64, id: SystemId) -> Result<SystemDetail, Error> {
+    let now = app.clock.now();
     let found = app.storage.readers.run(move |conn| {
         let record = store::find(conn, organization_id, id)?.ok_or_else(|| unknown(id))?;
         let similar = store::similar(conn, organization_id, &record)?;
-        Ok((record, similar))
+        Ok((record, similar, certificates::newest(conn, id, now)?))
     });
-    let (record, similar) = found.await?;
+    let (record, similar, certificate) = found.await?;
     let instants = Instants {
         started: app.started,
-        now: app.clock.now(),
+        now,
     };
-    view::detail(&record, &similar, instants)
+    Ok(SystemDetail {
+        certificate,
+        ..view::detail(&record, &similar, instants)?
+    })
 }
 
 fn unknown(id: SystemId) -> Error {

@@ -103,6 +103,7 @@ pub(super) fn detail(record: &Record, similar: &[Record], instants: Instants) ->
         status_changed_ms: UnixMillis(system.status_changed_ms),
         status_changed_by: system.status_changed_by.clone(),
         duplicates,
+        certificate: None,
     })
 }
 

@@ -89,6 +89,7 @@ pub(crate) fn system(id: i64, status: SystemStatus) -> SystemDetail {
         checkin_interval_secs: 30,
         status_changed_ms: UnixMillis(START - 86_400_000),
         status_changed_by: "user:jdoe".to_owned(),
+        certificate: None,
         duplicates: (id == 2)
             .then(|| Duplicate {
                 id: SystemId(9),

@@ -1,6 +1,7 @@
 //! Every answer against every situation: what may change, and what must not.
 
 mod answers;
+mod certificates;
 mod refusals;
 
 use super::*;
@@ -13,7 +14,9 @@ use serde::de::DeserializeOwned;
 
 const NOW: UnixMillis = UnixMillis(1_790_000_000_000);
 const ID: SystemId = SystemId(42);
-const CODES: [RefusalCode; 11] = [
+const CODES: [RefusalCode; 13] = [
+    RefusalCode::CertificateRequired,
+    RefusalCode::CertificateInvalid,
     RefusalCode::StaleClock,
     RefusalCode::Replayed,
     RefusalCode::UnknownSystem,
@@ -78,6 +81,7 @@ fn situation(pinned: bool, task: Task) -> Situation {
         interval_secs: 60,
         clock_offset_ms: 0,
         failures: 0,
+        with_certificate: false,
         corrected: Corrected::default(),
     }
 }

@@ -14,6 +14,7 @@ fn every_refusal_in_every_trust_has_its_consequence() {
                 RefusalCode::UnknownSystem => (Change::GiveUpId, Standing::Unregistered, false),
                 RefusalCode::Denied => (Change::Nothing, Standing::Denied, false),
                 RefusalCode::Revoked => (Change::Nothing, Standing::Revoked, false),
+                RefusalCode::CertificateRequired => (Change::Nothing, situation.standing, true),
                 _ => (Change::Nothing, situation.standing, false),
             };
             let found = (action.change, action.standing, action.wait.is_zero());

@@ -143,7 +143,8 @@ impl Running {
             certificate: pki.certificate_path(),
             key: pki.key_path(),
         };
-        let tls = TlsReloader::open(files, provider()).unwrap();
+        let clients = pki.client_authority(provider()).unwrap();
+        let tls = TlsReloader::open(files, provider(), clients).unwrap();
         let listener = Listener::bind(&["[::1]:0".parse().unwrap()], tls.clone(), limits).unwrap();
         let address = listener.local_addrs()[0];
         let (stop, stopped) = watch::channel(false);

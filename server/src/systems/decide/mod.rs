@@ -3,6 +3,7 @@
 //! Nothing here reads or writes; `batch.rs` does both around it, for many at once.
 
 use super::replay::ReplayWindow;
+use crate::certificates::{self, Credential, Issued, judge};
 use scm_protocol::agent::{AgentStatus, CheckIn, CheckInReply, HostFacts};
 use scm_protocol::identity::PublicKey;
 use scm_protocol::ids::{SystemId, UnixMillis};
@@ -45,6 +46,8 @@ pub struct Known {
     pub telemetry: Telemetry,
     /// Version of the agent.
     pub agent_version: String,
+    /// Its client certificates that count.
+    pub certificates: Issued,
 }
 
 /// A check-in whose signature held, by the key that it held with.
@@ -62,6 +65,8 @@ pub struct Arrived {
     pub checkin: CheckIn,
     /// Address of the peer.
     pub address: String,
+    /// The client certificate that it came with.
+    pub credential: Credential,
 }
 
 /// What becomes of a check-in.
@@ -96,29 +101,13 @@ pub(super) fn decide(
     intervals: Intervals,
     now: UnixMillis,
 ) -> Outcome {
-    let known = match known {
-        Some(known) if known.public_key == arrived.verified_with => known,
-        _ => {
-            return refused(
-                RefusalCode::UnknownSystem,
-                "no system has this id",
-                arrived.id,
-                now,
-            );
-        }
+    let signer = (arrived.id, &arrived.verified_with);
+    let (known, replay) = match may_speak(known, signer, arrived.sequence, now) {
+        Ok(spoken) => spoken,
+        Err(refusal) => return Outcome::Refused(Box::new(refusal)),
     };
-    let Some(replay) = known.replay.accept(arrived.sequence) else {
-        let mut refusal = refusal(
-            RefusalCode::Replayed,
-            "this sequence number was used before",
-            known.id,
-            now,
-        );
-        refusal.next_sequence = Some(known.replay.next());
-        return Outcome::Refused(Box::new(refusal));
-    };
-    if let Some(refusal) = cut_off(known.status, known.id, now) {
-        return Outcome::Refused(Box::new(refusal));
+    if let Err(fault) = judge(&arrived.credential, &known.certificates, now) {
+        return Outcome::Refused(Box::new(certificates::invalid(fault, known.id, now)));
     }
     if let Some((field, reason)) = field_problem(&arrived.checkin) {
         let mut refusal = refusal(
@@ -133,6 +122,37 @@ pub(super) fn decide(
     Outcome::Accepted(Box::new(accept(
         known, arrived, replay, server_key, intervals, now,
     )))
+}
+
+/// Whether a system may speak, by its row and the signer's id and key; also its sequence numbers with this one used up.
+///
+/// # Errors
+/// The refusal.
+pub(super) fn may_speak<'a>(
+    known: Option<&'a Known>,
+    (id, verified_with): (SystemId, &PublicKey),
+    sequence: u64,
+    now: UnixMillis,
+) -> Result<(&'a Known, ReplayWindow), Refusal> {
+    let Some(known) = known.filter(|known| known.public_key == *verified_with) else {
+        return Err(refusal(
+            RefusalCode::UnknownSystem,
+            "no system has this id",
+            id,
+            now,
+        ));
+    };
+    let Some(replay) = known.replay.accept(sequence) else {
+        let detail = "this sequence number was used before";
+        return Err(Refusal {
+            next_sequence: Some(known.replay.next()),
+            ..refusal(RefusalCode::Replayed, detail, known.id, now)
+        });
+    };
+    match cut_off(known.status, known.id, now) {
+        Some(refusal) => Err(refusal),
+        None => Ok((known, replay)),
+    }
 }
 
 fn accept(
@@ -202,10 +222,6 @@ fn refusal(code: RefusalCode, detail: &str, id: SystemId, now: UnixMillis) -> Re
         system_id: Some(id),
         ..Refusal::new(code, detail, now)
     }
-}
-
-fn refused(code: RefusalCode, detail: &str, id: SystemId, now: UnixMillis) -> Outcome {
-    Outcome::Refused(Box::new(refusal(code, detail, id, now)))
 }
 
 /// The refusal for a system that may not speak.

@@ -1,6 +1,7 @@
 //! Every status and every doubt, decided without a database.
 
 use super::*;
+use crate::certificates::Shown;
 use ed25519_dalek::SigningKey;
 
 const NOW: UnixMillis = UnixMillis(1_790_000_000_000);
@@ -27,6 +28,7 @@ fn known(status: SystemStatus) -> Known {
             ..Telemetry::default()
         },
         agent_version: "0.1.0".to_owned(),
+        certificates: Issued::default(),
     }
 }
 
@@ -46,6 +48,10 @@ fn arrived() -> Arrived {
             ..CheckIn::default()
         },
         address: "192.0.2.1".to_owned(),
+        credential: Credential {
+            shown: Shown::Nothing,
+            required: true,
+        },
     }
 }
 
@@ -65,6 +71,49 @@ fn accepted(outcome: Outcome) -> Accepted {
         Outcome::Accepted(accepted) => *accepted,
         Outcome::Refused(refusal) => panic!("refused: {refusal:?}"),
     }
+}
+
+#[test]
+fn a_certificate_that_was_issued_is_required_and_the_right_one() {
+    let mut known = known(SystemStatus::Active);
+    known.certificates = Issued {
+        newest: Some("02".to_owned()),
+        previous: Some("01".to_owned()),
+        not_after: Some(NOW.plus(1)),
+    };
+    let with = |shown: Shown, required: bool, now: UnixMillis| {
+        let mut arrived = arrived();
+        arrived.credential = Credential { shown, required };
+        decide(Some(&known), &arrived, &key(9), INTERVALS, now)
+    };
+    let certificate = |serial: &str| Shown::Certificate(serial.to_owned());
+    assert_eq!(
+        code(with(Shown::Nothing, true, NOW)),
+        RefusalCode::CertificateRequired
+    );
+    accepted(with(Shown::Nothing, false, NOW));
+    accepted(with(Shown::Nothing, true, NOW.plus(1)));
+    for serial in ["02", "01"] {
+        accepted(with(certificate(serial), true, NOW));
+    }
+    for required in [true, false] {
+        assert_eq!(
+            code(with(certificate("00"), required, NOW)),
+            RefusalCode::CertificateInvalid
+        );
+        let expired = Shown::Faulty(certificates::Fault::Expired);
+        assert_eq!(
+            code(with(expired, required, NOW)),
+            RefusalCode::CertificateInvalid
+        );
+    }
+}
+
+#[test]
+fn a_revoked_system_is_told_so_whatever_it_shows() {
+    let mut arrived = arrived();
+    arrived.credential.shown = Shown::Faulty(certificates::Fault::Expired);
+    assert_eq!(code(run(SystemStatus::Revoked, &arrived)), RefusalCode::Revoked);
 }
 
 #[test]

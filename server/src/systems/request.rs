@@ -1,0 +1,126 @@
+//! What every signed request of a registered system has in common: whose it is, and whether it may speak.
+
+use super::checkin_store;
+use super::decide::may_speak;
+use super::replay::ReplayWindow;
+use crate::agent_message::{Received, check_clock, failed};
+use crate::app::App;
+use crate::certificates::Issued;
+use crate::error::Error;
+use crate::signing::SigningOrganization;
+use crate::storage::Conn;
+use scm_protocol::identity::PublicKey;
+use scm_protocol::ids::{SystemId, UnixMillis};
+use scm_protocol::refusal::{Refusal, RefusalCode};
+use scm_protocol::signature::{RequestClaims, Signer, Unverified};
+use scm_protocol::systems::SystemStatus;
+
+/// A request whose signature and clock held.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    /// The system that signed it.
+    pub id: SystemId,
+    /// Its body.
+    pub body: Received<'a>,
+    /// Its sequence number.
+    pub sequence: u64,
+    /// When the agent says that it signed, in seconds since the epoch.
+    pub created_secs: i64,
+}
+
+/// Verifies with the registered key; a forgery ends here, before anything is parsed or queued.
+///
+/// # Errors
+/// A typed refusal.
+pub async fn authenticate<'a>(
+    app: &App,
+    organization: &SigningOrganization,
+    unverified: Unverified<'a>,
+) -> Result<Asked<'a>, Refusal> {
+    let (claims, body, id) = verify(app, organization, unverified).await?;
+    check_clock(app, &claims, Some(id))?;
+    let sequence = claims
+        .sequence()
+        .map_err(|error| bad_signature(app, id, &error.to_string()))?;
+    Ok(Asked {
+        id,
+        body,
+        sequence,
+        created_secs: claims.created_secs,
+    })
+}
+
+async fn verify<'a>(
+    app: &App,
+    organization: &SigningOrganization,
+    unverified: Unverified<'a>,
+) -> Result<(RequestClaims, Received<'a>, SystemId), Refusal> {
+    let now = app.clock.now();
+    let Signer::System(id) = unverified.claims().keyid.signer else {
+        return Err(Refusal::new(
+            RefusalCode::BadSignature,
+            "keyid: must be `organization/id`",
+            now,
+        ));
+    };
+    let known = app.keys.get(&app.storage, id).await;
+    let known = known.map_err(|error| failed(&error, now))?;
+    let Some(known) = known.filter(|known| known.organization_id == organization.id) else {
+        let refusal = Refusal::new(RefusalCode::UnknownSystem, "no system has this id", now);
+        return Err(Refusal {
+            system_id: Some(id),
+            ..refusal
+        });
+    };
+    let (claims, body) = unverified
+        .verify(&known.key)
+        .map_err(|error| bad_signature(app, id, &error.to_string()))?;
+    let key = known.key;
+    Ok((claims, Received { body, key, now }, id))
+}
+
+fn bad_signature(app: &App, id: SystemId, reason: &str) -> Refusal {
+    tracing::warn!(target: "security", { system.id = %id, reason }, "a request with a bad signature was refused");
+    Refusal::new(RefusalCode::BadSignature, reason, app.clock.now())
+}
+
+/// A system that may speak, its row locked until the commit, its sequence number not yet used up.
+#[derive(Debug)]
+pub struct Admitted {
+    /// What an administrator decided.
+    pub status: SystemStatus,
+    /// Its certificates that count.
+    pub certificates: Issued,
+    id: SystemId,
+    window: ReplayWindow,
+}
+
+/// Decides on a request that is no check-in: as the batch does for those.
+///
+/// # Errors
+/// When the database fails; inside, the refusal of one that may not speak.
+pub fn admit(
+    conn: &mut Conn,
+    id: SystemId,
+    verified_with: &PublicKey,
+    sequence: u64,
+    now: UnixMillis,
+) -> Result<Result<Admitted, Refusal>, Error> {
+    let systems = checkin_store::load(conn, &[id.0])?;
+    let known = systems.get(&id).map(|system| &system.known);
+    let spoken = may_speak(known, (id, verified_with), sequence, now);
+    Ok(spoken.map(|(known, window)| Admitted {
+        status: known.status,
+        certificates: known.certificates.clone(),
+        id,
+        window,
+    }))
+}
+
+/// Uses the number of an admitted request up, with what the request changed.
+///
+/// # Errors
+/// When the database fails.
+pub fn take_number(conn: &mut Conn, admitted: &Admitted) -> Result<(), Error> {
+    checkin_store::save_window(conn, admitted.id, admitted.window)
+}
