@@ -4,6 +4,7 @@ use crate::http::{Endpoint, Reply};
 use anyhow::{Context, Result, bail};
 use ed25519_dalek::SigningKey;
 use scm_protocol::agent::{CHECKIN_PATH, REGISTER_PATH};
+use scm_protocol::certificates::CERTIFICATE_PATH;
 use scm_protocol::identity::PublicKey;
 use scm_protocol::ids::{Organization, SystemId};
 use scm_protocol::refusal::Refusal;
@@ -65,6 +66,27 @@ impl Signed {
         let nonce = sequence.to_string();
         Self::new(
             CHECKIN_PATH,
+            key,
+            organization.clone(),
+            signer,
+            created_secs,
+            nonce,
+            body,
+        )
+    }
+
+    /// A certificate request of `system` by `key`.
+    pub fn certificate(
+        key: &SigningKey,
+        organization: &Organization,
+        system: SystemId,
+        created_secs: i64,
+        sequence: u64,
+    ) -> Self {
+        let signer = Signer::System(system);
+        let (nonce, body) = (sequence.to_string(), b"{}".to_vec());
+        Self::new(
+            CERTIFICATE_PATH,
             key,
             organization.clone(),
             signer,

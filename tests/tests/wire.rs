@@ -5,8 +5,7 @@ use scm_protocol::ids::UnixMillis;
 use scm_protocol::refusal::RefusalCode;
 use scm_protocol::systems::{SystemStatus, SystemSummary};
 use scm_tests::clock;
-use scm_tests::programs::{Agent, Direction, Message, Proxy, Server, eventually};
-use std::process::Command;
+use scm_tests::programs::{Agent, Direction, Message, Proxy, Server, eventually, faketime};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::time::sleep;
@@ -290,7 +289,7 @@ async fn replays_and_wrong_clocks_get_signed_refusals() -> Result<()> {
 async fn a_wrong_clock_costs_no_identity() -> Result<()> {
     let server = Server::start_default().await?;
     let admin = server.admin()?;
-    let words = a_day_ahead()?;
+    let words = faketime("+1d")?;
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let agent = server.agent().prefix(&words).start()?;
     let pending = admin.await_status(SystemStatus::Pending).await?;
@@ -315,23 +314,4 @@ async fn a_wrong_clock_costs_no_identity() -> Result<()> {
         Ok(agent.status()?.contains("off the server's").then_some(()))
     })
     .await
-}
-
-/// `env` with what `faketime` would set, because `faketime` itself stays between us and the agent.
-fn a_day_ahead() -> Result<Vec<String>> {
-    let output = Command::new("faketime").args(["-f", "+1d", "env"]).output();
-    let output = output.context("faketime is missing: `cargo xtask test` installs it")?;
-    let preload = String::from_utf8(output.stdout)?;
-    let preload = preload
-        .lines()
-        .find(|line| line.starts_with("LD_PRELOAD="))
-        .context("faketime sets no LD_PRELOAD")?;
-    // Only the time of day: with a monotonic clock a day ahead, every wait of the agent would last a day.
-    let settings = [
-        "FAKETIME=+1d",
-        "FAKETIME_DONT_FAKE_MONOTONIC=1",
-        "DONT_FAKE_MONOTONIC=1",
-    ];
-    let words = ["env", preload].into_iter().chain(settings);
-    Ok(words.map(str::to_owned).collect())
 }

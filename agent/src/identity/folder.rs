@@ -34,6 +34,9 @@ pub enum Error {
         /// Who may do what.
         reason: &'static str,
     },
+    /// The server issued a certificate that is none, or for another key.
+    #[error("the client certificate that the server issued cannot be used with the private key")]
+    UnusableCertificate,
     /// Another agent runs on this state folder.
     #[error("another scmclient is running on {}", path.display())]
     Locked {

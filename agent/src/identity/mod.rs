@@ -104,16 +104,15 @@ impl Identity {
     /// Keeps the certificate that the server issued.
     ///
     /// # Errors
-    /// [`Error`] when it cannot be made durable; the identity is as before.
+    /// [`Error`] when it cannot be used or made durable; the identity is as before.
     pub fn set_certificate(&mut self, reply: &CertificateReply) -> Result<(), Error> {
         let Some(holder) = self.holder() else {
             return Ok(());
         };
         let certificate = Certificate::delivered(reply, holder);
-        let Some(usable) = certificate.with_key(key::der(&self.key).as_slice()) else {
-            tracing::error!(certificate.serial = %certificate.serial(), "the certificate that the server issued cannot be used with the private key, it is dropped");
-            return Ok(());
-        };
+        let usable = certificate
+            .with_key(key::der(&self.key).as_slice())
+            .ok_or(Error::UnusableCertificate)?;
         self.folder
             .write(&self.certificate_file(), certificate.encode().as_bytes())?;
         self.certificate = Some((certificate, usable));

@@ -13,7 +13,7 @@ use scm_protocol::ids::UnixMillis;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// No two requests for a certificate follow each other faster, unless the server asks for one.
+/// After a request for a certificate that failed, the next one waits at least so long, unless the server asks for one.
 const LEAST_PAUSE_MS: i64 = 60_000;
 /// A machine that became active asks for its certificate within this time, so that many approved together spread.
 const SPREAD: Duration = Duration::from_secs(3);
@@ -69,9 +69,10 @@ impl Keeper {
         if let Task::Certificate(_) = task {
             self.asked_for = false;
             self.failures = if taken { 0 } else { self.failures.saturating_add(1) };
-            let backoff = schedule::backoff(self.failures.max(1), jitter).as_millis();
-            let pause_ms = LEAST_PAUSE_MS.saturating_add(i64::try_from(backoff).unwrap_or(i64::MAX));
-            self.not_before = Some(host_time.plus(pause_ms));
+            self.not_before = (!taken).then(|| {
+                let backoff = schedule::backoff(self.failures, jitter).as_millis();
+                host_time.plus(LEAST_PAUSE_MS + i64::try_from(backoff).unwrap_or_default())
+            });
         }
         if taken {
             self.bare = false;

@@ -107,6 +107,15 @@ pub fn shown(
     Shown::Faulty(fault)
 }
 
+/// What is wrong with a certificate that comes with a registration, which names no system yet.
+pub fn strange(presented: &Presented, now: UnixMillis) -> Option<Fault> {
+    match presented {
+        Presented::Nothing => None,
+        Presented::Unacceptable(reason) => Some(Fault::Unacceptable(reason)),
+        Presented::Certificate(certificate) => (now >= certificate.not_after).then_some(Fault::Expired),
+    }
+}
+
 /// Whether what was shown will do for a system with these certificates.
 ///
 /// # Errors

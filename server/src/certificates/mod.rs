@@ -15,6 +15,6 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use judge::{Credential, Fault, Issued, Shown, judge, shown};
+pub use judge::{Credential, Fault, Issued, Shown, judge, shown, strange};
 pub use revocation_service::{Revocations, keep_file};
 pub use service::{Reason, Withdrawal, invalid, newest, required, sweep, withdraw};

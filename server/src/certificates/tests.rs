@@ -70,7 +70,8 @@ impl Place {
         let folder = tempfile::tempdir().unwrap();
         let storage = Storage::open(&DatabaseUrl::Sqlite(folder.path().join("test.db"))).unwrap();
         let master = MasterKey::open_or_create(&folder.path().join("master.key")).unwrap();
-        let organizations = Organizations::load(&storage, &master, &Organization::default(), NOW);
+        let name = Organization::default();
+        let organizations = Organizations::load(&storage, &master, &name, NOW);
         Place {
             organization_id: organizations.await.unwrap().first_id(),
             storage,

@@ -21,6 +21,7 @@ async fn register_route(app: Arc<App>, call: Call) -> Result<Response, Error> {
         Ok(opened) => opened,
         Err(response) => return Ok(*response),
     };
-    let result = register(&app, &envelope.organization, unverified, call.peer).await;
+    let from = (&call.certificate, call.peer);
+    let result = register(&app, &envelope.organization, unverified, from).await;
     Ok(envelope.answer(result, app.clock.now()))
 }

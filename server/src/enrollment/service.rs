@@ -6,7 +6,9 @@ use super::store;
 use crate::agent_message::{Received, check_clock, failed};
 use crate::app::App;
 use crate::auth::SecretHash;
+use crate::certificates;
 use crate::error::Error;
+use crate::pki::Presented;
 use crate::signing::SigningOrganization;
 use scm_protocol::agent::{AgentStatus, RegisterReply, RegisterRequest};
 use scm_protocol::ids::SystemId;
@@ -26,7 +28,7 @@ pub(super) async fn register(
     app: &App,
     organization: &SigningOrganization,
     unverified: Unverified<'_>,
-    address: IpAddr,
+    (presented, address): (&Presented, IpAddr),
 ) -> Result<RegisterReply, Refusal> {
     let now = app.clock.now();
     if !app.registration_limits.allow(address) {
@@ -45,6 +47,9 @@ pub(super) async fn register(
         Refusal::new(RefusalCode::BadSignature, error.to_string(), now)
     })?;
     check_clock(app, &claims, None)?;
+    if let Some(fault) = certificates::strange(presented, now) {
+        return Err(Refusal::new(fault.code(), fault.words(), now));
+    }
     let candidate = candidate(app, organization, &claims, body, address)?;
     let stored = app
         .storage

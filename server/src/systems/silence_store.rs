@@ -65,7 +65,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let storage = Storage::open(&DatabaseUrl::Sqlite(folder.path().join("test.db"))).unwrap();
         let add = "INSERT INTO organizations VALUES (1, 'x', x'', x'', 0, 0); \
-            INSERT INTO systems VALUES (7, 1, x'', 'active', 0, '', 'h', '[]', '', '', '', NULL, NULL, '', 0); \
+            INSERT INTO systems (id, organization_id, public_key, status, status_changed_ms, status_changed_by, hostname, \
+            claimed_addresses, os, os_family, arch, agent_version, first_seen_ms) \
+            VALUES (7, 1, x'', 'active', 0, '', 'h', '[]', '', '', '', '', 0); \
             INSERT INTO system_states (system_id, replay_high, replay_window, boot_id, address, interval_secs, last_seen_ms) \
             VALUES (7, 0, 0, '', '', 10, 1000000)";
         storage

@@ -1,7 +1,10 @@
 //! The real agent.
 
-use super::process::{Process, binary};
+use super::process::{Process, binary, prefixed};
 use anyhow::{Context, Result, ensure};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ed25519_dalek::SigningKey;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -89,14 +92,7 @@ impl Agent {
     /// When it cannot be started.
     pub fn start(&mut self) -> Result<()> {
         let program = binary("scmclient")?;
-        let mut command = match self.prefix.split_first() {
-            None => Command::new(program),
-            Some((first, rest)) => {
-                let mut command = Command::new(first);
-                command.args(rest).arg(program);
-                command
-            }
-        };
+        let mut command = prefixed(&self.prefix, &program);
         command.args(["run", "--config"]).arg(self.config());
         self.process = Some(Process::start(
             "the agent",
@@ -165,6 +161,18 @@ impl Agent {
         files.extend(self.state_files(".id")?);
         files.extend(self.state_files(".pub")?);
         Ok(files)
+    }
+
+    /// Its private key.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn private_key(&self) -> Result<SigningKey> {
+        let (_, pem) = self.state_file(".key")?;
+        let pem = String::from_utf8(pem)?;
+        let der = STANDARD.decode(pem.lines().nth(1).context("no key")?)?;
+        let seed = der.last_chunk::<32>().context("no key")?;
+        Ok(SigningKey::from_bytes(seed))
     }
 
     /// Everything it logged.

@@ -110,6 +110,18 @@ impl Drop for Process {
     }
 }
 
+/// A program's command line with words before it.
+pub(super) fn prefixed(words: &[String], program: &Path) -> Command {
+    match words.split_first() {
+        None => Command::new(program),
+        Some((first, rest)) => {
+            let mut command = Command::new(first);
+            command.args(rest).arg(program);
+            command
+        }
+    }
+}
+
 /// The built program of that name.
 ///
 /// # Errors

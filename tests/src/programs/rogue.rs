@@ -6,6 +6,7 @@ use crate::signed::{Answer, Signed, answer, new_key};
 use anyhow::{Result, bail};
 use ed25519_dalek::SigningKey;
 use scm_protocol::agent::{CheckIn, CheckInReply, HostFacts, RegisterReply, RegisterRequest};
+use scm_protocol::certificates::CertificateReply;
 use scm_protocol::ids::{Organization, SystemId};
 use scm_protocol::refusal::Refusal;
 
@@ -117,6 +118,25 @@ impl Rogue {
             ..CheckIn::default()
         };
         Ok(self.checkin_with(serde_json::to_vec(&body)?, 0))
+    }
+
+    /// The next request for a certificate.
+    pub fn certificate_request(&mut self) -> Signed {
+        self.sequence += 1;
+        let created = clock::now().as_secs();
+        Signed::certificate(&self.key, &self.organization, self.system, created, self.sequence)
+    }
+
+    /// Asks for a certificate.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn certificate(&mut self) -> Result<CertificateReply> {
+        let request = self.certificate_request();
+        match answer(&self.send(&request).await?)? {
+            Answer::Given(given) => Ok(given),
+            Answer::Refused(refusal) => bail!("refused: {refusal:?}"),
+        }
     }
 
     /// Sends on a connection of its own.

@@ -18,6 +18,7 @@ pub struct ServerBuilder {
     database: Database,
     interval_secs: u32,
     limits: String,
+    sections: String,
 }
 
 impl ServerBuilder {
@@ -39,6 +40,12 @@ impl ServerBuilder {
         self
     }
 
+    /// Further sections of the configuration.
+    pub fn sections(mut self, text: &str) -> Self {
+        self.sections = text.to_owned();
+        self
+    }
+
     /// Starts it.
     ///
     /// # Errors
@@ -52,6 +59,7 @@ impl ServerBuilder {
             database_url,
             interval_secs: self.interval_secs,
             limits: self.limits,
+            sections: self.sections,
             port: 0,
             clock: None,
         };
@@ -77,6 +85,7 @@ pub struct Server {
     database_url: String,
     interval_secs: u32,
     limits: String,
+    sections: String,
     port: u16,
     clock: Option<&'static str>,
 }
@@ -88,6 +97,7 @@ impl Server {
             database: Database::Sqlite,
             interval_secs: 1,
             limits: String::new(),
+            sections: String::new(),
         }
     }
 
@@ -99,19 +109,24 @@ impl Server {
         Server::builder().start().await
     }
 
-    /// Another server over the same database, with the same master key; everything else is its own.
+    /// Another server over the same database, with the same master key and authority; everything else is its own.
     ///
     /// # Errors
     /// When it does not listen.
     pub async fn replica(&self) -> Result<Server> {
         let (folder, state) = folders()?;
         fs::copy(self.state().join("master.key"), state.join("master.key"))?;
+        fs::create_dir(state.join("pki"))?;
+        for file in ["pki/ca.pem", "pki/ca.key"] {
+            fs::copy(self.state().join(file), state.join(file))?;
+        }
         let mut replica = Server {
             process: None,
             folder,
             database_url: self.database_url.clone(),
             interval_secs: self.interval_secs,
             limits: self.limits.clone(),
+            sections: self.sections.clone(),
             port: 0,
             clock: None,
         };
@@ -319,6 +334,7 @@ impl Server {
              pending_interval_secs = {interval}\n\n\
              [limits]\n\
              {limits}\n\n\
+             {sections}\n\n\
              [log]\n\
              level = \"info\"\n",
             port = self.port,
@@ -326,6 +342,7 @@ impl Server {
             url = self.database_url,
             interval = self.interval_secs,
             limits = self.limits,
+            sections = self.sections,
         )
     }
 }

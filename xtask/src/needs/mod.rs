@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 use installer::Installer;
 use std::env;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Something that must be on the machine.
@@ -105,8 +105,30 @@ pub(crate) const CPLUSPLUS: Need = Need {
     apk: &["g++"],
 };
 
+/// A reverse proxy.
+const NGINX: Need = Need {
+    name: "nginx",
+    why: "tests run the server behind it",
+    found: || on_path("nginx").is_some() || Path::new("/usr/sbin/nginx").is_file(),
+    apt: &["nginx-light"],
+    dnf: &["nginx"],
+    apk: &["nginx"],
+};
+
+/// The command line of another implementation of X.509.
+const OPENSSL: Need = Need {
+    name: "openssl",
+    why: "tests verify certificates with it",
+    found: || on_path("openssl").is_some(),
+    apt: &["openssl"],
+    dnf: &["openssl"],
+    apk: &["openssl"],
+};
+
 /// Everything that the tests need.
-pub(crate) const ALL: &[Need] = &[LIBPQ, POSTGRES, TMUX, FAKETIME, OPENSSH, CURL, PYTHON, CPLUSPLUS];
+pub(crate) const ALL: &[Need] = &[
+    LIBPQ, POSTGRES, TMUX, FAKETIME, OPENSSH, CURL, PYTHON, CPLUSPLUS, NGINX, OPENSSL,
+];
 
 /// Makes sure that all of them are there.
 ///
