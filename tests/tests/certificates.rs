@@ -318,11 +318,9 @@ async fn once_issued_only_the_right_certificate_will_do() -> Result<()> {
     rogue.accepted(&checkin).await?;
 
     // The organization may do without.
-    let off = json!({ "value": false });
-    let changed = admin
-        .send("PUT", "/api/v1/settings/certificates.required", Some(&off))
+    admin
+        .change_setting("certificates.required", false.into())
         .await?;
-    assert!(changed.status().is_success(), "{}", changed.status());
     rogue.endpoint = plain;
     let checkin = rogue.checkin()?;
     rogue.accepted(&checkin).await?;

@@ -120,8 +120,15 @@ fn unknown_system(situation: &Situation, refusal: &Refusal, jitter: &mut Jitter)
     }
 }
 
-/// Asks for a certificate and checks in again, once an attempt.
+/// Asks for a certificate and checks in again, once an attempt. Where one was shown, another would not arrive either.
 fn certificate_required(situation: &Situation, reason: String, jitter: &mut Jitter) -> Action {
+    if situation.with_certificate {
+        let reason = format!(
+            "{reason} (the client certificate was shown and did not reach the server: something in between ends TLS, \
+             which the server must be told of, or do without certificates)"
+        );
+        return failed(situation, reason, None, jitter);
+    }
     let checks_in = matches!(situation.task, Task::CheckIn(_));
     if !checks_in || situation.corrected.certificate {
         return failed(situation, reason, None, jitter);

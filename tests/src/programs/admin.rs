@@ -171,6 +171,23 @@ impl Admin {
         self.send(method, &path, Some(&body)).await
     }
 
+    /// Changes a setting of the organization.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn change_setting(&self, name: &str, value: serde_json::Value) -> Result<()> {
+        let body = serde_json::json!({ "value": value });
+        let path = format!("/api/v1/settings/{name}");
+        let response = self.send("PUT", &path, Some(&body)).await?;
+        let status = response.status();
+        ensure!(
+            status.is_success(),
+            "{name}: {status}: {}",
+            response.text().await?
+        );
+        Ok(())
+    }
+
     /// The newest audit entries.
     ///
     /// # Errors

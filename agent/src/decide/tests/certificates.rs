@@ -78,6 +78,15 @@ fn a_required_certificate_is_asked_for_once_an_attempt() {
     let action = decide(&situation, &answer);
     assert!(!action.ask_certificate && !action.wait.is_zero());
     assert_eq!((action.failures, action.change), (1, Change::Nothing));
+    let shown = Situation {
+        with_certificate: true,
+        ..check_in(true)
+    };
+    let action = decide(&shown, &answer);
+    assert!(
+        !action.ask_certificate && !action.wait.is_zero(),
+        "it was shown already"
+    );
 }
 
 #[test]
