@@ -17,7 +17,7 @@ pub fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
 }
 
 async fn issue_route(app: Arc<App>, call: Call) -> Result<Response, Error> {
-    let (envelope, unverified) = match agent_message::open(&app, &call, CERTIFICATE_PATH) {
+    let (envelope, unverified) = match agent_message::open(&app, &call, CERTIFICATE_PATH).await {
         Ok(opened) => opened,
         Err(response) => return Ok(*response),
     };

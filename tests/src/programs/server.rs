@@ -2,6 +2,7 @@
 
 use super::admin::Admin;
 use super::database::{self, Database};
+use super::faketime::shifted;
 use super::process::{Process, binary};
 use super::{AgentBuilder, Rogue, eventually};
 use crate::http::Endpoint;
@@ -145,7 +146,7 @@ impl Server {
         let mut command = Command::new(binary("scmserver")?);
         command.args(["run", "--config"]).arg(self.config());
         if let Some(shift) = self.clock {
-            command.envs(shifted_clock(shift)?);
+            command.envs(shifted(shift)?);
         }
         let mut process = Process::start("the server", command, &self.folder.path().join("log"))?;
         let port = eventually("the server's address", 30, async || {
@@ -345,25 +346,6 @@ impl Server {
             sections = self.sections,
         )
     }
-}
-
-/// What `faketime` would set; it would itself stay between us and the server.
-fn shifted_clock(shift: &str) -> Result<Vec<(String, String)>> {
-    let output = Command::new("faketime").args(["-f", shift, "env"]).output();
-    let output = output.context("faketime is missing: `cargo xtask test` installs it")?;
-    let preload = String::from_utf8(output.stdout)?;
-    let preload = preload.lines().find_map(|line| line.strip_prefix("LD_PRELOAD="));
-    let preload = preload.context("faketime sets no LD_PRELOAD")?;
-    // The wall clock alone: waits keep their length.
-    let set = [
-        ("LD_PRELOAD", preload),
-        ("FAKETIME", shift),
-        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-        ("DONT_FAKE_MONOTONIC", "1"),
-    ];
-    Ok(set
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .to_vec())
 }
 
 fn port(listening: &str) -> Option<u16> {
