@@ -2,6 +2,8 @@
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use scm_protocol::identity::PublicKey;
+use scmserver::audit::command::{self, Expected};
 use scmserver::config::{Config, DEFAULT_PATH};
 use scmserver::{logging, run};
 use std::path::PathBuf;
@@ -21,6 +23,32 @@ enum Command {
     Run(ConfigArgument),
     /// Read the configuration and say what is wrong with it; start nothing.
     CheckConfig(ConfigArgument),
+    /// Verify the audit.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum AuditCommand {
+    /// Verify the audit in the database, whether the server runs or not; nothing is changed.
+    Verify {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// Only this organization.
+        #[arg(long, value_name = "NAME")]
+        organization: Option<String>,
+        /// An entry that you noted earlier, as ID:HASH; it must still be there. May be given several times.
+        #[arg(long, value_name = "ID:HASH", requires = "organization")]
+        expect: Vec<Expected>,
+    },
+    /// Verify an exported file (JSON lines) by itself: no configuration, database or server is needed.
+    VerifyExport {
+        /// The file; `-` for standard input.
+        file: PathBuf,
+        /// Public key of the organization that you know from elsewhere; every anchor must be by it or another one given.
+        #[arg(long, value_name = "KEY")]
+        key: Vec<PublicKey>,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -47,6 +75,12 @@ fn carry_out() -> anyhow::Result<()> {
             println!("{}: ok", argument.config.display());
             Ok(())
         }
+        Command::Audit(AuditCommand::Verify {
+            config,
+            organization,
+            expect,
+        }) => command::verify_database(&Config::load(&config.config)?, organization.as_deref(), &expect),
+        Command::Audit(AuditCommand::VerifyExport { file, key }) => command::verify_export(&file, &key),
         Command::Run(argument) => {
             let config = Config::load(&argument.config)?;
             logging::start(&config.log)?;

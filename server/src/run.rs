@@ -11,7 +11,7 @@ use crate::pki::{Names, Pki};
 use crate::signing::{MasterKey, Organizations};
 use crate::storage::{DatabaseUrl, Storage};
 use crate::systems::Intervals;
-use crate::{auth, certificates, enrollment, private_file, router, systems, telemetry};
+use crate::{audit, auth, certificates, enrollment, private_file, router, systems, telemetry};
 use anyhow::Context;
 use http::{Extensions, HeaderMap, StatusCode, Version};
 use rustls::crypto::CryptoProvider;
@@ -41,6 +41,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let (tls, pki) = tls(&config, &clock, provider)?;
     let storage = storage(&config).await?;
+    audit::begin_chain(&storage, clock.now()).await?;
     let master = Arc::new(MasterKey::open_or_create(&state.join("master.key"))?);
     let organizations =
         Organizations::load(&storage, &master, &config.server.organization, clock.now()).await?;
@@ -69,6 +70,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     tokio::spawn(systems::watch_silence(Arc::clone(&app)));
     tokio::spawn(organization_settings::follow_changes(Arc::clone(&app)));
     tokio::spawn(certificates::keep_file(Arc::clone(&app)));
+    tokio::spawn(audit::keep_anchored(Arc::clone(&app)));
     tokio::spawn(housekeeping(Arc::clone(&app), config.server.hostnames.clone()));
     tokio::spawn(stop_on_signal(stop)?);
     let service = tower::ServiceBuilder::new()
@@ -79,6 +81,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         )
         .service(warp::service(router::routes(&app)));
     listener.serve(service, stopping).await;
+    audit::anchor_now(&app).await;
     let _ = std::fs::remove_file(state.join("listening"));
     tracing::info!("stopped");
     Ok(())

@@ -1,18 +1,30 @@
 //! Who did what: one entry for every change, written in the transaction of the change itself.
 //!
-//! Invariants: entry ids rise by one within an organization, so a missing one shows; no entry holds a secret; what cannot
-//! be recorded is not done.
+//! Invariants: entry ids rise by one within an organization, and each entry's hash covers the one before it, so that an
+//! edited, removed or reordered one shows (`chain`, `verify`); the organization's key signs where the chain stands
+//! (`anchor`); no entry holds a secret; what cannot be recorded is not done.
 
+pub mod anchor;
+mod anchor_store;
+mod anchors;
+mod begin;
+pub mod chain;
+pub mod command;
 pub mod routes;
 mod service;
 mod store;
+pub mod verify;
+mod verify_store;
 
 use crate::error::Error;
 use crate::storage::Conn;
 use scm_protocol::ids::UnixMillis;
 use serde_json::Value;
 
+pub use anchors::{anchor_now, keep_anchored};
+pub use begin::begin_chain;
 pub use service::recent;
+pub use verify::verify;
 
 /// Who acts, and from where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +33,16 @@ pub struct Actor {
     pub name: String,
     /// Address of the peer; empty for the server itself.
     pub address: String,
+}
+
+impl Actor {
+    /// The server, acting by itself.
+    pub fn server() -> Self {
+        Actor {
+            name: "server".to_owned(),
+            address: String::new(),
+        }
+    }
 }
 
 /// How it ended.
@@ -33,7 +55,8 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    fn as_str(self) -> &'static str {
+    /// As stored.
+    pub fn as_str(self) -> &'static str {
         match self {
             Outcome::Done => "ok",
             Outcome::Refused => "refused",
@@ -66,6 +89,14 @@ impl Entry<'_> {
     /// # Errors
     /// When the database fails; the change that it belongs to must fail with it.
     pub fn write(&self, conn: &mut Conn) -> Result<(), Error> {
-        store::record(conn, self)
+        store::record(conn, std::slice::from_ref(self))
     }
+}
+
+/// Writes many at once, in this order: the chain's head moves once per organization however many they are.
+///
+/// # Errors
+/// When the database fails; the changes that they belong to must fail with them.
+pub fn record_all(conn: &mut Conn, entries: &[Entry<'_>]) -> Result<(), Error> {
+    store::record(conn, entries)
 }

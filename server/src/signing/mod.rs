@@ -85,6 +85,11 @@ impl Organizations {
         self.first_id
     }
 
+    /// All that this process knows of.
+    pub fn all(&self) -> Vec<Arc<SigningOrganization>> {
+        self.read().values().cloned().collect()
+    }
+
     /// The organization of that name, which another replica may have made.
     ///
     /// # Errors
@@ -185,6 +190,28 @@ impl NewOrganization {
     pub fn add(&self, conn: &mut Conn) -> Result<Option<i64>, Error> {
         store::add(conn, &self.0)
     }
+}
+
+/// Every key that ever signed for an organization: what one of them signed is the organization's.
+///
+/// # Errors
+/// When the database fails, or a stored key is none.
+pub fn public_keys(conn: &mut Conn, organization_id: i64) -> Result<Vec<PublicKey>, Error> {
+    let damaged = || Error::internal(format!("a public key of organization {organization_id} is damaged"));
+    let keys = store::public_keys(conn, organization_id)?;
+    let keys = keys.into_iter().map(|bytes| {
+        let bytes: [u8; 32] = bytes.try_into().map_err(|_| damaged())?;
+        PublicKey::from_bytes(&bytes).map_err(|_| damaged())
+    });
+    keys.collect()
+}
+
+/// Names and ids of the organizations.
+///
+/// # Errors
+/// When the database fails.
+pub fn names(conn: &mut Conn) -> Result<Vec<(String, i64)>, Error> {
+    store::names(conn)
 }
 
 fn open(row: &store::OrganizationRow, master: &MasterKey) -> Result<SigningOrganization, Error> {

@@ -69,3 +69,21 @@ pub(super) fn by_id(conn: &mut Conn, id: i64) -> Result<Option<OrganizationRow>,
         .first(conn)
         .optional()?)
 }
+
+/// Every public key that ever signed for an organization.
+pub(super) fn public_keys(conn: &mut Conn, organization_id: i64) -> Result<Vec<Vec<u8>>, Error> {
+    Ok(vec![
+        organizations::table
+            .find(organization_id)
+            .select(organizations::public_key)
+            .first(conn)?,
+    ])
+}
+
+/// Names and ids of the organizations, by id.
+pub(super) fn names(conn: &mut Conn) -> Result<Vec<(String, i64)>, Error> {
+    Ok(organizations::table
+        .order(organizations::id)
+        .select((organizations::name, organizations::id))
+        .load(conn)?)
+}

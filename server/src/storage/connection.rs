@@ -97,6 +97,49 @@ impl DatabaseUrl {
     }
 }
 
+impl DatabaseUrl {
+    /// Opens a connection that can change nothing, beside a running server or without one.
+    ///
+    /// # Errors
+    /// When there is no such database, or it cannot be opened.
+    pub fn connect_read_only(&self) -> Result<Conn, Error> {
+        let failed =
+            |error: diesel::ConnectionError| Error::Unavailable(format!("cannot open {self}: {error}"));
+        match self {
+            DatabaseUrl::Sqlite(path) => {
+                if !path.is_file() {
+                    return Err(Error::Unavailable(format!("there is no database {}", path.display())));
+                }
+                let mut conn = SqliteConnection::establish(&read_only_uri(path)).map_err(failed)?;
+                conn.batch_execute("PRAGMA busy_timeout = 5000; PRAGMA query_only = ON;")?;
+                Ok(Conn::Sqlite(conn))
+            }
+            DatabaseUrl::Postgres(url) => {
+                let mut conn = PgConnection::establish(url).map_err(failed)?;
+                conn.batch_execute(
+                    "SET application_name = 'scmserver'; SET default_transaction_read_only = on",
+                )?;
+                Ok(Conn::Postgres(conn))
+            }
+        }
+    }
+}
+
+/// A path as SQLite takes it in a URI: everything but the plainest characters by their code.
+fn read_only_uri(path: &std::path::Path) -> String {
+    use std::fmt::Write;
+    use std::os::unix::ffi::OsStrExt;
+    let mut uri = "file:".to_owned();
+    for byte in path.as_os_str().as_bytes() {
+        if byte.is_ascii_alphanumeric() || b"/-_.".contains(byte) {
+            uri.push(char::from(*byte));
+        } else {
+            let _ = write!(uri, "%{byte:02X}");
+        }
+    }
+    uri + "?mode=ro"
+}
+
 fn create_private(path: &std::path::Path) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     if let Some(folder) = path.parent() {
@@ -121,6 +164,21 @@ mod tests {
         for bad in ["sqlite://x.db", "postgre://db/x", "/var/x.db", "mysql://x", ""] {
             assert!(bad.parse::<DatabaseUrl>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_read_only_connection_makes_and_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = DatabaseUrl::Sqlite(folder.path().join("a b?#%.db"));
+        assert!(url.connect_read_only().is_err());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        url.connect()
+            .unwrap()
+            .batch_execute("CREATE TABLE t (x TEXT); INSERT INTO t VALUES ('y')")
+            .unwrap();
+        let mut conn = url.connect_read_only().unwrap();
+        conn.batch_execute("SELECT x FROM t").unwrap();
+        assert!(conn.batch_execute("DELETE FROM t").is_err());
     }
 
     #[test]

@@ -11,6 +11,7 @@ diesel::table! {
         sealed_signing_key -> Binary,
         public_key -> Binary,
         audit_head -> BigInt,
+        audit_head_hash -> Binary,
         created_ms -> BigInt,
     }
 }
@@ -70,6 +71,7 @@ diesel::table! {
         disk_total_bytes -> Nullable<BigInt>,
         uptime_secs -> Nullable<BigInt>,
         containers -> Nullable<Text>,
+        heartbeat_audited_ms -> Nullable<BigInt>,
     }
 }
 
@@ -144,6 +146,33 @@ diesel::table! {
         target -> Text,
         outcome -> Text,
         detail -> Text,
+        previous_hash -> Binary,
+        hash -> Binary,
+    }
+}
+
+diesel::table! {
+    audit_anchors (organization_id, entry_id, kind) {
+        organization_id -> BigInt,
+        entry_id -> BigInt,
+        kind -> Text,
+        hash -> Binary,
+        at_ms -> BigInt,
+        public_key -> Binary,
+        signature -> Binary,
+    }
+}
+
+diesel::table! {
+    audit_forward_cursors (target, organization_id) {
+        target -> Text,
+        organization_id -> BigInt,
+        last_id -> BigInt,
+        last_sent_ms -> Nullable<BigInt>,
+        last_error -> Nullable<Text>,
+        last_error_ms -> Nullable<BigInt>,
+        leased_by -> Text,
+        leased_until_ms -> BigInt,
     }
 }
 
@@ -262,7 +291,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     sessions,
     setup_codes,
     login_failures,
+    audit_anchors,
     audit_entries,
+    audit_forward_cursors,
     enrollment_tokens,
     idempotency_keys,
     organization_settings,

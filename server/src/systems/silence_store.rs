@@ -64,7 +64,7 @@ mod tests {
     async fn each_threshold_is_told_once() {
         let folder = tempfile::tempdir().unwrap();
         let storage = Storage::open(&DatabaseUrl::Sqlite(folder.path().join("test.db"))).unwrap();
-        let add = "INSERT INTO organizations VALUES (1, 'x', x'', x'', 0, 0); \
+        let add = "INSERT INTO organizations (id, name, sealed_signing_key, public_key, created_ms) VALUES (1, 'x', x'', x'', 0); \
             INSERT INTO systems (id, organization_id, public_key, status, status_changed_ms, status_changed_by, hostname, \
             claimed_addresses, os, os_family, arch, agent_version, first_seen_ms) \
             VALUES (7, 1, x'', 'active', 0, '', 'h', '[]', '', '', '', '', 0); \

@@ -1,0 +1,10 @@
+ALTER TABLE system_states DROP COLUMN heartbeat_audited_ms;
+DROP TABLE audit_forward_cursors;
+DROP TABLE audit_anchors;
+DROP INDEX audit_entries_by_target;
+DROP INDEX audit_entries_by_action;
+DROP INDEX audit_entries_by_actor;
+DROP INDEX audit_entries_by_time;
+ALTER TABLE audit_entries DROP COLUMN hash;
+ALTER TABLE audit_entries DROP COLUMN previous_hash;
+ALTER TABLE organizations DROP COLUMN audit_head_hash;
