@@ -150,6 +150,8 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/api/v1/systems/{id}/restore", "systems.restore", EDITORS),
     route("DELETE", "/api/v1/systems/{id}", "systems.delete", EDITORS),
     route("GET", "/api/v1/audit", "audit.list", NOT_COMPLIANCE),
+    route("GET", "/api/v1/audit/chain", "audit.chain", NOT_COMPLIANCE),
+    route("GET", "/api/v1/audit/export", "audit.export", NOT_COMPLIANCE),
     route(
         "GET",
         "/api/v1/enrollment/tokens",

@@ -1,5 +1,6 @@
 //! What a running server is made of; handed to every handler.
 
+use crate::audit::{ChainWatch, EXPORTS_AT_ONCE};
 use crate::auth::LocalAdmin;
 use crate::certificates::Revocations;
 use crate::clock::Clock;
@@ -49,6 +50,10 @@ pub struct App {
     pub password_work: Semaphore,
     /// How many may register.
     pub registration_limits: RegistrationLimits,
+    /// How far the audit was verified.
+    pub chains: ChainWatch,
+    /// Exports of the audit at once.
+    pub exports: Arc<Semaphore>,
     /// When this process started.
     pub started: UnixMillis,
     /// Turns true when the server stops; live streams end then.
@@ -123,6 +128,8 @@ impl App {
             events,
             password_work: Semaphore::new(2),
             registration_limits: RegistrationLimits::default(),
+            chains: ChainWatch::default(),
+            exports: Arc::new(Semaphore::new(EXPORTS_AT_ONCE)),
             started: parts.clock.now(),
             storage: parts.storage,
             clock: parts.clock,

@@ -71,6 +71,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     tokio::spawn(organization_settings::follow_changes(Arc::clone(&app)));
     tokio::spawn(certificates::keep_file(Arc::clone(&app)));
     tokio::spawn(audit::keep_anchored(Arc::clone(&app)));
+    tokio::spawn(audit::watch_chains(Arc::clone(&app)));
     tokio::spawn(housekeeping(Arc::clone(&app), config.server.hostnames.clone()));
     tokio::spawn(stop_on_signal(stop)?);
     let service = tower::ServiceBuilder::new()

@@ -62,17 +62,37 @@ pub(super) fn between(
     organization_id: i64,
     after: i64,
     to: i64,
-    limit: i64,
 ) -> Result<Vec<Stored>, Error> {
     let rows: Vec<Row> = audit_anchors::table
         .filter(audit_anchors::organization_id.eq(organization_id))
         .filter(audit_anchors::entry_id.gt(after))
         .filter(audit_anchors::entry_id.le(to))
         .order((audit_anchors::entry_id.asc(), audit_anchors::kind.asc()))
-        .limit(limit)
         .select(Row::as_select())
         .load(conn)?;
     Ok(rows.into_iter().map(stored).collect())
+}
+
+/// The anchors of cuts, newest first.
+pub(super) fn cuts(conn: &mut Conn, organization_id: i64) -> Result<Vec<Stored>, Error> {
+    let rows: Vec<Row> = audit_anchors::table
+        .filter(audit_anchors::organization_id.eq(organization_id))
+        .filter(audit_anchors::kind.eq(Kind::Cut.as_str()))
+        .order(audit_anchors::entry_id.desc())
+        .select(Row::as_select())
+        .load(conn)?;
+    Ok(rows.into_iter().map(stored).collect())
+}
+
+/// The newest anchor.
+pub(super) fn newest_stored(conn: &mut Conn, organization_id: i64) -> Result<Option<Anchor>, Error> {
+    let row: Option<Row> = audit_anchors::table
+        .filter(audit_anchors::organization_id.eq(organization_id))
+        .order(audit_anchors::entry_id.desc())
+        .select(Row::as_select())
+        .first(conn)
+        .optional()?;
+    Ok(row.and_then(|row| stored(row).anchor))
 }
 
 

@@ -10,11 +10,15 @@ mod anchors;
 mod begin;
 pub mod chain;
 pub mod command;
+mod export;
+mod filter;
 pub mod routes;
+mod search_store;
 mod service;
 mod store;
 pub mod verify;
 mod verify_store;
+mod watch;
 
 use crate::error::Error;
 use crate::storage::Conn;
@@ -23,8 +27,10 @@ use serde_json::Value;
 
 pub use anchors::{anchor_now, keep_anchored};
 pub use begin::begin_chain;
+pub use export::AT_ONCE as EXPORTS_AT_ONCE;
 pub use service::recent;
 pub use verify::verify;
+pub use watch::{ChainWatch, watch_chains};
 
 /// Who acts, and from where.
 #[derive(Clone, Debug, PartialEq, Eq)]

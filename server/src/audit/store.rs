@@ -170,24 +170,19 @@ pub(super) fn set_head(conn: &mut Conn, organization_id: i64, head: Head) -> Res
     Ok(())
 }
 
-/// The newest entries before `before` (exclusive), newest first.
-///
-/// # Errors
-/// When the database fails.
-pub(super) fn newest(
-    conn: &mut Conn,
-    organization_id: i64,
-    before: Option<i64>,
-    limit: i64,
-) -> Result<Vec<AuditEntry>, Error> {
-    let rows: Vec<Row> = audit_entries::table
+/// Ids of the newest entries, by organization.
+pub(super) fn heads(conn: &mut Conn) -> Result<Vec<(i64, i64)>, Error> {
+    Ok(organizations::table
+        .select((organizations::id, organizations::audit_head))
+        .load(conn)?)
+}
+
+/// The oldest entry that is left.
+pub(super) fn first_id(conn: &mut Conn, organization_id: i64) -> Result<Option<i64>, Error> {
+    Ok(audit_entries::table
         .filter(audit_entries::organization_id.eq(organization_id))
-        .filter(audit_entries::id.lt(before.unwrap_or(i64::MAX)))
-        .order(audit_entries::id.desc())
-        .limit(limit)
-        .select(Row::as_select())
-        .load(conn)?;
-    Ok(rows.into_iter().map(Row::into_entry).collect())
+        .select(diesel::dsl::min(audit_entries::id))
+        .first(conn)?)
 }
 
 /// Entries behind `after` (exclusive) up to `to` (inclusive), oldest first.

@@ -11,7 +11,6 @@ use diesel::prelude::*;
 /// What an organization's row says of its chain.
 #[derive(Clone, Debug)]
 pub(super) struct Bounds {
-    pub organization_id: i64,
     pub head_id: i64,
     pub head_hash: Vec<u8>,
 }
@@ -28,7 +27,6 @@ pub(super) fn bounds(conn: &mut Conn, organization_id: i64) -> Result<Bounds, Er
         hash
     };
     Ok(Bounds {
-        organization_id,
         head_id,
         head_hash: hash,
     })
@@ -39,16 +37,25 @@ pub(super) fn following(
     conn: &mut Conn,
     organization_id: i64,
     after: i64,
-    limit: i64,
+    limit: usize,
 ) -> Result<Vec<Linked>, Error> {
     let rows: Vec<Row> = audit_entries::table
         .filter(audit_entries::organization_id.eq(organization_id))
         .filter(audit_entries::id.gt(after))
         .order(audit_entries::id.asc())
-        .limit(limit)
+        .limit(i64::try_from(limit).unwrap_or(i64::MAX))
         .select(Row::as_select())
         .load(conn)?;
     Ok(rows.into_iter().map(linked).collect())
+}
+
+/// The recorded hash of one entry.
+pub(super) fn hash_of(conn: &mut Conn, organization_id: i64, id: i64) -> Result<Option<Vec<u8>>, Error> {
+    Ok(audit_entries::table
+        .find((organization_id, id))
+        .select(audit_entries::hash)
+        .first(conn)
+        .optional()?)
 }
 
 /// A row as the checker takes it.

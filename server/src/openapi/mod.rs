@@ -12,7 +12,7 @@ use crate::router::open_endpoint;
 use crate::{audit, enrollment, systems, telemetry};
 use scm_protocol::access::{Audience, ROUTES, Route};
 use scm_protocol::agent::{CheckIn, CheckInReply, RegisterReply, RegisterRequest};
-use scm_protocol::audit::AuditPage;
+use scm_protocol::audit::{AuditChain, AuditPage};
 use scm_protocol::auth::{LoginReply, LoginRequest, Session, SetupRequest, SetupState};
 use scm_protocol::bootstrap::{BootstrapReply, BootstrapRequest};
 use scm_protocol::certificates::{CertificateReply, CertificateRequest};
@@ -161,6 +161,14 @@ fn shape(route: &str) -> Option<Shape> {
         "audit.list" => Shape {
             parameters: audit::routes::list_parameters(),
             ..get("The audit, newest first", "AuditPage")
+        },
+        "audit.chain" => get("Where the audit's hash chain stands", "AuditChain"),
+        "audit.export" => Shape {
+            parameters: audit::routes::export_parameters(),
+            ..text(
+                "The audit as a stream, oldest first (docs/audit.md); recorded in the audit itself",
+                "application/x-ndjson",
+            )
         },
         "enrollment.tokens.list" => Shape {
             parameters: enrollment::token_routes::list_parameters(),
@@ -330,6 +338,7 @@ fn schemas() -> ComponentsBuilder {
     add::<StatusChange>(&mut all);
     add::<TelemetryHistory>(&mut all);
     add::<AuditPage>(&mut all);
+    add::<AuditChain>(&mut all);
     add::<CreateToken>(&mut all);
     add::<CreatedToken>(&mut all);
     add::<TokenPage>(&mut all);

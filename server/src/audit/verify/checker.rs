@@ -69,8 +69,19 @@ struct Before {
     start: bool,
 }
 
+impl Before {
+    fn start(head: Head) -> Self {
+        Before {
+            id: head.id,
+            hash: Some(head.hash),
+            sound: true,
+            start: true,
+        }
+    }
+}
+
 /// Takes entries in order and remembers what is wrong with them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Checker {
     gaps: Gaps,
     before: Option<Before>,
@@ -82,19 +93,18 @@ pub struct Checker {
 impl Checker {
     /// Begins behind `start`, or with whatever entry comes first.
     pub fn new(start: Option<Head>, gaps: Gaps) -> Self {
-        let before = start.map(|head| Before {
-            id: head.id,
-            hash: Some(head.hash),
-            sound: true,
-            start: true,
-        });
         Checker {
             gaps,
-            before,
+            before: start.map(Before::start),
             entries: 0,
             suspects: Vec::new(),
             findings: Findings::default(),
         }
+    }
+
+    /// Goes on behind an entry that is not there any more.
+    pub fn go_on_from(&mut self, start: Head) {
+        self.before = Some(Before::start(start));
     }
 
     /// Entries so far.

@@ -14,19 +14,19 @@ pub use export_file::{ExportError, ExportReport, verify_export};
 pub use finding::{Fault, Finding, Findings};
 
 use super::anchor::Anchor;
+use super::anchor_store;
+use super::chain::GENESIS;
 use super::command::Expected;
 use super::store::Head;
 use super::verify_store::{self, Bounds};
-use super::{anchor_store, chain};
 use crate::error::Error;
 use crate::signing;
 use crate::storage::Conn;
 use scm_protocol::identity::PublicKey;
 use scm_protocol::ids::UnixMillis;
-use std::collections::BTreeMap;
 
 /// Entries read at a time.
-const CHUNK: i64 = 1000;
+const CHUNK: usize = 1000;
 
 /// What was verified, and what was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub struct Report {
     pub entries: u64,
     /// The oldest of them; one more than the newest when there is none.
     pub first_id: i64,
-    /// The newest entry, by the organization's row.
+    /// The newest of them; where the audit begins when there is none.
     pub head: Head,
     /// Anchors that hold.
     pub anchors: u64,
@@ -52,21 +52,9 @@ pub struct Report {
 /// # Errors
 /// When the database cannot be read; what is wrong with the audit is no error but in the report.
 pub fn verify(conn: &mut Conn, organization_id: i64) -> Result<Report, Error> {
-    let keys = signing::public_keys(conn, organization_id)?;
-    let bounds = verify_store::bounds(conn, organization_id)?;
-    let mut findings = Findings::default();
-    let (anchors, cut) = read_anchors(conn, &bounds, &keys, &mut findings)?;
-    let mut run = Run::begin(&bounds, anchors, cut, findings);
-    let mut after = i64::MIN;
-    loop {
-        let rows = verify_store::following(conn, organization_id, after, CHUNK)?;
-        let Some(last) = rows.last() else { break };
-        after = last.id;
-        for row in rows {
-            run.add(row);
-        }
-    }
-    Ok(run.finish())
+    let mut verification = Verification::new(organization_id);
+    while !verification.step(conn, CHUNK)? {}
+    Ok(verification.report())
 }
 
 /// Which of the entries that somebody noted earlier are not there any more, as they were noted. One that retention deleted
@@ -77,9 +65,8 @@ pub fn verify(conn: &mut Conn, organization_id: i64) -> Result<Report, Error> {
 pub fn differing(conn: &mut Conn, organization_id: i64, expected: &[Expected]) -> Result<Findings, Error> {
     let mut findings = Findings::default();
     for one in expected {
-        let row = verify_store::following(conn, organization_id, one.id - 1, 1)?.pop();
-        match row.filter(|row| row.id == one.id) {
-            Some(row) if row.hash == Some(one.hash) => {}
+        match verify_store::hash_of(conn, organization_id, one.id)? {
+            Some(hash) if hash == one.hash => {}
             Some(_) => findings.add(Fault::Edited, one.id, "it has another hash than the one you noted"),
             None => findings.add(Fault::Deleted, one.id, "you noted it, and it is not there"),
         }
@@ -103,107 +90,152 @@ pub fn snapshot<T>(conn: &mut Conn, read: impl FnOnce(&mut Conn) -> Result<T, Er
     verify_store::snapshot(conn, read)
 }
 
-/// The anchors that hold by their entry, and the newest cut among them.
-fn read_anchors(
-    conn: &mut Conn,
-    bounds: &Bounds,
-    keys: &[PublicKey],
-    findings: &mut Findings,
-) -> Result<(BTreeMap<i64, Anchor>, Option<Anchor>), Error> {
-    let (mut anchors, mut cut): (BTreeMap<i64, Anchor>, Option<Anchor>) = (BTreeMap::new(), None);
-    for stored in anchor_store::between(conn, bounds.organization_id, i64::MIN, i64::MAX, i64::MAX)? {
-        let held = stored.anchor.filter(|anchor| anchor.is_signed_by(keys));
-        let Some(anchor) = held else {
-            findings.add(Fault::Anchor, stored.entry_id, "it is not signed by a key of the organization, or was changed");
-            continue;
-        };
-        if anchor.kind == super::anchor::Kind::Cut {
-            cut = Some(anchor.clone());
-        }
-        let other = anchors.get(&anchor.entry_id).is_some_and(|other| other.hash != anchor.hash);
-        if other {
-            findings.add(Fault::Anchor, anchor.entry_id, "two signed anchors disagree on this entry's hash");
-        }
-        anchors.insert(anchor.entry_id, anchor);
-    }
-    Ok((anchors, cut))
+/// The newest cut that holds: where what is left of the audit begins.
+///
+/// # Errors
+/// When the database cannot be read.
+pub(super) fn newest_cut(conn: &mut Conn, organization_id: i64, keys: &[PublicKey]) -> Result<Option<Anchor>, Error> {
+    let cuts = anchor_store::cuts(conn, organization_id)?.into_iter();
+    Ok(cuts
+        .filter_map(|stored| stored.anchor)
+        .find(|anchor| anchor.is_signed_by(keys)))
 }
 
-/// One pass over the entries.
-struct Run {
-    bounds: Bounds,
-    anchors: BTreeMap<i64, Anchor>,
+/// A verification on its way: goes on where it stopped, and again when there are new entries.
+#[derive(Clone, Debug)]
+pub struct Verification {
+    organization_id: i64,
     checker: Checker,
+    /// The last id that was read.
+    after: i64,
     cut_id: i64,
     first_id: Option<i64>,
+    /// The last entry whose anchors were checked.
+    anchored: i64,
+    anchors: u64,
+    newest_anchor: Option<(i64, UnixMillis)>,
     findings: Findings,
 }
 
-impl Run {
-    fn begin(bounds: &Bounds, anchors: BTreeMap<i64, Anchor>, cut: Option<Anchor>, findings: Findings) -> Self {
-        let start = cut.map_or(
-            Head {
-                id: 0,
-                hash: chain::GENESIS,
-            },
-            |cut| Head {
-                id: cut.entry_id,
-                hash: cut.hash,
-            },
-        );
-        Run {
-            bounds: bounds.clone(),
-            anchors,
+impl Verification {
+    /// From the beginning.
+    pub fn new(organization_id: i64) -> Self {
+        let start = Head {
+            id: 0,
+            hash: GENESIS,
+        };
+        Verification {
+            organization_id,
             checker: Checker::new(Some(start), Gaps::AreFaults),
-            cut_id: start.id,
+            after: i64::MIN,
+            cut_id: 0,
             first_id: None,
-            findings,
+            anchored: i64::MIN,
+            anchors: 0,
+            newest_anchor: None,
+            findings: Findings::default(),
         }
     }
 
-    fn add(&mut self, row: Linked) {
+    /// Verifies at most so many entries more; true when the end was reached and compared with the recorded head.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn step(&mut self, conn: &mut Conn, limit: usize) -> Result<bool, Error> {
+        let keys = signing::public_keys(conn, self.organization_id)?;
+        if let Some(cut) = newest_cut(conn, self.organization_id, &keys)?
+            && cut.entry_id > self.cut_id
+        {
+            self.begin_at(&cut);
+        }
+        let bounds = verify_store::bounds(conn, self.organization_id)?;
+        let rows = verify_store::following(conn, self.organization_id, self.after, limit)?;
+        let done = rows.len() < limit;
+        for row in rows {
+            self.entry(row, &bounds);
+        }
+        if done {
+            self.check_anchors(conn, &keys)?;
+            self.check_end(&bounds);
+        }
+        Ok(done)
+    }
+
+    /// Retention has deleted everything up to here. What was verified behind it stays verified.
+    fn begin_at(&mut self, cut: &Anchor) {
+        self.cut_id = cut.entry_id;
+        if self.first_id.is_some_and(|first| first <= cut.entry_id) {
+            self.first_id = None;
+        }
+        if self.checker.last().id <= cut.entry_id {
+            let start = Head {
+                id: cut.entry_id,
+                hash: cut.hash,
+            };
+            self.checker.go_on_from(start);
+        }
+    }
+
+    fn entry(&mut self, row: Linked, bounds: &Bounds) {
+        self.after = row.id;
         if row.id <= self.cut_id {
-            self.findings.add(Fault::Inserted, row.id, "entries up to and including it were deleted by retention");
+            let reason = "entries up to and including it were deleted by retention";
+            self.findings.add(Fault::Inserted, row.id, reason);
             return;
         }
         self.first_id.get_or_insert(row.id);
-        if row.id > self.bounds.head_id {
-            self.findings.add(Fault::Inserted, row.id, "it is behind the newest entry that the organization knows of");
-        }
-        if let Some(anchor) = self.anchors.get(&row.id)
-            && row.hash != Some(anchor.hash)
-        {
-            let reason = "it has another hash than when it was anchored: it, or what is before it, was written anew";
-            self.findings.add(Fault::Edited, row.id, reason);
+        if row.id > bounds.head_id {
+            let reason = "it is behind the newest entry that the organization knows of";
+            self.findings.add(Fault::Inserted, row.id, reason);
         }
         self.checker.add(row);
     }
 
-    fn finish(mut self) -> Report {
+    fn check_anchors(&mut self, conn: &mut Conn, keys: &[PublicKey]) -> Result<(), Error> {
+        for stored in anchor_store::between(conn, self.organization_id, self.anchored, i64::MAX)? {
+            self.anchored = stored.entry_id;
+            let Some(anchor) = stored.anchor.filter(|anchor| anchor.is_signed_by(keys)) else {
+                let reason = "it is not signed by a key of the organization, or was changed";
+                self.findings.add(Fault::Anchor, stored.entry_id, reason);
+                continue;
+            };
+            self.anchors += 1;
+            self.newest_anchor = Some((anchor.entry_id, anchor.at));
+            let hash = verify_store::hash_of(conn, self.organization_id, anchor.entry_id)?;
+            if hash.is_some_and(|hash| hash != anchor.hash) {
+                let reason = "it has another hash than when it was anchored: it, or what is before it, was written anew";
+                self.findings.add(Fault::Edited, anchor.entry_id, reason);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_end(&mut self, bounds: &Bounds) {
         let last = self.checker.last();
-        let proven = self.anchors.last_key_value().map_or(0, |(id, _)| *id);
-        let end = self.bounds.head_id.max(proven);
+        let proven = self.newest_anchor.map_or(0, |(id, _)| id);
+        let end = bounds.head_id.max(proven);
         if last.id < end {
-            self.findings.add_range(Fault::Truncated, (last.id + 1, end), "the end of the audit is missing");
-        } else if last.id == self.bounds.head_id && self.bounds.head_hash != last.hash {
+            let reason = "the end of the audit is missing";
+            self.findings.add_range(Fault::Truncated, (last.id + 1, end), reason);
+        } else if last.id == bounds.head_id && bounds.head_hash != last.hash {
             let reason = "the organization's row records another hash for it: it was written anew, or the row was changed";
             self.findings.add(Fault::Head, last.id, reason);
         }
-        let newest = self.anchors.last_key_value();
-        let report = Report {
-            organization_id: self.bounds.organization_id,
+    }
+
+    /// What was verified so far.
+    pub fn report(&self) -> Report {
+        let head = self.checker.last();
+        let mut findings = self.findings.clone();
+        findings.extend(self.checker.clone().finish());
+        Report {
+            organization_id: self.organization_id,
             entries: self.checker.entries(),
-            first_id: self.first_id.unwrap_or(self.bounds.head_id + 1),
-            head: Head {
-                id: self.bounds.head_id,
-                hash: last.hash,
-            },
-            anchors: self.anchors.len() as u64,
-            newest_anchor: newest.map(|(id, anchor)| (*id, anchor.at)),
-            findings: Findings::default(),
-        };
-        let mut findings = self.findings;
-        findings.extend(self.checker.finish());
-        Report { findings, ..report }
+            first_id: self.first_id.unwrap_or(head.id + 1),
+            head,
+            anchors: self.anchors,
+            newest_anchor: self.newest_anchor,
+            findings,
+        }
     }
 }
