@@ -151,6 +151,12 @@ pub const ROUTES: &[Route] = &[
     route("DELETE", "/api/v1/systems/{id}", "systems.delete", EDITORS),
     route("GET", "/api/v1/audit", "audit.list", NOT_COMPLIANCE),
     route("GET", "/api/v1/audit/chain", "audit.chain", NOT_COMPLIANCE),
+    route(
+        "GET",
+        "/api/v1/audit/forwarding",
+        "audit.forwarding",
+        NOT_COMPLIANCE,
+    ),
     route("GET", "/api/v1/audit/export", "audit.export", NOT_COMPLIANCE),
     route(
         "GET",

@@ -90,11 +90,35 @@ pub const CERTIFICATES_REQUIRED: Switch = Switch {
     roles: ADMINS,
 };
 
+/// How long the audit is kept.
+pub const AUDIT_RETENTION_DAYS: Integer = Integer {
+    name: "audit.retention_days",
+    about: "audit entries older than this are deleted behind a signed anchor; 0: never",
+    unit: "days",
+    min: 0,
+    max: 3650,
+    default: 365,
+    roles: ADMINS,
+};
+
+/// How often a heartbeat of a system is recorded.
+pub const AUDIT_HEARTBEAT_MINUTES: Integer = Integer {
+    name: "audit.heartbeat_minutes",
+    about: "one heartbeat of each system is recorded in the audit per so many minutes, 5 at least; 0: none",
+    unit: "minutes",
+    min: 0,
+    max: 1440,
+    default: 60,
+    roles: ADMINS,
+};
+
 /// Every setting, in the order of the page.
 pub const CATALOGUE: &[Definition] = &[
     Definition::Integer(&PENDING_MAX),
     Definition::Integer(&PENDING_EXPIRE_DAYS),
     Definition::Switch(&CERTIFICATES_REQUIRED),
+    Definition::Integer(&AUDIT_RETENTION_DAYS),
+    Definition::Integer(&AUDIT_HEARTBEAT_MINUTES),
 ];
 
 /// A setting of any kind.

@@ -4,6 +4,7 @@ use crate::audit::{ChainWatch, EXPORTS_AT_ONCE};
 use crate::auth::LocalAdmin;
 use crate::certificates::Revocations;
 use crate::clock::Clock;
+use crate::config::Forward;
 use crate::enrollment::RegistrationLimits;
 use crate::events::Events;
 use crate::organization_settings::SettingsCache;
@@ -27,7 +28,7 @@ pub struct App {
     /// The organizations and the keys that sign for them.
     pub organizations: Organizations,
     /// What the administrators of each organization changed while the server runs.
-    pub organization_settings: SettingsCache,
+    pub organization_settings: Arc<SettingsCache>,
     /// Seals what the database keeps secret.
     pub master: Arc<MasterKey>,
     /// Verified check-ins go here.
@@ -81,6 +82,8 @@ pub struct Settings {
     pub hold_checkins: bool,
     /// Check-ins that may wait.
     pub max_queue: usize,
+    /// Where the audit is sent.
+    pub audit_forward: Vec<Forward>,
     /// Where the setup code lies until it is used.
     pub setup_code_file: PathBuf,
 }
@@ -95,7 +98,7 @@ pub struct Parts {
     /// The organizations.
     pub organizations: Organizations,
     /// Their settings.
-    pub organization_settings: SettingsCache,
+    pub organization_settings: Arc<SettingsCache>,
     /// The master key.
     pub master: Arc<MasterKey>,
     /// Issues client certificates.
@@ -115,6 +118,7 @@ impl App {
         let context = BatchContext {
             writer: parts.storage.writer.clone(),
             organizations: parts.organizations.clone(),
+            organization_settings: Arc::clone(&parts.organization_settings),
             intervals: parts.settings.intervals,
             clock: Arc::clone(&parts.clock),
             events: events.clone(),

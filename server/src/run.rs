@@ -45,7 +45,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let master = Arc::new(MasterKey::open_or_create(&state.join("master.key"))?);
     let organizations =
         Organizations::load(&storage, &master, &config.server.organization, clock.now()).await?;
-    let organization_settings = SettingsCache::load(&storage).await?;
+    let organization_settings = Arc::new(SettingsCache::load(&storage).await?);
     let local_admin = LocalAdmin::write(&state.join("local-admin.token"), organizations.first_id())?;
     let settings = settings(&config, &pki);
     let parts = Parts {
@@ -72,6 +72,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     tokio::spawn(certificates::keep_file(Arc::clone(&app)));
     tokio::spawn(audit::keep_anchored(Arc::clone(&app)));
     tokio::spawn(audit::watch_chains(Arc::clone(&app)));
+    tokio::spawn(audit::keep_pruned(Arc::clone(&app)));
+    audit::start_forwarding(&app)?;
     tokio::spawn(housekeeping(Arc::clone(&app), config.server.hostnames.clone()));
     tokio::spawn(stop_on_signal(stop)?);
     let service = tower::ServiceBuilder::new()
@@ -159,6 +161,7 @@ fn settings(config: &Config, pki: &Pki) -> Settings {
         certificate_lifetime: Duration::from_hours(config.certificates.lifetime_hours.into()),
         hold_checkins: config.agents.hold_checkins,
         max_queue: config.limits.max_queue as usize,
+        audit_forward: config.audit.forward.clone(),
         setup_code_file: config.server.state_folder.join("setup-code"),
     }
 }

@@ -27,6 +27,7 @@ CREATE TABLE audit_forward_cursors (
     target TEXT NOT NULL,
     organization_id BIGINT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
     last_id BIGINT NOT NULL,
+    last_anchor_id BIGINT NOT NULL,
     last_sent_ms BIGINT,
     last_error TEXT,
     last_error_ms BIGINT,

@@ -14,11 +14,13 @@ mod request;
 mod response;
 #[cfg(test)]
 mod vectors;
+mod webhook;
 
 pub use digest::content_digest;
 pub use keyid::{KeyId, Signer};
 pub use request::{RequestClaims, Unverified, sign_request};
 pub use response::{RequestEcho, SERVER_TAG, sign_response, verify_response};
+pub use webhook::{WEBHOOK_TAG, sign_webhook};
 
 use crate::problem::{InvalidJson, from_json};
 use serde::de::DeserializeOwned;

@@ -30,7 +30,9 @@ impl Kind {
 
     /// The kind of that name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Kind::Head, Kind::Cut].into_iter().find(|kind| kind.as_str() == name)
+        [Kind::Head, Kind::Cut]
+            .into_iter()
+            .find(|kind| kind.as_str() == name)
     }
 }
 
@@ -92,7 +94,9 @@ impl Anchor {
         let key = keys.iter().find(|key| *key.as_bytes() == self.public_key);
         key.is_some_and(|key| {
             let signature = Signature::from_bytes(&self.signature);
-            key.verifying_key().verify_strict(&self.message(), &signature).is_ok()
+            key.verifying_key()
+                .verify_strict(&self.message(), &signature)
+                .is_ok()
         })
     }
 }
@@ -110,12 +114,30 @@ mod tests {
         assert!(anchor.is_signed_by(&[other, known]));
         assert!(!anchor.is_signed_by(&[other]) && !anchor.is_signed_by(&[]));
         let changed = [
-            Anchor { organization_id: 2, ..anchor.clone() },
-            Anchor { entry_id: 41, ..anchor.clone() },
-            Anchor { kind: Kind::Cut, ..anchor.clone() },
-            Anchor { hash: [4; 32], ..anchor.clone() },
-            Anchor { at: UnixMillis(98), ..anchor.clone() },
-            Anchor { public_key: *other.as_bytes(), ..anchor.clone() },
+            Anchor {
+                organization_id: 2,
+                ..anchor.clone()
+            },
+            Anchor {
+                entry_id: 41,
+                ..anchor.clone()
+            },
+            Anchor {
+                kind: Kind::Cut,
+                ..anchor.clone()
+            },
+            Anchor {
+                hash: [4; 32],
+                ..anchor.clone()
+            },
+            Anchor {
+                at: UnixMillis(98),
+                ..anchor.clone()
+            },
+            Anchor {
+                public_key: *other.as_bytes(),
+                ..anchor.clone()
+            },
         ];
         for other_anchor in changed {
             assert!(!other_anchor.is_signed_by(&[known, other]), "{other_anchor:?}");

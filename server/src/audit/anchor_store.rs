@@ -95,7 +95,6 @@ pub(super) fn newest_stored(conn: &mut Conn, organization_id: i64) -> Result<Opt
     Ok(row.and_then(|row| stored(row).anchor))
 }
 
-
 fn stored(row: Row) -> Stored {
     let entry_id = row.entry_id;
     let anchor = (|| {

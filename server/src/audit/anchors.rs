@@ -69,7 +69,10 @@ pub(super) fn anchor(
     }
     let head = store::head(conn, organization.id)?;
     let at = (head.id, head.hash);
-    anchor_store::add(conn, &Anchor::sign(&organization.key, organization.id, at, Kind::Head, now))
+    anchor_store::add(
+        conn,
+        &Anchor::sign(&organization.key, organization.id, at, Kind::Head, now),
+    )
 }
 
 fn is_due(conn: &mut Conn, organization_id: i64, when: When, now: UnixMillis) -> Result<bool, Error> {
@@ -93,9 +96,7 @@ impl When {
         // A clock that was set back must not end the anchoring.
         let waited = now.since(at);
         head > anchored
-            && (self == When::Now
-                || head - anchored >= EVERY_ENTRIES
-                || !(0..EVERY_MS).contains(&waited))
+            && (self == When::Now || head - anchored >= EVERY_ENTRIES || !(0..EVERY_MS).contains(&waited))
     }
 }
 
@@ -112,7 +113,10 @@ mod tests {
         assert!(!When::Due.is_due(5, Some((5, ago(EVERY_MS * 9))), now));
         assert!(!When::Due.is_due(6, Some((5, ago(EVERY_MS - 1))), now));
         assert!(When::Due.is_due(6, Some((5, ago(EVERY_MS))), now));
-        assert!(When::Due.is_due(6, Some((5, ago(-1))), now), "the clock was set back");
+        assert!(
+            When::Due.is_due(6, Some((5, ago(-1))), now),
+            "the clock was set back"
+        );
         assert!(When::Due.is_due(1005, Some((5, ago(1))), now));
         assert!(When::Now.is_due(6, Some((5, ago(1))), now));
         assert!(!When::Now.is_due(5, Some((5, ago(1))), now));

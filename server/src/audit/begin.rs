@@ -24,7 +24,11 @@ pub async fn begin_chain(storage: &Storage, now: UnixMillis) -> Result<(), Error
             .run(move |conn| chain(conn, organization_id, now))
             .await?;
         if let Some(entries) = chained {
-            tracing::info!(organization.id = organization_id, audit.entries = entries, "the audit is a hash chain now");
+            tracing::info!(
+                organization.id = organization_id,
+                audit.entries = entries,
+                "the audit is a hash chain now"
+            );
         }
     }
     Ok(())

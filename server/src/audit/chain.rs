@@ -94,10 +94,12 @@ impl Encoder {
 
 /// As 64 hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 /// What [`hex`] wrote; nothing for anything else.
@@ -132,7 +134,10 @@ mod tests {
     #[test]
     fn the_encoding_is_the_documented_one() {
         // docs/audit.md works this example out; tests/interop/verify_audit.py computes it by itself.
-        assert_eq!(hex(&ENTRY.hash(&GENESIS)), "8ddd774796e5b77845dd819c7d04c146a44e1d8a0dab908d50faab1fc38f0b0d");
+        assert_eq!(
+            hex(&ENTRY.hash(&GENESIS)),
+            "8ddd774796e5b77845dd819c7d04c146a44e1d8a0dab908d50faab1fc38f0b0d"
+        );
         assert_eq!(hex(&ENTRY.hash(&[0xab; 32])).len(), 64);
     }
 
@@ -140,15 +145,34 @@ mod tests {
     fn every_field_and_its_bounds_count() {
         let hash = ENTRY.hash(&GENESIS);
         let changed = [
-            Fields { organization_id: 2, ..ENTRY },
+            Fields {
+                organization_id: 2,
+                ..ENTRY
+            },
             Fields { id: 8, ..ENTRY },
             Fields { at_ms: 0, ..ENTRY },
-            Fields { actor: "user:jdo", address: "e10.0.0.5", ..ENTRY },
+            Fields {
+                actor: "user:jdo",
+                address: "e10.0.0.5",
+                ..ENTRY
+            },
             Fields { address: "", ..ENTRY },
-            Fields { action: "systems.deny", ..ENTRY },
-            Fields { target: "system:43", ..ENTRY },
-            Fields { outcome: "refused", ..ENTRY },
-            Fields { detail: "{}", ..ENTRY },
+            Fields {
+                action: "systems.deny",
+                ..ENTRY
+            },
+            Fields {
+                target: "system:43",
+                ..ENTRY
+            },
+            Fields {
+                outcome: "refused",
+                ..ENTRY
+            },
+            Fields {
+                detail: "{}",
+                ..ENTRY
+            },
         ];
         for other in changed {
             assert_ne!(other.hash(&GENESIS), hash, "{other:?}");

@@ -52,7 +52,10 @@ pub fn verify_database(
         .filter(|(name, _)| organization.is_none_or(|wanted| wanted == name))
         .collect();
     if wanted.is_empty() {
-        bail!("there is no organization `{}` in {url}", organization.unwrap_or_default());
+        bail!(
+            "there is no organization `{}` in {url}",
+            organization.unwrap_or_default()
+        );
     }
     let mut found = 0;
     for (name, id) in wanted {
@@ -68,7 +71,8 @@ pub fn verify_database(
     conclude(found)
 }
 
-const OLD_SCHEMA: &str = "reading the audit (a database of an older version is updated when the server starts)";
+const OLD_SCHEMA: &str =
+    "reading the audit (a database of an older version is updated when the server starts)";
 
 /// Verifies an exported file, and prints what it found.
 ///
@@ -119,7 +123,11 @@ fn print_export(report: &ExportReport, keys: &[PublicKey]) -> u64 {
         header.organization,
         report.entries,
         header.to_id,
-        if header.complete { "complete" } else { "filtered: what is left out cannot be missed" }
+        if header.complete {
+            "complete"
+        } else {
+            "filtered: what is left out cannot be missed"
+        }
     );
     match report.anchored_id {
         Some(id) => println!("  {} anchors hold, the last is at entry {id}", report.anchors),
@@ -127,7 +135,10 @@ fn print_export(report: &ExportReport, keys: &[PublicKey]) -> u64 {
     }
     if keys.is_empty() {
         for key in &header.public_keys {
-            println!("  by the file's own word the key is {key} ({}); give yours with --key", key.fingerprint().words());
+            println!(
+                "  by the file's own word the key is {key} ({}); give yours with --key",
+                key.fingerprint().words()
+            );
         }
     }
     print_findings(&report.findings)

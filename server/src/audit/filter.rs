@@ -8,6 +8,8 @@ use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{Date, OffsetDateTime};
 
+/// The action of a recorded heartbeat: the name of its route.
+const HEARTBEAT: &str = "systems.checkin";
 /// Longest value of a filter, in bytes.
 const MAX_BYTES: usize = 256;
 
@@ -62,6 +64,8 @@ impl From<Instant> for String {
 pub(super) enum Match {
     Whole(String),
     Beginning(String),
+    /// Anything but this.
+    Not(String),
 }
 
 impl From<Match> for String {
@@ -69,6 +73,7 @@ impl From<Match> for String {
         match wanted {
             Match::Whole(text) => text,
             Match::Beginning(text) => text + "*",
+            Match::Not(text) => format!("!{text}"),
         }
     }
 }
@@ -94,6 +99,14 @@ impl Filter {
         }
     }
 
+    /// Everything but heartbeats, which would bury the rest.
+    pub(super) fn without_heartbeats() -> Self {
+        Filter {
+            action: Some(Match::Not(HEARTBEAT.to_owned())),
+            ..Filter::default()
+        }
+    }
+
     /// Whether it lets everything through.
     pub(super) fn is_empty(&self) -> bool {
         *self == Filter::default()
@@ -116,9 +129,10 @@ fn matched(field: &str, asked: Option<&str>) -> Result<Option<Match>, Error> {
     let Some(text) = text(field, asked)? else {
         return Ok(None);
     };
-    Ok(Some(match text.strip_suffix('*') {
-        Some(beginning) => Match::Beginning(beginning.to_owned()),
-        None => Match::Whole(text.to_owned()),
+    Ok(Some(match (text.strip_prefix('!'), text.strip_suffix('*')) {
+        (Some(other), _) => Match::Not(other.to_owned()),
+        (None, Some(beginning)) => Match::Beginning(beginning.to_owned()),
+        (None, None) => Match::Whole(text.to_owned()),
     }))
 }
 
@@ -143,8 +157,13 @@ fn instant(field: &str, asked: Option<&str>) -> Result<Option<Instant>, Error> {
         .ok()
         .filter(|millis| *millis >= 0)
         .or_else(|| OffsetDateTime::parse(text, &Rfc3339).ok().and_then(of))
-        .or_else(|| Date::parse(text, day).ok().and_then(|day| of(day.midnight().assume_utc())));
-    let reason = "must be a time such as 2026-11-22T14:00:00Z, a day such as 2026-11-22, or unix milliseconds";
+        .or_else(|| {
+            Date::parse(text, day)
+                .ok()
+                .and_then(|day| of(day.midnight().assume_utc()))
+        });
+    let reason =
+        "must be a time such as 2026-11-22T14:00:00Z, a day such as 2026-11-22, or unix milliseconds";
     match millis {
         Some(millis) => Ok(Some(Instant(UnixMillis(millis)))),
         None => Err(Error::invalid(field, reason)),
@@ -170,12 +189,29 @@ mod tests {
 
     #[test]
     fn times_are_read_in_three_forms() {
-        for text in ["1790000000000", "2026-09-21T14:13:20Z", "2026-09-21T16:13:20+02:00"] {
+        for text in [
+            "1790000000000",
+            "2026-09-21T14:13:20Z",
+            "2026-09-21T16:13:20+02:00",
+        ] {
             let filter = asked("from", text).unwrap();
-            assert_eq!(filter.from, Some(Instant(UnixMillis(1_790_000_000_000))), "{text}");
+            assert_eq!(
+                filter.from,
+                Some(Instant(UnixMillis(1_790_000_000_000))),
+                "{text}"
+            );
         }
-        assert_eq!(asked("to", "1970-01-02").unwrap().to, Some(Instant(UnixMillis(86_400_000))));
-        for bad in ["-1", "yesterday", "2026-13-01", "2026-09-21T14:13", "99999999999999999999"] {
+        assert_eq!(
+            asked("to", "1970-01-02").unwrap().to,
+            Some(Instant(UnixMillis(86_400_000)))
+        );
+        for bad in [
+            "-1",
+            "yesterday",
+            "2026-13-01",
+            "2026-09-21T14:13",
+            "99999999999999999999",
+        ] {
             let error = asked("from", bad).unwrap_err().to_string();
             assert!(error.starts_with("`from` must be a time"), "{bad}: {error}");
         }
@@ -184,10 +220,19 @@ mod tests {
     #[test]
     fn bad_values_are_named_and_empty_ones_do_not_count() {
         assert!(asked("actor", " ").unwrap().is_empty());
-        assert_eq!(asked("actor", "user:*").unwrap().actor, Some(Match::Beginning("user:".to_owned())));
+        assert_eq!(
+            asked("actor", "user:*").unwrap().actor,
+            Some(Match::Beginning("user:".to_owned()))
+        );
+        assert_eq!(
+            asked("actor", "!server").unwrap().actor,
+            Some(Match::Not("server".to_owned()))
+        );
         assert_eq!(asked("text", "ÄB").unwrap().text.as_deref(), Some("äb"));
         assert!(matches!(asked("outcome", "done"), Err(Error::Invalid { field, .. }) if field == "outcome"));
-        assert!(matches!(asked("text", &"x".repeat(257)), Err(Error::Invalid { field, .. }) if field == "text"));
+        assert!(
+            matches!(asked("text", &"x".repeat(257)), Err(Error::Invalid { field, .. }) if field == "text")
+        );
         assert!(matches!(asked("actor", "a\u{0}b"), Err(Error::Invalid { field, .. }) if field == "actor"));
         let crossed = Asked {
             from: Some("2".to_owned()),
@@ -206,7 +251,8 @@ mod tests {
             ..Asked::default()
         };
         let json = serde_json::to_value(Filter::new(&asked).unwrap()).unwrap();
-        let expected = serde_json::json!({ "from": "1970-01-01T00:00:00.000Z", "action": "systems.*", "outcome": "ok" });
+        let expected =
+            serde_json::json!({ "from": "1970-01-01T00:00:00.000Z", "action": "systems.*", "outcome": "ok" });
         assert_eq!(json, expected);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::export::{self, Format};
 use super::filter::{Asked, Filter};
-use super::{service, watch};
+use super::{forward, service, watch};
 use crate::app::App;
 use crate::call::Authorized;
 use crate::error::Error;
@@ -33,7 +33,7 @@ struct ListQuery {
     to: Option<String>,
     /// Who, for example `user:jdoe`; with `*` at the end, how it begins.
     actor: Option<String>,
-    /// What, for example `systems.approve` or `systems.*`.
+    /// What, for example `systems.approve` or `systems.*`; with `!` in front, anything but that.
     action: Option<String>,
     /// On what, for example `system:42`; with `*` at the end, how it begins.
     target: Option<String>,
@@ -72,6 +72,8 @@ pub fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
         .unify()
         .or(endpoint(app, "audit.export", exported))
         .unify()
+        .or(endpoint(app, "audit.forwarding", forwarding))
+        .unify()
         .boxed()
 }
 
@@ -97,12 +99,24 @@ async fn list(app: Arc<App>, authorized: Authorized) -> Result<Response, Error> 
         text: query.text,
     })?;
     let organization_id = authorized.principal.organization_id;
-    let page = service::page(&app, organization_id, filter, query.cursor.as_deref(), query.limit).await?;
+    let page = service::page(
+        &app,
+        organization_id,
+        filter,
+        query.cursor.as_deref(),
+        query.limit,
+    )
+    .await?;
     Ok(json(&page).into_response())
 }
 
 async fn chain(app: Arc<App>, authorized: Authorized) -> Result<Response, Error> {
     let state = watch::chain(&app, authorized.principal.organization_id).await?;
+    Ok(json(&state).into_response())
+}
+
+async fn forwarding(app: Arc<App>, authorized: Authorized) -> Result<Response, Error> {
+    let state = forward::state(&app, authorized.principal.organization_id).await?;
     Ok(json(&state).into_response())
 }
 

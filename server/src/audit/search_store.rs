@@ -62,6 +62,7 @@ macro_rules! matched {
         match $wanted {
             None => $query,
             Some(Match::Whole(text)) => $query.filter($column.eq(text.clone())),
+            Some(Match::Not(text)) => $query.filter($column.ne(text.clone())),
             Some(Match::Beginning(text)) => {
                 $query.filter($column.like(format!("{}%", escaped(text))).escape('\\'))
             }

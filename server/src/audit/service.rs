@@ -8,12 +8,12 @@ use crate::error::Error;
 use crate::paging;
 use scm_protocol::audit::{AuditEntry, AuditPage};
 
-/// The newest entries.
+/// The newest entries that are no heartbeats.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn recent(app: &App, organization_id: i64, limit: i64) -> Result<Vec<AuditEntry>, Error> {
-    newest(app, organization_id, Filter::default(), None, limit).await
+    newest(app, organization_id, Filter::without_heartbeats(), None, limit).await
 }
 
 /// One page, newest first.

@@ -81,7 +81,10 @@ pub struct Head {
 pub(super) fn record(conn: &mut Conn, entries: &[Entry<'_>]) -> Result<(), Error> {
     let mut by_organization: BTreeMap<i64, Vec<&Entry<'_>>> = BTreeMap::new();
     for entry in entries {
-        by_organization.entry(entry.organization_id).or_default().push(entry);
+        by_organization
+            .entry(entry.organization_id)
+            .or_default()
+            .push(entry);
     }
     for (organization_id, entries) in by_organization {
         append(conn, organization_id, &entries)?;
@@ -235,4 +238,38 @@ pub(super) fn set_hashes(conn: &mut Conn, row: &Row, previous: &Hash, hash: &Has
         ))
         .execute(conn)?;
     Ok(())
+}
+
+/// What retention needs to know of an entry.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Oldest {
+    pub id: i64,
+    pub at: UnixMillis,
+    pub hash: Hash,
+}
+
+/// The oldest entries that are left. The row ends before one whose hash is damaged: nothing is signed about that.
+pub(super) fn oldest(conn: &mut Conn, organization_id: i64, limit: i64) -> Result<Vec<Oldest>, Error> {
+    let rows: Vec<(i64, i64, Vec<u8>)> = audit_entries::table
+        .filter(audit_entries::organization_id.eq(organization_id))
+        .order(audit_entries::id.asc())
+        .limit(limit)
+        .select((audit_entries::id, audit_entries::at_ms, audit_entries::hash))
+        .load(conn)?;
+    let entries = rows.into_iter().map_while(|(id, at_ms, hash)| {
+        Some(Oldest {
+            id,
+            at: UnixMillis(at_ms),
+            hash: hash.try_into().ok()?,
+        })
+    });
+    Ok(entries.collect())
+}
+
+/// Deletes an organization's entries up to and including `id`.
+pub(super) fn delete_to(conn: &mut Conn, organization_id: i64, id: i64) -> Result<usize, Error> {
+    let old = audit_entries::table
+        .filter(audit_entries::organization_id.eq(organization_id))
+        .filter(audit_entries::id.le(id));
+    Ok(diesel::delete(old).execute(conn)?)
 }

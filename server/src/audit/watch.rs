@@ -63,7 +63,11 @@ impl ChainWatch {
         match pass {
             None => fresh,
             // What was found stays in view until the new pass has got as far.
-            Some(pass) if is_over(&pass, now) => Pass { verification: fresh.verification, begun: now, ..pass },
+            Some(pass) if is_over(&pass, now) => Pass {
+                verification: fresh.verification,
+                begun: now,
+                ..pass
+            },
             Some(pass) => pass,
         }
     }
@@ -81,7 +85,11 @@ impl ChainWatch {
 }
 
 fn is_over(pass: &Pass, now: UnixMillis) -> bool {
-    let again = if pass.faults.is_empty() { AGAIN_MS } else { AGAIN_AFTER_FAULTS_MS };
+    let again = if pass.faults.is_empty() {
+        AGAIN_MS
+    } else {
+        AGAIN_AFTER_FAULTS_MS
+    };
     !(0..again).contains(&now.since(pass.begun))
 }
 
@@ -99,7 +107,10 @@ pub async fn watch_chains(app: Arc<App>) {
             && let Ok(now) = app.storage.readers.run(store::heads).await
         {
             for (organization_id, head) in now {
-                if heads.insert(organization_id, head).is_some_and(|before| before != head) {
+                if heads
+                    .insert(organization_id, head)
+                    .is_some_and(|before| before != head)
+                {
                     app.events.audited(organization_id);
                 }
             }
@@ -197,9 +208,8 @@ pub(super) fn shown(anchor: &Anchor) -> Result<AuditAnchor, Error> {
         kind: anchor.kind.as_str().to_owned(),
         hash: hex(&anchor.hash),
         at_ms: anchor.at,
-        public_key: key.map_err(|error| {
-            Error::internal(format!("the anchor at entry {}: {error}", anchor.entry_id))
-        })?,
+        public_key: key
+            .map_err(|error| Error::internal(format!("the anchor at entry {}: {error}", anchor.entry_id)))?,
         signature: hex(&anchor.signature),
     })
 }

@@ -14,6 +14,7 @@ pub(super) fn check(config: &Config, document: &Document) -> Result<(), Error> {
     tls(config, document)?;
     database(config, document)?;
     ranges(config, document)?;
+    super::audit::check(config, document)?;
     relations(config, document)
 }
 

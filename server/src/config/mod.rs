@@ -5,6 +5,7 @@
 //! started; a file that says nothing is the same as the defaults, which `packaging/scmserver.config` spells out.
 
 mod addresses;
+mod audit;
 mod check;
 mod sections;
 
@@ -15,6 +16,7 @@ use scm_settings::{Document, Error};
 use serde::Deserialize;
 
 pub use addresses::Addresses;
+pub use audit::{Audit, Forward, ForwardKind};
 pub use sections::{
     Agents, Certificates, Database, Level, Limits, Log, LogFormat, Server, Sessions, Telemetry, Tls,
 };
@@ -44,6 +46,8 @@ pub struct Config {
     pub sessions: Sessions,
     /// `[telemetry]`: how long history is kept.
     pub telemetry: Telemetry,
+    /// `[[audit.forward]]`: where the audit is sent.
+    pub audit: Audit,
     /// `[log]`: how much is logged, and in what form.
     pub log: Log,
 }

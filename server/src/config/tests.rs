@@ -160,8 +160,20 @@ fn faults_name_place_key_and_reason() {
             "f:2:9: `log.level` cannot be `inof`, did you mean `info`?",
         ),
         (
+            "[[audit.forward]]\nname = 'a b'\nkind = 'syslog'\naddress = 'x:1'",
+            "f:2:1: `audit.forward[0].name` `a b` must be 1 to 63 characters of a-z, 0-9 and -",
+        ),
+        (
+            "[[audit.forward]]\nname = 'a'\nkind = 'syslog'\naddress = 'x'",
+            "f:4:1: `audit.forward[0].address` must be a host and a port such as \"siem.example.com:6514\"",
+        ),
+        (
+            "[[audit.forward]]\nname = 'a'\nkind = 'webhook'\naddress = 'http://x/'",
+            "f:4:1: `audit.forward[0].address` must be an https URL without user and password",
+        ),
+        (
             "[proxy]",
-            "f:1:2: unknown key `proxy`, expected `server`, `tls`, `database`, `agents`, `certificates`, `limits`, `sessions`, `telemetry` or `log`",
+            "f:1:2: unknown key `proxy`, expected `server`, `tls`, `database`, `agents`, `certificates`, `limits`, `sessions`, `telemetry`, `audit` or `log`",
         ),
     ];
     for (text, expected) in cases {

@@ -12,7 +12,7 @@ use crate::router::open_endpoint;
 use crate::{audit, enrollment, systems, telemetry};
 use scm_protocol::access::{Audience, ROUTES, Route};
 use scm_protocol::agent::{CheckIn, CheckInReply, RegisterReply, RegisterRequest};
-use scm_protocol::audit::{AuditChain, AuditPage};
+use scm_protocol::audit::{AuditChain, AuditForwarding, AuditPage};
 use scm_protocol::auth::{LoginReply, LoginRequest, Session, SetupRequest, SetupState};
 use scm_protocol::bootstrap::{BootstrapReply, BootstrapRequest};
 use scm_protocol::certificates::{CertificateReply, CertificateRequest};
@@ -163,6 +163,7 @@ fn shape(route: &str) -> Option<Shape> {
             ..get("The audit, newest first", "AuditPage")
         },
         "audit.chain" => get("Where the audit's hash chain stands", "AuditChain"),
+        "audit.forwarding" => get("How far the audit was sent to each target", "AuditForwarding"),
         "audit.export" => Shape {
             parameters: audit::routes::export_parameters(),
             ..text(
@@ -339,6 +340,7 @@ fn schemas() -> ComponentsBuilder {
     add::<TelemetryHistory>(&mut all);
     add::<AuditPage>(&mut all);
     add::<AuditChain>(&mut all);
+    add::<AuditForwarding>(&mut all);
     add::<CreateToken>(&mut all);
     add::<CreatedToken>(&mut all);
     add::<TokenPage>(&mut all);

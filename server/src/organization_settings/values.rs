@@ -20,6 +20,17 @@ impl OrganizationSettings {
         Some(self.integer(&settings::PENDING_EXPIRE_DAYS)).filter(|days| *days > 0)
     }
 
+    /// Days after which audit entries are deleted; none when they are kept.
+    pub fn audit_retention_days(&self) -> Option<i64> {
+        Some(self.integer(&settings::AUDIT_RETENTION_DAYS)).filter(|days| *days > 0)
+    }
+
+    /// Least time between two recorded heartbeats of a system; none when none is recorded. Never below five minutes.
+    pub fn audit_heartbeat_minutes(&self) -> Option<i64> {
+        let minutes = self.integer(&settings::AUDIT_HEARTBEAT_MINUTES);
+        (minutes > 0).then_some(minutes.max(5))
+    }
+
     /// Whether agents must show the client certificate that was issued to them.
     pub fn certificates_required(&self) -> bool {
         self.switch(&settings::CERTIFICATES_REQUIRED)
@@ -64,6 +75,11 @@ mod tests {
             (10_000, Some(30))
         );
         assert!(settings.put("pending.max", &json!(5)) && settings.put("pending.expire_days", &json!(0)));
+        assert_eq!(settings.audit_heartbeat_minutes(), Some(60));
+        assert!(settings.put("audit.heartbeat_minutes", &json!(1)));
+        assert_eq!(settings.audit_heartbeat_minutes(), Some(5));
+        assert!(settings.put("audit.heartbeat_minutes", &json!(0)));
+        assert_eq!(settings.audit_heartbeat_minutes(), None);
         assert!(!settings.put("pending.max", &json!("many")) && !settings.put("gone", &json!(1)));
         assert_eq!(
             (settings.pending_max(), settings.pending_expire_days()),

@@ -197,7 +197,11 @@ impl NewOrganization {
 /// # Errors
 /// When the database fails, or a stored key is none.
 pub fn public_keys(conn: &mut Conn, organization_id: i64) -> Result<Vec<PublicKey>, Error> {
-    let damaged = || Error::internal(format!("a public key of organization {organization_id} is damaged"));
+    let damaged = || {
+        Error::internal(format!(
+            "a public key of organization {organization_id} is damaged"
+        ))
+    };
     let keys = store::public_keys(conn, organization_id)?;
     let keys = keys.into_iter().map(|bytes| {
         let bytes: [u8; 32] = bytes.try_into().map_err(|_| damaged())?;

@@ -108,7 +108,10 @@ impl DatabaseUrl {
         match self {
             DatabaseUrl::Sqlite(path) => {
                 if !path.is_file() {
-                    return Err(Error::Unavailable(format!("there is no database {}", path.display())));
+                    return Err(Error::Unavailable(format!(
+                        "there is no database {}",
+                        path.display()
+                    )));
                 }
                 let mut conn = SqliteConnection::establish(&read_only_uri(path)).map_err(failed)?;
                 conn.batch_execute("PRAGMA busy_timeout = 5000; PRAGMA query_only = ON;")?;

@@ -168,6 +168,7 @@ diesel::table! {
         target -> Text,
         organization_id -> BigInt,
         last_id -> BigInt,
+        last_anchor_id -> BigInt,
         last_sent_ms -> Nullable<BigInt>,
         last_error -> Nullable<Text>,
         last_error_ms -> Nullable<BigInt>,

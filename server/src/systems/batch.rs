@@ -1,11 +1,13 @@
 //! The hot path: verified check-ins wait in a bounded queue, one task takes what is waiting, decides it in one transaction
 //! and answers after the commit. An acknowledged check-in is durable; a full queue is a refusal, never a growing one.
 
-use super::checkin_store::{self, BatchSystem};
-use super::decide::{Accepted, Arrived, Intervals, Known, Outcome, decide};
+use super::checkin_store::{self, BatchSystem, Written};
+use super::decide::{Arrived, Intervals, Known, Outcome, decide};
+use super::heartbeats;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::events::Events;
+use crate::organization_settings::SettingsCache;
 use crate::signing::Organizations;
 use crate::storage::{Conn, Writer};
 use scm_protocol::identity::PublicKey;
@@ -37,6 +39,8 @@ pub struct BatchContext {
     pub writer: Writer,
     /// Gives the keys that are delivered on approval.
     pub organizations: Organizations,
+    /// Says how often a heartbeat is audited.
+    pub organization_settings: Arc<SettingsCache>,
     /// Told to agents.
     pub intervals: Intervals,
     /// The time of a batch.
@@ -100,9 +104,10 @@ fn answer(outcomes: Result<Vec<Outcome>, Error>, replies: Vec<Reply>) {
 async fn run(arrived: Vec<Arrived>, context: &BatchContext) -> Result<Vec<Outcome>, Error> {
     let now = context.clock.now();
     let (organizations, intervals) = (context.organizations.clone(), context.intervals);
+    let settings = Arc::clone(&context.organization_settings);
     let (outcomes, touched) = context
         .writer
-        .run(move |conn| decide_all(conn, &arrived, &organizations, intervals, now))
+        .run(move |conn| decide_all(conn, &arrived, (&organizations, &settings), intervals, now))
         .await?;
     for (organization_id, systems) in touched {
         context.events.updated(organization_id, &systems);
@@ -116,7 +121,7 @@ type Decided = (Vec<Outcome>, HashMap<i64, Vec<SystemId>>);
 fn decide_all(
     conn: &mut Conn,
     arrived: &[Arrived],
-    organizations: &Organizations,
+    (organizations, settings): (&Organizations, &SettingsCache),
     intervals: Intervals,
     now: UnixMillis,
 ) -> Result<Decided, Error> {
@@ -137,18 +142,43 @@ fn decide_all(
         }
         outcomes.push(outcome);
     }
-    let accepted: Vec<(&Accepted, &str)> = outcomes
-        .iter()
-        .zip(arrived)
-        .filter_map(|(outcome, one)| match outcome {
-            Outcome::Accepted(accepted) => Some((accepted.as_ref(), one.address.as_str())),
-            Outcome::Refused(_) => None,
-        })
-        .collect();
+    save(conn, (arrived, &outcomes), &mut systems, settings, now)?;
+    Ok((outcomes, touched))
+}
+
+/// Writes what was accepted, and the heartbeats among it that are to be audited.
+fn save(
+    conn: &mut Conn,
+    (arrived, outcomes): (&[Arrived], &[Outcome]),
+    systems: &mut HashMap<SystemId, BatchSystem>,
+    settings: &SettingsCache,
+    now: UnixMillis,
+) -> Result<(), Error> {
+    let (mut accepted, mut heard) = (Vec::new(), Vec::new());
+    for (outcome, one) in outcomes.iter().zip(arrived) {
+        let (Outcome::Accepted(outcome), Some(system)) = (outcome, systems.get_mut(&one.id)) else {
+            continue;
+        };
+        let every = settings.of(system.organization_id).audit_heartbeat_minutes();
+        if heartbeats::is_due(system.heartbeat_audited, every, now) {
+            system.heartbeat_audited = Some(now);
+            heard.push(heartbeats::Heartbeat {
+                organization_id: system.organization_id,
+                id: one.id,
+                status: outcome.after.status,
+                address: &one.address,
+            });
+        }
+        accepted.push(Written {
+            accepted: outcome,
+            address: &one.address,
+            heartbeat_audited: system.heartbeat_audited,
+        });
+    }
     if !accepted.is_empty() {
         checkin_store::save(conn, &accepted, now)?;
     }
-    Ok((outcomes, touched))
+    heartbeats::record(conn, &heard, now)
 }
 
 /// Decides one check-in and lets the next one of the same system see what it changed.

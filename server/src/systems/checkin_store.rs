@@ -38,12 +38,15 @@ struct StatePart {
     last_seen_ms: Option<i64>,
     rebooted_ms: Option<i64>,
     uptime_secs: Option<i64>,
+    heartbeat_audited_ms: Option<i64>,
 }
 
 /// A system of the batch with the organization that it belongs to.
 #[derive(Debug)]
 pub(super) struct BatchSystem {
     pub organization_id: i64,
+    /// When a heartbeat of it was last recorded in the audit.
+    pub heartbeat_audited: Option<UnixMillis>,
     pub known: Known,
 }
 
@@ -93,6 +96,7 @@ fn batch_system(system: SystemPart, state: StatePart) -> Result<BatchSystem, Err
     };
     Ok(BatchSystem {
         organization_id: system.organization_id,
+        heartbeat_audited: state.heartbeat_audited_ms.map(UnixMillis),
         known,
     })
 }
@@ -117,6 +121,7 @@ struct StateRow {
     disk_total_bytes: Option<i64>,
     uptime_secs: Option<i64>,
     containers: Option<String>,
+    heartbeat_audited_ms: Option<i64>,
 }
 
 #[derive(Debug, Insertable)]
@@ -130,31 +135,38 @@ struct SampleRow {
     disk_used_bytes: Option<i64>,
 }
 
-/// An accepted check-in with the address that it came from.
-pub(super) type Written<'a> = (&'a Accepted, &'a str);
+/// An accepted check-in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Written<'a> {
+    pub accepted: &'a Accepted,
+    /// The address that it came from.
+    pub address: &'a str,
+    /// When a heartbeat of the system was last recorded in the audit, this one included.
+    pub heartbeat_audited: Option<UnixMillis>,
+}
 
 /// Writes everything that a batch changes: states, samples, and the rare changes of versions and facts. Where a system
 /// checked in twice, the later one comes later in `accepted`.
 pub(super) fn save(conn: &mut Conn, accepted: &[Written<'_>], now: UnixMillis) -> Result<(), Error> {
     let latest: HashMap<SystemId, Written<'_>> = accepted
         .iter()
-        .map(|written| (written.0.after.id, *written))
+        .map(|written| (written.accepted.after.id, *written))
         .collect();
     let states = latest
         .values()
-        .map(|(accepted, address)| state_row(accepted, address))
+        .map(|written| state_row(*written))
         .collect::<Vec<_>>();
     save_states(conn, &states)?;
     let samples = accepted
         .iter()
-        .filter(|(accepted, _)| accepted.sample)
-        .map(|(a, _)| sample_row(a, now));
+        .filter(|written| written.accepted.sample)
+        .map(|written| sample_row(written.accepted, now));
     let samples = samples.collect::<Vec<_>>();
     per_backend!(conn, c => diesel::insert_into(telemetry_samples::table)
         .values(&samples)
         .on_conflict_do_nothing()
         .execute(c))?;
-    for (accepted, _) in accepted {
+    for accepted in accepted.iter().map(|written| written.accepted) {
         if let Some(facts) = &accepted.facts {
             save_facts(conn, accepted.after.id, facts, &accepted.after.agent_version)?;
         }
@@ -199,13 +211,15 @@ fn save_states(conn: &mut Conn, rows: &[StateRow]) -> Result<(), Error> {
                 s::disk_total_bytes.eq(excluded(s::disk_total_bytes)),
                 s::uptime_secs.eq(excluded(s::uptime_secs)),
                 s::containers.eq(excluded(s::containers)),
+                s::heartbeat_audited_ms.eq(excluded(s::heartbeat_audited_ms)),
             ),
         ))
         .execute(c))?;
     Ok(())
 }
 
-fn state_row(accepted: &Accepted, address: &str) -> StateRow {
+fn state_row(written: Written<'_>) -> StateRow {
+    let accepted = written.accepted;
     let after = &accepted.after;
     let telemetry = &after.telemetry;
     let (replay_high, replay_window) = after.replay.columns();
@@ -214,7 +228,7 @@ fn state_row(accepted: &Accepted, address: &str) -> StateRow {
         replay_high,
         replay_window,
         boot_id: after.boot_id.clone(),
-        address: address.to_owned(),
+        address: written.address.to_owned(),
         interval_secs: i64::from(accepted.reply.next_checkin_secs),
         last_seen_ms: after.last_seen.map(|at| at.0),
         clock_skew_ms: Some(accepted.clock_skew_ms),
@@ -229,6 +243,7 @@ fn state_row(accepted: &Accepted, address: &str) -> StateRow {
             .containers
             .as_ref()
             .and_then(|list| serde_json::to_string(list).ok()),
+        heartbeat_audited_ms: written.heartbeat_audited.map(|at| at.0),
     }
 }
 

@@ -8,6 +8,7 @@ mod batch;
 mod checkin;
 mod checkin_store;
 mod decide;
+mod heartbeats;
 mod hold;
 mod keys;
 mod list;

@@ -72,6 +72,32 @@ pub(super) fn dump(url: &str, state: &Path) -> Result<String> {
     Ok(String::from_utf8_lossy(&dumped.stdout).into_owned())
 }
 
+/// Carries out statements, as somebody would who has the database and no server.
+pub(super) fn execute(url: &str, statements: &str) -> Result<()> {
+    const PYTHON: &str = "import sqlite3, sys\n\
+        with sqlite3.connect(sys.argv[1], timeout=20) as database: database.executescript(sys.argv[2])";
+    let mut command = match url.strip_prefix("sqlite://") {
+        Some(path) => {
+            let mut command = Command::new(env::var_os("SCM_PYTHON").unwrap_or_else(|| "python3".into()));
+            command.args(["-c", PYTHON, path, statements]);
+            command
+        }
+        None => {
+            let mut command = Command::new(program("psql"));
+            command.args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--dbname", url]);
+            command.args(["--command", statements]);
+            command
+        }
+    };
+    let output = command
+        .output()
+        .context("the database's own client cannot be started")?;
+    if !output.status.success() {
+        bail!("{statements}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(())
+}
+
 fn program(name: &str) -> PathBuf {
     match env::var_os("SCM_POSTGRES_BIN_DIR") {
         Some(folder) => Path::new(&folder).join(name),

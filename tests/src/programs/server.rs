@@ -11,7 +11,7 @@ use scm_tls::Trust;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use tempfile::TempDir;
 
 /// What a test wants of a server.
@@ -217,6 +217,24 @@ impl Server {
     /// When it cannot be read.
     pub fn database_dump(&self) -> Result<String> {
         database::dump(&self.database_url, &self.state())
+    }
+
+    /// Changes its database behind its back.
+    ///
+    /// # Errors
+    /// When the statements cannot be carried out.
+    pub fn database_execute(&self, statements: &str) -> Result<()> {
+        database::execute(&self.database_url, statements)
+    }
+
+    /// Runs the program with its configuration and other arguments than `run`, to its end.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn command(&self, arguments: &[&str]) -> Result<Output> {
+        let mut command = Command::new(binary("scmserver")?);
+        command.args(arguments).arg("--config").arg(self.config());
+        Ok(command.output()?)
     }
 
     /// `https://…`.

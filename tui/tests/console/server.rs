@@ -135,6 +135,8 @@ impl Server {
                 "ok".to_owned()
             },
             detail: serde_json::Value::Null,
+            previous_hash: format!("{:064x}", id - 1),
+            hash: format!("{id:064x}"),
         });
         Server {
             systems: (1..=total)

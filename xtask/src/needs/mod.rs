@@ -125,9 +125,19 @@ const OPENSSL: Need = Need {
     apk: &["openssl"],
 };
 
+/// A syslog daemon with TLS.
+const RSYSLOG: Need = Need {
+    name: "rsyslog with its GnuTLS driver",
+    why: "a test forwards the audit to it",
+    found: rsyslog_speaks_tls,
+    apt: &["rsyslog", "rsyslog-gnutls"],
+    dnf: &["rsyslog", "rsyslog-gnutls"],
+    apk: &["rsyslog", "rsyslog-tls"],
+};
+
 /// Everything that the tests need.
 pub(crate) const ALL: &[Need] = &[
-    LIBPQ, POSTGRES, TMUX, FAKETIME, OPENSSH, CURL, PYTHON, CPLUSPLUS, NGINX, OPENSSL,
+    LIBPQ, POSTGRES, TMUX, FAKETIME, OPENSSH, CURL, PYTHON, RSYSLOG, CPLUSPLUS, NGINX, OPENSSL,
 ];
 
 /// Makes sure that all of them are there.
@@ -195,4 +205,19 @@ fn libpq_links() -> bool {
         .take()
         .is_some_and(|mut stdin| stdin.write_all(b"int main(void) { return 0; }\n").is_ok());
     child.wait().is_ok_and(|status| status.success()) && written
+}
+
+/// Whether rsyslog is there, and its driver in one of the folders where distributions put it.
+fn rsyslog_speaks_tls() -> bool {
+    let programs = ["/usr/sbin/rsyslogd", "/sbin/rsyslogd", "/usr/bin/rsyslogd"];
+    let driver = |folder: PathBuf| folder.join("rsyslog/lmnsd_gtls.so").is_file();
+    let mut folders = ["/usr/lib", "/usr/lib64"].into_iter().flat_map(library_folders);
+    programs.iter().any(|program| PathBuf::from(program).is_file()) && folders.any(driver)
+}
+
+/// A folder of libraries, and those of the architectures in it.
+fn library_folders(folder: &str) -> Vec<PathBuf> {
+    let inside = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let inside = inside.map(|entry| entry.path()).filter(|path| path.is_dir());
+    std::iter::once(PathBuf::from(folder)).chain(inside).collect()
 }

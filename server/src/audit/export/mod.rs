@@ -98,7 +98,9 @@ pub(super) async fn begin(
     (filter, format): (Filter, Format),
     actor: Actor,
 ) -> Result<Export, Error> {
-    let permit = Arc::clone(&app.exports).try_acquire_owned().map_err(|_| Error::Busy)?;
+    let permit = Arc::clone(&app.exports)
+        .try_acquire_owned()
+        .map_err(|_| Error::Busy)?;
     let organization = app
         .organizations
         .all()
@@ -201,7 +203,11 @@ impl Progress {
         let organization_id = self.header.organization_id;
         let rows = search_store::oldest(conn, organization_id, &self.filter, between, CHUNK)?;
         let done = rows.len() < usize::try_from(CHUNK).unwrap_or(usize::MAX);
-        let until = if done { self.header.to_id } else { rows.last().map_or(self.after, |row| row.id) };
+        let until = if done {
+            self.header.to_id
+        } else {
+            rows.last().map_or(self.after, |row| row.id)
+        };
         let anchors = anchor_store::between(conn, organization_id, self.after, until)?;
         let mut anchors = anchors.into_iter().filter_map(|stored| stored.anchor).peekable();
         for row in rows {

@@ -153,12 +153,17 @@ impl Checker {
             self.findings.add(Fault::Reordered, id, reason);
         } else if id > before.id + 1 {
             if self.gaps == Gaps::AreFaults {
-                self.findings.add_range(Fault::Deleted, (before.id + 1, id - 1), "the ids have a gap there");
+                self.findings.add_range(
+                    Fault::Deleted,
+                    (before.id + 1, id - 1),
+                    "the ids have a gap there",
+                );
             }
         } else if sound && before.sound && entry.previous != before.hash {
             // Both are whole in themselves: one was written anew, with a hash computed for it.
             if before.start {
-                self.findings.add(Fault::Edited, id, "it does not follow what the audit begins with");
+                self.findings
+                    .add(Fault::Edited, id, "it does not follow what the audit begins with");
             } else {
                 let reason = format!("entry {id} follows another version of it");
                 self.findings.add(Fault::Edited, before.id, reason);
@@ -177,7 +182,11 @@ impl Checker {
         for (suspect, origin) in self.suspects.iter().zip(&origins) {
             match origin {
                 Some(id) => {
-                    findings.add(Fault::Reordered, suspect.id, format!("this is what entry {id} was"));
+                    findings.add(
+                        Fault::Reordered,
+                        suspect.id,
+                        format!("this is what entry {id} was"),
+                    );
                 }
                 None if origins.contains(&Some(suspect.id)) => {
                     findings.add(Fault::Inserted, suspect.id, "what was here stands elsewhere");

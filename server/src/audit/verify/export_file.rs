@@ -51,7 +51,9 @@ pub fn verify_export(
     keys: &[PublicKey],
 ) -> Result<ExportReport, ExportError> {
     let mut lines = (1..).zip(lines);
-    let (_, first) = lines.next().ok_or_else(|| ExportError::Header("the file is empty".to_owned()))?;
+    let (_, first) = lines
+        .next()
+        .ok_or_else(|| ExportError::Header("the file is empty".to_owned()))?;
     let mut run = Run::begin(header(&first?)?, keys)?;
     for (number, line) in lines {
         let refused = |reason: String| ExportError::Line { number, reason };
@@ -72,7 +74,9 @@ pub fn verify_export(
 fn header(line: &str) -> Result<ExportHeader, ExportError> {
     match serde_json::from_str(line) {
         Ok(ExportLine::Header(header)) if header.format == EXPORT_FORMAT => Ok(header),
-        Ok(ExportLine::Header(header)) => Err(ExportError::Header(format!("its format is `{}`", header.format))),
+        Ok(ExportLine::Header(header)) => {
+            Err(ExportError::Header(format!("its format is `{}`", header.format)))
+        }
         Ok(_) => Err(ExportError::Header("it is another line of one".to_owned())),
         Err(error) => Err(ExportError::Header(error.to_string())),
     }
@@ -105,7 +109,11 @@ impl Run {
             Checker::new(None, Gaps::AreExpected)
         };
         Ok(Run {
-            keys: if keys.is_empty() { header.public_keys.clone() } else { keys.to_vec() },
+            keys: if keys.is_empty() {
+                header.public_keys.clone()
+            } else {
+                keys.to_vec()
+            },
             checker,
             start,
             start_proven: start == Head { id: 0, hash: GENESIS },
@@ -150,30 +158,49 @@ impl Run {
         if last.id == anchor.entry_id && last.hash == anchor.hash {
             self.anchored_id = Some(anchor.entry_id);
         } else if last.id == anchor.entry_id {
-            let reason = "it has another hash than when it was anchored: it, or what is before it, was written anew";
+            let reason =
+                "it has another hash than when it was anchored: it, or what is before it, was written anew";
             self.findings.add(Fault::Edited, anchor.entry_id, reason);
         } else if self.header.complete {
-            self.findings.add(Fault::Deleted, anchor.entry_id, "its anchor is there and it is not");
+            self.findings.add(
+                Fault::Deleted,
+                anchor.entry_id,
+                "its anchor is there and it is not",
+            );
         }
     }
 
     fn finish(mut self) -> ExportReport {
         let (last, entries) = (self.checker.last(), self.checker.entries());
         match self.ended {
-            None => self.findings.add(Fault::Truncated, last.id + 1, "the file has no end line"),
+            None => self
+                .findings
+                .add(Fault::Truncated, last.id + 1, "the file has no end line"),
             Some(counts) if counts != (entries, self.seen_anchors) => {
-                let reason = format!("the end line speaks of {} entries and {} anchors", counts.0, counts.1);
-                self.findings.add_range(Fault::Truncated, (self.header.start_id + 1, self.header.to_id), reason);
+                let reason = format!(
+                    "the end line speaks of {} entries and {} anchors",
+                    counts.0, counts.1
+                );
+                self.findings.add_range(
+                    Fault::Truncated,
+                    (self.header.start_id + 1, self.header.to_id),
+                    reason,
+                );
             }
             Some(_) => {}
         }
         if self.header.complete && last.id < self.header.to_id {
             let range = (last.id + 1, self.header.to_id);
-            self.findings.add_range(Fault::Truncated, range, "the header says that they are in the file");
+            self.findings.add_range(
+                Fault::Truncated,
+                range,
+                "the header says that they are in the file",
+            );
         }
         if self.header.complete && !self.start_proven {
             let reason = "that what is before the file was deleted by retention is not signed";
-            self.findings.add_range(Fault::Deleted, (1, self.start.id), reason);
+            self.findings
+                .add_range(Fault::Deleted, (1, self.start.id), reason);
         }
         self.findings.extend(self.checker.finish());
         ExportReport {

@@ -59,7 +59,11 @@ impl fmt::Display for Finding {
         } else {
             format!("entries {} to {}", self.first_id, self.last_id)
         };
-        let be = if self.first_id == self.last_id { "was" } else { "were" };
+        let be = if self.first_id == self.last_id {
+            "was"
+        } else {
+            "were"
+        };
         match self.fault {
             Fault::Edited => write!(f, "{entries} {be} edited")?,
             Fault::Deleted => write!(f, "{entries} {be} deleted")?,
@@ -92,7 +96,12 @@ impl Findings {
         self.add_range(fault, (id, id), reason);
     }
 
-    pub(in crate::audit) fn add_range(&mut self, fault: Fault, (first_id, last_id): (i64, i64), reason: impl Into<String>) {
+    pub(in crate::audit) fn add_range(
+        &mut self,
+        fault: Fault,
+        (first_id, last_id): (i64, i64),
+        reason: impl Into<String>,
+    ) {
         if self.listed.len() >= MAX {
             self.more += 1;
             return;

@@ -67,7 +67,11 @@ pub fn differing(conn: &mut Conn, organization_id: i64, expected: &[Expected]) -
     for one in expected {
         match verify_store::hash_of(conn, organization_id, one.id)? {
             Some(hash) if hash == one.hash => {}
-            Some(_) => findings.add(Fault::Edited, one.id, "it has another hash than the one you noted"),
+            Some(_) => findings.add(
+                Fault::Edited,
+                one.id,
+                "it has another hash than the one you noted",
+            ),
             None => findings.add(Fault::Deleted, one.id, "you noted it, and it is not there"),
         }
     }
@@ -94,7 +98,11 @@ pub fn snapshot<T>(conn: &mut Conn, read: impl FnOnce(&mut Conn) -> Result<T, Er
 ///
 /// # Errors
 /// When the database cannot be read.
-pub(super) fn newest_cut(conn: &mut Conn, organization_id: i64, keys: &[PublicKey]) -> Result<Option<Anchor>, Error> {
+pub(super) fn newest_cut(
+    conn: &mut Conn,
+    organization_id: i64,
+    keys: &[PublicKey],
+) -> Result<Option<Anchor>, Error> {
     let cuts = anchor_store::cuts(conn, organization_id)?.into_iter();
     Ok(cuts
         .filter_map(|stored| stored.anchor)
@@ -120,10 +128,7 @@ pub struct Verification {
 impl Verification {
     /// From the beginning.
     pub fn new(organization_id: i64) -> Self {
-        let start = Head {
-            id: 0,
-            hash: GENESIS,
-        };
+        let start = Head { id: 0, hash: GENESIS };
         Verification {
             organization_id,
             checker: Checker::new(Some(start), Gaps::AreFaults),
@@ -216,7 +221,8 @@ impl Verification {
         let end = bounds.head_id.max(proven);
         if last.id < end {
             let reason = "the end of the audit is missing";
-            self.findings.add_range(Fault::Truncated, (last.id + 1, end), reason);
+            self.findings
+                .add_range(Fault::Truncated, (last.id + 1, end), reason);
         } else if last.id == bounds.head_id && bounds.head_hash != last.hash {
             let reason = "the organization's row records another hash for it: it was written anew, or the row was changed";
             self.findings.add(Fault::Head, last.id, reason);

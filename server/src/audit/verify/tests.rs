@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::audit::anchor::Kind;
-use crate::audit::{Actor, Entry, Outcome, anchor_store, record_all, store};
+use crate::audit::{Actor, Entry, Outcome, anchor_store, chain, record_all, store};
 use crate::storage::{DatabaseUrl, Storage};
 use diesel::connection::SimpleConnection;
 use ed25519_dalek::SigningKey;
@@ -75,7 +75,10 @@ impl Audit {
     /// Faults with the entries that they name.
     fn found(&mut self) -> Vec<(Fault, i64, i64)> {
         let findings = self.report().findings.listed;
-        findings.iter().map(|one| (one.fault, one.first_id, one.last_id)).collect()
+        findings
+            .iter()
+            .map(|one| (one.fault, one.first_id, one.last_id))
+            .collect()
     }
 }
 
@@ -91,7 +94,10 @@ fn what_was_written_verifies() {
     let report = audit.report();
     assert!(report.findings.is_empty(), "{:?}", report.findings);
     assert_eq!((report.entries, report.first_id, report.head.id), (20, 1, 20));
-    assert_eq!((report.anchors, report.newest_anchor), (1, Some((10, UnixMillis(5)))));
+    assert_eq!(
+        (report.anchors, report.newest_anchor),
+        (1, Some((10, UnixMillis(5))))
+    );
 }
 
 #[test]
@@ -100,7 +106,12 @@ fn an_edited_entry_is_named_whichever_field_it_was() {
         let sql = format!("UPDATE audit_entries SET {field} = {field} || ' ' WHERE id = 7");
         assert_eq!(after(&sql), [(Fault::Edited, 7, 7)], "{field}");
     }
-    for change in ["at_ms = 77", "hash = x'00'", "previous_hash = zeroblob(32)", "hash = zeroblob(32)"] {
+    for change in [
+        "at_ms = 77",
+        "hash = x'00'",
+        "previous_hash = zeroblob(32)",
+        "hash = zeroblob(32)",
+    ] {
         let sql = format!("UPDATE audit_entries SET {change} WHERE id = 7");
         assert_eq!(after(&sql), [(Fault::Edited, 7, 7)], "{change}");
     }
@@ -109,7 +120,9 @@ fn an_edited_entry_is_named_whichever_field_it_was() {
 #[test]
 fn an_entry_with_a_hash_computed_for_it_is_named_by_the_one_after_it() {
     let mut audit = Audit::new();
-    let mut row = verify_store::following(&mut audit.conn, 1, 11, 1).unwrap().remove(0);
+    let mut row = verify_store::following(&mut audit.conn, 1, 11, 1)
+        .unwrap()
+        .remove(0);
     row.actor = "user:mallory".to_owned();
     let hash = row.hash_as_stored();
     audit.sql(&format!(
@@ -121,9 +134,18 @@ fn an_entry_with_a_hash_computed_for_it_is_named_by_the_one_after_it() {
 
 #[test]
 fn deleted_and_cut_off_entries_are_named() {
-    assert_eq!(after("DELETE FROM audit_entries WHERE id IN (4, 5)"), [(Fault::Deleted, 4, 5)]);
-    assert_eq!(after("DELETE FROM audit_entries WHERE id = 1"), [(Fault::Deleted, 1, 1)]);
-    assert_eq!(after("DELETE FROM audit_entries WHERE id > 17"), [(Fault::Truncated, 18, 20)]);
+    assert_eq!(
+        after("DELETE FROM audit_entries WHERE id IN (4, 5)"),
+        [(Fault::Deleted, 4, 5)]
+    );
+    assert_eq!(
+        after("DELETE FROM audit_entries WHERE id = 1"),
+        [(Fault::Deleted, 1, 1)]
+    );
+    assert_eq!(
+        after("DELETE FROM audit_entries WHERE id > 17"),
+        [(Fault::Truncated, 18, 20)]
+    );
     assert_eq!(after("DELETE FROM audit_entries"), [(Fault::Truncated, 1, 20)]);
     // Whoever moves the head as well still meets the anchor.
     let sql = "DELETE FROM audit_entries WHERE id > 7; UPDATE organizations SET audit_head = 7, \
@@ -137,14 +159,26 @@ fn moved_entries_are_named_with_where_they_were() {
         UPDATE audit_entries SET id = 16 WHERE id = -1";
     let mut audit = Audit::new();
     audit.sql(swap);
-    assert_eq!(audit.found(), [(Fault::Reordered, 14, 14), (Fault::Reordered, 16, 16)]);
+    assert_eq!(
+        audit.found(),
+        [(Fault::Reordered, 14, 14), (Fault::Reordered, 16, 16)]
+    );
     let report = audit.report();
-    assert!(report.findings.listed[0].to_string().contains("entry 14 was moved: this is what entry 16 was"));
+    assert!(
+        report.findings.listed[0]
+            .to_string()
+            .contains("entry 14 was moved: this is what entry 16 was")
+    );
     // Only the contents change places, the hashes stay.
     let mut audit = Audit::new();
-    audit.sql("UPDATE audit_entries SET detail = '{\"number\":5}', at_ms = 5 WHERE id = 14; \
-        UPDATE audit_entries SET detail = '{\"number\":3}', at_ms = 3 WHERE id = 16");
-    assert_eq!(audit.found(), [(Fault::Reordered, 14, 14), (Fault::Reordered, 16, 16)]);
+    audit.sql(
+        "UPDATE audit_entries SET detail = '{\"number\":5}', at_ms = 5 WHERE id = 14; \
+        UPDATE audit_entries SET detail = '{\"number\":3}', at_ms = 3 WHERE id = 16",
+    );
+    assert_eq!(
+        audit.found(),
+        [(Fault::Reordered, 14, 14), (Fault::Reordered, 16, 16)]
+    );
 }
 
 #[test]
@@ -179,12 +213,22 @@ fn a_chain_written_anew_meets_the_anchor_and_a_changed_head_is_seen() {
     audit.sql("UPDATE audit_entries SET actor = 'user:mallory' WHERE id = 13");
     audit.rewrite_from(13);
     assert_eq!(audit.found(), []);
-    assert_eq!(after("UPDATE organizations SET audit_head_hash = zeroblob(32)"), [(Fault::Head, 20, 20)]);
+    assert_eq!(
+        after("UPDATE organizations SET audit_head_hash = zeroblob(32)"),
+        [(Fault::Head, 20, 20)]
+    );
 }
 
 #[test]
 fn anchors_hold_for_the_organizations_keys_alone() {
-    for change in ["at_ms = 6", "hash = zeroblob(32)", "signature = zeroblob(64)", "entry_id = 9", "kind = 'cut'", "hash = x'00'"] {
+    for change in [
+        "at_ms = 6",
+        "hash = zeroblob(32)",
+        "signature = zeroblob(64)",
+        "entry_id = 9",
+        "kind = 'cut'",
+        "hash = x'00'",
+    ] {
         let found = after(&format!("UPDATE audit_anchors SET {change}"));
         assert_eq!(found.len(), 1, "{change}: {found:?}");
         assert_eq!(found[0].0, Fault::Anchor);
@@ -199,7 +243,10 @@ fn anchors_hold_for_the_organizations_keys_alone() {
 
 #[test]
 fn what_retention_deleted_is_missed_only_when_nothing_signed_says_so() {
-    assert_eq!(after("DELETE FROM audit_entries WHERE id <= 10"), [(Fault::Deleted, 1, 10)]);
+    assert_eq!(
+        after("DELETE FROM audit_entries WHERE id <= 10"),
+        [(Fault::Deleted, 1, 10)]
+    );
     let mut audit = Audit::new();
     audit.anchor(Kind::Cut);
     audit.write(5);
@@ -208,7 +255,10 @@ fn what_retention_deleted_is_missed_only_when_nothing_signed_says_so() {
     assert!(report.findings.is_empty(), "{:?}", report.findings);
     assert_eq!((report.first_id, report.entries), (21, 5));
     audit.sql("UPDATE audit_entries SET id = 12 WHERE id = 21");
-    assert_eq!(audit.found(), [(Fault::Inserted, 12, 12), (Fault::Deleted, 21, 21)]);
+    assert_eq!(
+        audit.found(),
+        [(Fault::Inserted, 12, 12), (Fault::Deleted, 21, 21)]
+    );
 }
 
 #[test]
@@ -238,7 +288,10 @@ async fn entries_from_before_the_chain_are_chained_once() {
         outcome: Outcome::Done,
         detail: json!({}),
     }];
-    assert!(record_all(&mut audit.conn, &one).is_err(), "nothing is recorded outside a chain");
+    assert!(
+        record_all(&mut audit.conn, &one).is_err(),
+        "nothing is recorded outside a chain"
+    );
     let storage = Storage::open(&DatabaseUrl::Sqlite(audit._folder.path().join("test.db"))).unwrap();
     for _ in 0..2 {
         crate::audit::begin_chain(&storage, UnixMillis(99)).await.unwrap();
@@ -246,8 +299,13 @@ async fn entries_from_before_the_chain_are_chained_once() {
         assert!(report.findings.is_empty(), "{:?}", report.findings);
         assert_eq!(report.entries, 21);
     }
-    let last = verify_store::following(&mut audit.conn, 1, 20, 1).unwrap().remove(0);
-    assert_eq!((last.action.as_str(), last.actor.as_str()), ("audit.chain", "server"));
+    let last = verify_store::following(&mut audit.conn, 1, 20, 1)
+        .unwrap()
+        .remove(0);
+    assert_eq!(
+        (last.action.as_str(), last.actor.as_str()),
+        ("audit.chain", "server")
+    );
 }
 
 impl Audit {
@@ -266,7 +324,10 @@ impl Audit {
             ));
             previous = hash;
         }
-        self.sql(&format!("UPDATE organizations SET audit_head_hash = x'{}'", chain::hex(&previous)));
+        self.sql(&format!(
+            "UPDATE organizations SET audit_head_hash = x'{}'",
+            chain::hex(&previous)
+        ));
     }
 }
 
@@ -278,7 +339,7 @@ impl Linked {
 
 /// A chain in memory.
 fn linked(count: i64) -> Vec<Linked> {
-    let mut previous = chain::GENESIS;
+    let mut previous = GENESIS;
     let mut entries = Vec::new();
     for id in 1..=count {
         let mut entry = Linked {
@@ -317,7 +378,7 @@ proptest! {
             }
             _ => entries.swap(at, other),
         }
-        let start = Head { id: 0, hash: chain::GENESIS };
+        let start = Head { id: 0, hash: GENESIS };
         let mut checker = Checker::new(Some(start), Gaps::AreFaults);
         entries.iter().cloned().for_each(|entry| checker.add(entry));
         // The end is compared with the recorded head by the caller.
