@@ -16,9 +16,10 @@ use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener as StdListener;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -57,8 +58,8 @@ impl Certificates {
     }
 }
 
-async fn make_tokens(admin: &Admin, count: u32) -> Result<()> {
-    for number in 0..count {
+async fn make_tokens(admin: &Admin, numbers: Range<u32>) -> Result<()> {
+    for number in numbers {
         let token = CreateToken {
             name: format!("token [{number}] \"quoted\" \\ ü"),
             ..CreateToken::default()
@@ -156,7 +157,7 @@ async fn rsyslog_receives_every_entry_in_order() -> Result<()> {
     let server = Server::builder().sections(&section).start().await?;
     let admin = server.admin()?;
     // Nobody listens yet: the entries wait, and the console can see why.
-    make_tokens(&admin, 5).await?;
+    make_tokens(&admin, 0..5).await?;
     eventually("an error to be shown", 30, async || {
         Ok(target(&admin).await?.last_error)
     })
@@ -166,9 +167,11 @@ async fn rsyslog_receives_every_entry_in_order() -> Result<()> {
     assert_eq!((state.kind.as_str(), state.last_error), ("syslog", None));
     // Down for a while, and up again.
     rsyslog.stop()?;
-    make_tokens(&admin, 250).await?;
+    make_tokens(&admin, 5..255).await?;
+    // An export signs where the chain stands: the anchor is forwarded, too.
+    assert_eq!(admin.status("GET", "/api/v1/audit/export").await?, 200);
     rsyslog.start()?;
-    caught_up(&admin, 255).await?;
+    caught_up(&admin, 256).await?;
 
     let lines = rsyslog.received();
     let entries: Vec<&String> = lines
@@ -181,7 +184,7 @@ async fn rsyslog_receives_every_entry_in_order() -> Result<()> {
         .collect();
     assert_eq!(ids.len(), entries.len(), "a line without an id: {lines:?}");
     assert!(ids.is_sorted(), "out of order: {ids:?}");
-    assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), 255, "{ids:?}");
+    assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), 256, "{ids:?}");
     assert!(
         lines.iter().all(|line| line.starts_with("1|110|scmserver|")),
         "{lines:?}"
@@ -232,7 +235,7 @@ impl Receiver {
                 turn += 1;
                 let answered = answer(&acceptor, stream, turn % 3, &expected).await;
                 match answered {
-                    Ok(post) => kept.lock().unwrap().extend(post),
+                    Ok(post) => kept.lock().unwrap_or_else(PoisonError::into_inner).extend(post),
                     Err(error) => panic!("a post that is not as it should be: {error:#}"),
                 }
             }
@@ -344,16 +347,17 @@ async fn webhook_gets_everything(database: Database) -> Result<()> {
         Database::Postgres => Some(server.replica().await?),
         Database::Sqlite => None,
     };
-    make_tokens(&server.admin()?, 30).await?;
+    make_tokens(&server.admin()?, 0..30).await?;
     caught_up(&server.admin()?, 30).await?;
     // Killed in the middle of it, a server goes on where the receiver has confirmed.
-    make_tokens(&server.admin()?, 30).await?;
+    make_tokens(&server.admin()?, 30..60).await?;
     server.kill()?;
     server.start().await?;
-    caught_up(&server.admin()?, 60).await?;
+    assert_eq!(server.admin()?.status("GET", "/api/v1/audit/export").await?, 200);
+    caught_up(&server.admin()?, 61).await?;
     drop(replica);
 
-    let posts = receiver.taken.lock().unwrap();
+    let posts = receiver.taken.lock().unwrap_or_else(PoisonError::into_inner);
     assert!(posts.iter().all(|post| post.organization == "default"));
     let entries: Vec<&ExportEntry> = posts.iter().flat_map(|post| &post.entries).collect();
     let mut next = 1;

@@ -143,17 +143,23 @@ fn read_only_uri(path: &std::path::Path) -> String {
     uri + "?mode=ro"
 }
 
+/// Makes the file when there is none. One that is there is not even opened: closing it again would take away the locks that
+/// SQLite's own connections of this process hold on it, and another program could then take the database for unused and
+/// delete its write-ahead log.
 fn create_private(path: &std::path::Path) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    std::fs::OpenOptions::new()
-        .append(true)
-        .create(true)
+    let created = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
         .mode(0o600)
-        .open(path)
-        .map(|_| ())
+        .open(path);
+    match created {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -31,9 +31,9 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// Longest time that one sending may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(15);
 /// How long a replica has the right to send, in milliseconds: longer than one sending takes.
-const LEASE_MS: i64 = 60_000;
+const LEASE_MS: i64 = 25_000;
 /// Longest stored reason.
 const MAX_REASON: usize = 500;
 
@@ -46,6 +46,17 @@ impl Failure {
     fn new(what: &str, error: impl std::fmt::Display) -> Self {
         Failure(format!("{what}: {error}"))
     }
+}
+
+/// Why a round ended early.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    /// The target does not take it.
+    #[error("{0}")]
+    Target(String),
+    /// Our own database does not give it.
+    #[error(transparent)]
+    Own(#[from] Error),
 }
 
 /// What is sent at once: entries in order, and the anchors that came since.
@@ -201,7 +212,7 @@ impl Sender {
     }
 
     /// One sending for each organization; the first failure ends the round, because the target is the same.
-    async fn look_everywhere(&self) -> Result<Look, Error> {
+    async fn look_everywhere(&self) -> Result<Look, Trouble> {
         let mut look = Look::Idle;
         for organization in self.app.organizations.all() {
             if takes(&self.target, &organization) && matches!(self.look(&organization).await?, Look::Sent) {
@@ -211,7 +222,7 @@ impl Sender {
         Ok(look)
     }
 
-    async fn look(&self, organization: &Arc<SigningOrganization>) -> Result<Look, Error> {
+    async fn look(&self, organization: &Arc<SigningOrganization>) -> Result<Look, Trouble> {
         let place = Place {
             target: self.target.name.clone(),
             organization_id: organization.id,
@@ -230,7 +241,10 @@ impl Sender {
         };
         let upto = batch.upto;
         match self.deliver(batch).await {
-            Ok(()) => self.arrived(place, upto).await.map(|()| Look::Sent),
+            Ok(()) => {
+                self.arrived(place, upto).await?;
+                Ok(Look::Sent)
+            }
             Err(failure) => Err(self.failed(place, &failure).await),
         }
     }
@@ -274,14 +288,14 @@ impl Sender {
         self.app.storage.writer.run(advance).await
     }
 
-    /// Records a failure, and gives it as an error.
-    async fn failed(&self, place: Place, failure: &Failure) -> Error {
+    /// Records a failure, and gives it as the round's end.
+    async fn failed(&self, place: Place, failure: &Failure) -> Trouble {
         let reason: String = failure.to_string().chars().take(MAX_REASON).collect();
         let (replica, now, stored) = (self.replica.clone(), self.app.clock.now(), reason.clone());
         let fail = move |conn: &mut Conn| forward_store::fail(conn, &place, &replica, &stored, now);
         match self.app.storage.writer.run(fail).await {
-            Ok(()) => Error::Unavailable(reason),
-            Err(error) => error,
+            Ok(()) => Trouble::Target(reason),
+            Err(error) => error.into(),
         }
     }
 
