@@ -1,9 +1,9 @@
 //! What goes into `update` and what comes out of it.
 
 use crate::config::Context;
-use crate::model::{Change, NewToken, Range, TokenChange};
+use crate::model::{AuditFilter, Change, NewToken, Range, TokenChange};
 use crate::terminal::TerminalEvent;
-use scm_protocol::audit::AuditPage;
+use scm_protocol::audit::{AuditChain, AuditForwarding, AuditPage};
 use scm_protocol::auth::{LoginRequest, Session, SetupRequest, SetupState};
 use scm_protocol::enrollment::{CreateToken, TokenPage};
 use scm_protocol::events::{self, Hello, Overview};
@@ -92,8 +92,30 @@ pub enum Call {
         /// Until when.
         to: UnixMillis,
     },
-    /// A page of the audit log.
-    Audit(Option<String>),
+    /// A page of the audit.
+    Audit {
+        /// Which search it belongs to.
+        round: u64,
+        /// What is searched for.
+        filter: AuditFilter,
+        /// Where to read on.
+        cursor: Option<String>,
+    },
+    /// `GET /api/v1/audit/chain`.
+    AuditChain,
+    /// `GET /api/v1/audit/forwarding`.
+    AuditForwarding,
+    /// Writes what a search finds into a new file.
+    Export {
+        /// Which export.
+        ticket: u64,
+        /// What is searched for.
+        filter: AuditFilter,
+        /// The file.
+        file: String,
+    },
+    /// Ends an export and removes its file.
+    StopExport(u64),
     /// A change of one system.
     Change {
         /// Which dialog.
@@ -186,8 +208,20 @@ pub enum Reply {
         history: Result<TelemetryHistory, Failure>,
     },
     Audit {
-        cursor: Option<String>,
+        round: u64,
+        older: bool,
         page: Result<AuditPage, Failure>,
+    },
+    AuditChain(Result<AuditChain, Failure>),
+    AuditForwarding(Result<AuditForwarding, Failure>),
+    Exporting {
+        ticket: u64,
+        bytes: u64,
+    },
+    /// What was written, or why nothing was.
+    Exported {
+        ticket: u64,
+        result: Result<String, String>,
     },
     Changed {
         ticket: u64,

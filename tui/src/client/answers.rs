@@ -1,7 +1,7 @@
 //! One call, one answer.
 
 use super::http::{Http, Token};
-use super::{Answer, stream, tokens};
+use super::{Answer, audit, stream, tokens};
 use crate::message::{Call, Failure, Reply};
 use crate::model::{Change, Range};
 use reqwest::Method;
@@ -15,13 +15,11 @@ use std::sync::Arc;
 const PAGE: usize = 500;
 /// Points of a history: enough for the widest chart that is drawn.
 const POINTS: usize = 240;
-/// Entries of one page of the audit log.
-const AUDIT_PAGE: usize = 100;
 const SETTINGS_PATH: &str = "/api/v1/settings";
 
 pub(super) async fn answer(http: Arc<Http>, call: Call, answer: Answer) {
     let reply = match call {
-        Call::Connect(_) | Call::ReadLog | Call::WriteSecret { .. } => return,
+        Call::Connect(_) | Call::ReadLog | Call::WriteSecret { .. } | Call::StopExport(_) => return,
         Call::Stream => return stream::follow(&http, &answer).await,
         Call::SetupState => Reply::SetupState(http.get("/api/v1/setup").await),
         Call::Setup(body) => Reply::Session(enter(&http, http.post("/api/v1/setup", &body).await)),
@@ -51,10 +49,20 @@ pub(super) async fn answer(http: Arc<Http>, call: Call, answer: Answer) {
             range,
             history: http.get(&history_path(id, range, to)).await,
         },
-        Call::Audit(cursor) => Reply::Audit {
-            page: http.get(&audit_path(cursor.as_deref())).await,
+        Call::Audit {
+            round,
+            filter,
             cursor,
+        } => Reply::Audit {
+            round,
+            older: cursor.is_some(),
+            page: audit::list(&http, &filter, cursor.as_deref()).await,
         },
+        Call::AuditChain => Reply::AuditChain(http.get("/api/v1/audit/chain").await),
+        Call::AuditForwarding => Reply::AuditForwarding(http.get("/api/v1/audit/forwarding").await),
+        Call::Export { ticket, filter, file } => {
+            return audit::export(&http, (ticket, filter, file), &answer).await;
+        }
         Call::Change {
             ticket,
             id,
@@ -164,13 +172,6 @@ fn history_path(id: SystemId, range: Range, to: UnixMillis) -> String {
         "/api/v1/systems/{id}/telemetry?from_ms={}&to_ms={}&points={POINTS}",
         from.0, to.0
     )
-}
-
-fn audit_path(cursor: Option<&str>) -> String {
-    let cursor = cursor
-        .map(|cursor| format!("&cursor={}", escape(cursor)))
-        .unwrap_or_default();
-    format!("/api/v1/audit?limit={AUDIT_PAGE}{cursor}")
 }
 
 /// Percent-encodes all but unreserved characters (RFC 3986 §2.3).

@@ -116,6 +116,14 @@ impl Http {
         read(send(request).await?).await.map(drop)
     }
 
+    /// An answer of any length, whose silence the caller watches.
+    pub(super) async fn stream(&self, method: Method, path: &str) -> Result<Response, Failure> {
+        match tokio::time::timeout(TIMEOUT, send(self.request(method, path))).await {
+            Ok(response) => response,
+            Err(_) => Err(Failure::Unreachable("the server does not answer".to_owned())),
+        }
+    }
+
     /// A stream without an end, whose silence the caller watches.
     pub(super) async fn open(&self, path: &str) -> Result<Response, Failure> {
         let request = self

@@ -4,6 +4,7 @@
 //! the state never holds it.
 
 mod answers;
+mod audit;
 mod http;
 mod secret_file;
 mod stream;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::AbortHandle;
 
 /// Where answers go; answers whether anyone still listens.
 pub type Send = Arc<dyn Fn(Msg) -> bool + std::marker::Send + Sync>;
@@ -77,6 +79,7 @@ impl Answer {
 async fn run(mut calls: UnboundedReceiver<(u64, Call)>, send: Send, log_file: Option<PathBuf>) {
     let newest = Arc::new(AtomicU64::new(0));
     let mut http: Option<Arc<Http>> = None;
+    let mut export: Option<(u64, AbortHandle)> = None;
     while let Some((generation, call)) = calls.recv().await {
         newest.store(generation, Ordering::Relaxed);
         let answer = Answer {
@@ -104,8 +107,21 @@ async fn run(mut calls: UnboundedReceiver<(u64, Call)>, send: Send, log_file: Op
                 }
                 answer.give(Reply::SecretWritten { id, path });
             }
+            // What was written goes with the task.
+            (Call::StopExport(ticket), _) => {
+                if let Some((_, task)) = export.take_if(|(running, _)| *running == ticket) {
+                    task.abort();
+                }
+            }
             (call, Some(http)) => {
-                tokio::spawn(answers::answer(http.clone(), call, answer));
+                let ticket = match &call {
+                    Call::Export { ticket, .. } => Some(*ticket),
+                    _ => None,
+                };
+                let task = tokio::spawn(answers::answer(http.clone(), call, answer));
+                if let Some(ticket) = ticket {
+                    export = Some((ticket, task.abort_handle()));
+                }
             }
             (_, None) => {}
         }

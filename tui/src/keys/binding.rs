@@ -60,6 +60,11 @@ pub enum Action {
     DeleteToken,
     EditSetting,
     ResetSetting,
+    OpenEntry,
+    SearchAudit,
+    FollowAudit,
+    ExportAudit,
+    StopExport,
 }
 
 /// Where a binding holds.
@@ -75,6 +80,8 @@ pub enum Scope {
     Tokens,
     /// In the list of settings.
     Settings,
+    /// In the audit.
+    Audit,
     /// Wherever there is more than fits: detail, audit, help, log.
     Scroll,
     /// In the menu of actions, which `a` opens.
@@ -83,12 +90,13 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope, in the order of the help page.
-    pub const ALL: [Scope; 7] = [
+    pub const ALL: [Scope; 8] = [
         Self::Global,
         Self::List,
         Self::Detail,
         Self::Tokens,
         Self::Settings,
+        Self::Audit,
         Self::Scroll,
         Self::Menu,
     ];
@@ -101,6 +109,7 @@ impl Scope {
             Self::Detail => "a system's page",
             Self::Tokens => "enrollment tokens",
             Self::Settings => "settings",
+            Self::Audit => "audit",
             Self::Scroll => "long pages",
             Self::Menu => "menu of actions",
         }

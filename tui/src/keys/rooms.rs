@@ -1,10 +1,10 @@
 //! The part of the key table that belongs to single rooms: one list for each.
 
 use super::Key;
-use super::binding::{Action, Binding, Danger, Scope, change};
+use super::binding::{Action, Binding, Danger, Scope, change, plain};
 
 use Key::Char;
-use Scope::{Settings, Tokens};
+use Scope::{Audit, Settings, Tokens};
 
 /// Enrollment tokens.
 pub(super) const TOKENS: &[Binding] = &[
@@ -78,4 +78,46 @@ pub(super) const SETTINGS: &[Binding] = &[
             "put the setting under the cursor back to its default",
         )
     },
+];
+
+/// The audit.
+pub(super) const AUDIT: &[Binding] = &[
+    plain(
+        Action::OpenEntry,
+        &[Key::Enter],
+        Audit,
+        "open",
+        "the entry whole: before, after, its hash and the one before it",
+    ),
+    plain(
+        Action::SearchAudit,
+        &[Char('/')],
+        Audit,
+        "search",
+        "search by who, what, on what, outcome, text and time",
+    ),
+    plain(
+        Action::FollowAudit,
+        &[Char('f')],
+        Audit,
+        "follow",
+        "stay at the newest entry as they come, and not any more",
+    ),
+    Binding {
+        route: Some("audit.export"),
+        ..plain(
+            Action::ExportAudit,
+            &[Char('e')],
+            Audit,
+            "export",
+            "write what is searched for into a file, as JSON lines or CSV",
+        )
+    },
+    plain(
+        Action::StopExport,
+        &[Char('x')],
+        Audit,
+        "stop export",
+        "stop the export under way and remove its file",
+    ),
 ];

@@ -10,7 +10,7 @@ use Scope::{Detail, Global, List, Scroll};
 
 /// Every key of the console outside text fields and dialogs.
 pub static BINDINGS: LazyLock<Vec<Binding>> =
-    LazyLock::new(|| [EVERYWHERE, rooms::TOKENS, rooms::SETTINGS].concat());
+    LazyLock::new(|| [EVERYWHERE, rooms::TOKENS, rooms::SETTINGS, rooms::AUDIT].concat());
 
 /// What is not a room's own.
 const EVERYWHERE: &[Binding] = &[

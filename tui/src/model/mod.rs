@@ -1,5 +1,6 @@
 //! What the console knows: values only, changed by `update`, read by `view`.
 
+mod audit;
 mod change;
 mod dialog;
 mod fleet;
@@ -15,6 +16,7 @@ mod toast;
 mod token_form;
 mod tokens;
 
+pub use audit::{AuditExport, AuditField, AuditFilter, AuditForm, AuditFront, AuditView};
 pub use change::{Change, Outcome, Target, tier};
 pub use dialog::{ARM_MS, Dialog, Focus, Phase, Tier};
 pub use fleet::{Fleet, Order, Sort, by_order};
@@ -24,7 +26,7 @@ pub use list::{List, ListScope};
 pub use overlay::{Entry, Goal, Menu, Overlay, Palette};
 pub use row::{Row, StateWord, clean};
 pub use settings::{ABOUT_ROWS, SettingForm, SettingsView, setting_obstacle, setting_route, setting_text};
-pub use state::{AuditView, DetailView, Dirty, Login, LoginStep, Page, Settings, State, Timers};
+pub use state::{DetailView, Dirty, Login, LoginStep, Page, Settings, State, Timers};
 pub use text_field::TextField;
 pub use toast::{Toast, ToastKind, Undo};
 pub use token_form::{FormField, TokenForm};

@@ -1,5 +1,6 @@
 //! Everything at once.
 
+use super::audit::{AuditFront, AuditView};
 use super::dialog::Dialog;
 use super::fleet::Fleet;
 use super::history::Range;
@@ -14,7 +15,6 @@ use crate::clock::Moment;
 use crate::config::Context;
 use crate::keys::Action;
 use scm_protocol::access;
-use scm_protocol::audit::AuditEntry;
 use scm_protocol::auth::Session;
 use scm_protocol::events::Overview;
 use scm_protocol::ids::{SystemId, UnixMillis};
@@ -102,23 +102,6 @@ pub struct DetailView {
     pub scroll: usize,
     /// The system is gone.
     pub gone: bool,
-}
-
-/// The audit page.
-#[derive(Debug, Default)]
-pub struct AuditView {
-    /// Newest first.
-    pub entries: Vec<AuditEntry>,
-    /// Where to read on; none at the end.
-    pub cursor: Option<String>,
-    /// Being read.
-    pub loading: bool,
-    /// Lines scrolled.
-    pub scroll: usize,
-    /// Newer entries exist.
-    pub newer: bool,
-    /// Why there is nothing.
-    pub error: Option<String>,
 }
 
 /// How urgently the screen wants to be drawn.
@@ -371,6 +354,11 @@ impl State {
             (None, Some(question)) => drop(question.shown_at.get_or_insert(now)),
             (None, None) => {}
         }
+    }
+
+    /// What of the audit takes the keys, on its page.
+    pub fn audit_front(&self) -> Option<AuditFront> {
+        self.audit.front().filter(|_| self.page == Page::Audit)
     }
 
     /// What of the enrollment tokens takes the keys: a secret on every page, the rest on its own.

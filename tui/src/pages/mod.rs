@@ -1,6 +1,7 @@
 //! The console's rooms and what lies over them: each draws itself from the state.
 
 pub mod audit;
+pub mod audit_entry;
 pub mod dashboard;
 pub mod dialog;
 pub mod help;

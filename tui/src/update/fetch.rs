@@ -117,25 +117,13 @@ pub(super) fn history(state: &State, now: Moment) -> Vec<Effect> {
     }
 }
 
-/// A page of the audit log, from the newest entry or where the last one ended.
-pub(super) fn audit(state: &mut State, from: Option<String>) -> Vec<Effect> {
-    if state.obstacle("audit.list").is_some() || state.audit.loading {
-        return Vec::new();
-    }
-    state.audit.loading = true;
-    if from.is_none() {
-        state.audit.newer = false;
-    }
-    vec![call(state, Call::Audit(from))]
-}
-
 /// What a page needs when it is entered.
 pub(super) fn page(state: &mut State) -> Vec<Effect> {
     match state.page {
         Page::Login | Page::Systems => Vec::new(),
         Page::Dashboard => vec![call(state, Call::Overview)],
         Page::System(_) | Page::Pending => detail(state),
-        Page::Audit => audit(state, None),
+        Page::Audit => super::audit::fetch(state),
         Page::Tokens => super::tokens::fetch(state),
         Page::Settings => super::settings::fetch(state),
     }

@@ -1,6 +1,6 @@
 //! From a key to what it means where the administrator is.
 
-use super::{changes, fetch, lists, navigate, palette, questions, session, settings, tokens};
+use super::{audit, changes, fetch, lists, navigate, palette, questions, session, settings, tokens};
 use crate::clock::Moment;
 use crate::keys::{Action, Key, Press, Scope, lookup};
 use crate::message::Effect;
@@ -12,7 +12,7 @@ fn scopes(state: &State) -> &'static [Scope] {
         Page::Login | Page::Dashboard => &[Scope::Global],
         Page::Systems | Page::Pending => &[Scope::List, Scope::Global],
         Page::System(_) => &[Scope::Detail, Scope::Scroll, Scope::Global],
-        Page::Audit => &[Scope::Scroll, Scope::Global],
+        Page::Audit => &[Scope::Audit, Scope::Scroll, Scope::Global],
         Page::Tokens => &[Scope::Tokens, Scope::Scroll, Scope::Global],
         Page::Settings => &[Scope::Settings, Scope::Scroll, Scope::Global],
     }
@@ -58,6 +58,9 @@ pub(super) fn press(state: &mut State, press: Press, now: Moment) -> Vec<Effect>
     if settings::form_open(state) {
         return settings::form_key(state, key);
     }
+    if let Some(front) = state.audit_front() {
+        return audit::front_key(state, front, press);
+    }
     if state.page == Page::Login {
         return login(state, key);
     }
@@ -82,6 +85,7 @@ pub(super) fn act(state: &mut State, action: Action, now: Moment) -> Vec<Effect>
         Some(Scope::Detail) => detail(state, action, now),
         Some(Scope::Tokens) => tokens::act(state, action, now),
         Some(Scope::Settings) => settings::act(state, action, now),
+        Some(Scope::Audit) => audit::act(state, action, now),
         Some(Scope::Scroll) => navigate::scroll(state, action, now),
         Some(Scope::Global) => navigate::global(state, action, now),
         Some(Scope::Menu) | None => Vec::new(),

@@ -1,5 +1,6 @@
 //! What happens: `(state, message, moment) → effects`, pure and synchronous.
 
+mod audit;
 mod changes;
 mod fetch;
 mod keys;
@@ -71,6 +72,7 @@ pub fn resize(state: &mut State, columns: u16, rows: u16) {
     state.systems.set_height(height);
     state.pending.set_height(height);
     state.tokens.set_height(height);
+    state.audit.set_height(height.saturating_sub(audit::CHROME));
     state.organization.set_height(height);
     state.mark(Dirty::Key);
 }

@@ -31,9 +31,6 @@ pub(super) fn go(state: &mut State, page: Page, now: Moment) -> Vec<Effect> {
 fn enter(state: &mut State, page: Page, now: Moment) -> Vec<Effect> {
     state.page = page;
     state.overlay = None;
-    if page == Page::Audit {
-        state.audit.scroll = 0;
-    }
     fetch::look_around(state, now);
     fetch::page(state)
 }
@@ -183,17 +180,16 @@ pub(super) fn scroll(state: &mut State, action: Action, now: Moment) -> Vec<Effe
         super::settings::scroll(state, action);
         return Vec::new();
     }
+    if state.page == Page::Audit {
+        return super::audit::scroll(state, action);
+    }
     let page = usize::from(state.size.1.saturating_sub(5)).max(1);
     let lines = match state.page {
-        Page::Audit => state.audit.entries.len(),
         Page::System(_) => crate::pages::system::lines(state),
         _ => 0,
     };
     let most = lines.saturating_sub(page);
-    let at = match state.page {
-        Page::Audit => &mut state.audit.scroll,
-        _ => &mut state.detail.scroll,
-    };
+    let at = &mut state.detail.scroll;
     *at = match action {
         Action::Down => *at + 1,
         Action::Up => at.saturating_sub(1),
@@ -204,15 +200,6 @@ pub(super) fn scroll(state: &mut State, action: Action, now: Moment) -> Vec<Effe
         _ => *at,
     }
     .min(most);
-    let at_end = *at + page >= lines;
-    if state.page == Page::Audit {
-        if action == Action::Top && state.audit.newer {
-            return fetch::audit(state, None);
-        }
-        if at_end && let Some(cursor) = state.audit.cursor.clone() {
-            return fetch::audit(state, Some(cursor));
-        }
-    }
     fetch::look_around(state, now);
     Vec::new()
 }

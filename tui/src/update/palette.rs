@@ -72,6 +72,7 @@ fn commands(state: &State) -> impl Iterator<Item = Entry> + '_ {
             Scope::Detail => detail,
             Scope::Tokens => state.page == Page::Tokens,
             Scope::Settings => state.page == Page::Settings,
+            Scope::Audit => state.page == Page::Audit,
             Scope::Scroll => false,
         })
         .map(|line| Entry {

@@ -1,6 +1,6 @@
 //! What the server says.
 
-use super::{call, changes, fetch, lists, session, settings, token_form, token_secret, tokens};
+use super::{audit, call, changes, fetch, lists, session, settings, token_form, token_secret, tokens};
 use crate::clock::Moment;
 use crate::message::{Call, Effect, Failure, Reply};
 use crate::model::{Dirty, Overlay, Page, ServerClock, State, ToastKind};
@@ -41,7 +41,11 @@ pub(super) fn reply(state: &mut State, reply: Reply, now: Moment) -> Vec<Effect>
             Err(failure) if failure.status() == Some(404) => Vec::new(),
             Err(failure) => session::failed(state, "history", &failure, now),
         },
-        Reply::Audit { cursor, page } => audit(state, cursor.is_some(), page, now),
+        Reply::Audit { round, older, page } => audit::listed(state, (round, older), page, now),
+        Reply::AuditChain(chain) => audit::chain(state, chain, now),
+        Reply::AuditForwarding(forwarding) => audit::forwarding(state, forwarding, now),
+        Reply::Exporting { ticket, bytes } => audit::exporting(state, ticket, bytes),
+        Reply::Exported { ticket, result } => audit::exported(state, ticket, result, now),
         Reply::Tokens(page) => tokens::listed(state, page, now),
         Reply::TokenCreated { ticket, created } => token_form::created(state, ticket, created, now),
         Reply::TokenChanged {
@@ -127,16 +131,11 @@ fn changed(state: &mut State, change: &events::Change, now: Moment) -> Vec<Effec
         return settings::fetch(state);
     }
     if change.audit {
-        state.audit.newer = true;
         if state.page == Page::Tokens {
+            state.audit.newer = true;
             return tokens::fetch(state);
         }
-        if state.page == Page::Audit {
-            if state.audit.scroll == 0 {
-                return fetch::audit(state, None);
-            }
-            state.mark(Dirty::Data);
-        }
+        return audit::grown(state);
     }
     Vec::new()
 }
@@ -231,30 +230,5 @@ fn detail(
             Vec::new()
         }
         Err(failure) => session::failed(state, "system", &failure, now),
-    }
-}
-
-fn audit(
-    state: &mut State,
-    more: bool,
-    page: Result<scm_protocol::audit::AuditPage, Failure>,
-    now: Moment,
-) -> Vec<Effect> {
-    state.audit.loading = false;
-    state.mark(Dirty::Data);
-    match page {
-        Ok(page) => {
-            if !more {
-                state.audit.entries.clear();
-            }
-            state.audit.error = None;
-            state.audit.entries.extend(page.items);
-            state.audit.cursor = page.next_cursor;
-            Vec::new()
-        }
-        Err(failure) => {
-            state.audit.error = Some(failure.to_string());
-            session::failed(state, "audit", &failure, now)
-        }
     }
 }

@@ -4,8 +4,9 @@ use super::{call, fetch};
 use crate::clock::Moment;
 use crate::message::{Call, Effect, Failure};
 use crate::model::{
-    AuditView, DetailView, Dirty, Fleet, Link, List, ListScope, Login, LoginStep, Outcome, Overlay, Page,
-    Phase, ServerClock, SettingsView, State, TextField, Timers, ToastKind, TokenForm, TokenFront, TokensView,
+    AuditFront, AuditView, DetailView, Dirty, Fleet, Link, List, ListScope, Login, LoginStep, Outcome,
+    Overlay, Page, Phase, ServerClock, SettingsView, State, TextField, Timers, ToastKind, TokenForm,
+    TokenFront, TokensView,
 };
 use scm_protocol::auth::{LoginRequest, MIN_PASSWORD_CHARS, Session, SetupRequest, SetupState};
 
@@ -139,6 +140,17 @@ pub(super) fn typed_into(state: &mut State) -> Option<&mut TextField> {
             .filter(|form| front == TokenFront::Form && form.waits_for.is_none())
             .map(TokenForm::focused);
     }
+    if let Some(front) = state.audit_front().filter(|_| state.overlay.is_none()) {
+        return match front {
+            AuditFront::Search => state
+                .audit
+                .form
+                .as_mut()
+                .and_then(|form| form.fields.get_mut(form.focus)),
+            AuditFront::Export => state.audit.export_file.as_mut().map(|(field, _)| field),
+            AuditFront::Entry => None,
+        };
+    }
     let State {
         overlay,
         page,
@@ -270,6 +282,7 @@ pub(super) fn lost(state: &mut State, reason: &str) -> Vec<Effect> {
     end_dialog(state);
     state.tokens.interrupted();
     state.organization.interrupted();
+    state.audit.interrupted();
     state.login = Login {
         before: Some(session),
         resume: Some(state.page),

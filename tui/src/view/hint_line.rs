@@ -84,6 +84,7 @@ fn keys_that_matter(state: &State) -> Vec<(String, String)> {
         (None, Page::Settings) if state.organization.form.is_some() => {
             fixed(&[("Enter", "change it"), ("Ctrl-U", "empty"), ("Esc", "cancel")])
         }
+        (None, Page::Audit) if state.audit_front().is_some() => fixed(&[("Esc", "close")]),
         (None, page) => {
             let (actions, scope) = page_keys(page);
             listed(actions, scope)
@@ -156,13 +157,14 @@ fn page_keys(page: Page) -> (&'static [Action], Scope) {
         ),
         Page::Audit => (
             &[
-                Action::Down,
-                Action::Up,
-                Action::PageDown,
+                Action::OpenEntry,
+                Action::SearchAudit,
+                Action::FollowAudit,
+                Action::ExportAudit,
                 Action::Help,
                 Action::Back,
             ],
-            Scope::Scroll,
+            Scope::Audit,
         ),
     }
 }

@@ -49,6 +49,9 @@ pub fn view(state: &State, frame: &mut Frame) {
     if let Some(dialog) = state.dialog.as_ref().filter(|dialog| !dialog.hidden) {
         cursor = pages::dialog::draw(state, dialog, &mut canvas, body);
     }
+    if let Some(front) = state.audit_front().filter(|_| state.overlay.is_none()) {
+        cursor = pages::audit::draw_front(state, front, &mut canvas, body);
+    }
     if let Some(front) = state.token_front() {
         cursor = pages::tokens::draw_front(state, front, &mut canvas, body);
     }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here is a failed test")]
 
+mod audit;
 mod bytes;
 mod changes;
 mod driver;

@@ -231,15 +231,11 @@ impl Server {
                     history: Ok(history),
                 }]
             }
-            Call::Audit(cursor) => {
-                vec![Reply::Audit {
-                    cursor,
-                    page: Ok(AuditPage {
-                        items: self.audit.clone(),
-                        next_cursor: None,
-                    }),
-                }]
-            }
+            call @ (Call::Audit { .. }
+            | Call::AuditChain
+            | Call::AuditForwarding
+            | Call::Export { .. }
+            | Call::StopExport(_)) => self.audit_answer(call),
             Call::Change {
                 ticket,
                 id,
