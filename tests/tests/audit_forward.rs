@@ -9,14 +9,12 @@ use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls_pki_types::PrivateKeyDer;
 use scm_protocol::audit::{AuditAnchor, AuditForwardTarget, AuditForwarding, AuditPage, ExportEntry};
-use scm_protocol::enrollment::CreateToken;
 use scm_protocol::identity::PublicKey;
 use scm_tests::programs::{Admin, Database, Process, Server, eventually};
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener as StdListener;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -56,20 +54,6 @@ impl Certificates {
             self.path("ca.pem").display()
         )
     }
-}
-
-async fn make_tokens(admin: &Admin, numbers: Range<u32>) -> Result<()> {
-    for number in numbers {
-        let token = CreateToken {
-            name: format!("token [{number}] \"quoted\" \\ ü"),
-            ..CreateToken::default()
-        };
-        let made = admin
-            .send("POST", "/api/v1/enrollment/tokens", Some(&token))
-            .await?;
-        ensure!(made.status() == 201, "{}", made.text().await?);
-    }
-    Ok(())
 }
 
 /// The one target's state.
@@ -157,7 +141,7 @@ async fn rsyslog_receives_every_entry_in_order() -> Result<()> {
     let server = Server::builder().sections(&section).start().await?;
     let admin = server.admin()?;
     // Nobody listens yet: the entries wait, and the console can see why.
-    make_tokens(&admin, 0..5).await?;
+    admin.make_tokens(0..5).await?;
     eventually("an error to be shown", 30, async || {
         Ok(target(&admin).await?.last_error)
     })
@@ -167,7 +151,7 @@ async fn rsyslog_receives_every_entry_in_order() -> Result<()> {
     assert_eq!((state.kind.as_str(), state.last_error), ("syslog", None));
     // Down for a while, and up again.
     rsyslog.stop()?;
-    make_tokens(&admin, 5..255).await?;
+    admin.make_tokens(5..255).await?;
     // An export signs where the chain stands: the anchor is forwarded, too.
     assert_eq!(admin.status("GET", "/api/v1/audit/export").await?, 200);
     rsyslog.start()?;
@@ -347,10 +331,10 @@ async fn webhook_gets_everything(database: Database) -> Result<()> {
         Database::Postgres => Some(server.replica().await?),
         Database::Sqlite => None,
     };
-    make_tokens(&server.admin()?, 0..30).await?;
+    server.admin()?.make_tokens(0..30).await?;
     caught_up(&server.admin()?, 30).await?;
     // Killed in the middle of it, a server goes on where the receiver has confirmed.
-    make_tokens(&server.admin()?, 30..60).await?;
+    server.admin()?.make_tokens(30..60).await?;
     server.kill()?;
     server.start().await?;
     assert_eq!(server.admin()?.status("GET", "/api/v1/audit/export").await?, 200);

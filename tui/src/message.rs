@@ -212,7 +212,7 @@ pub enum Reply {
         older: bool,
         page: Result<AuditPage, Failure>,
     },
-    AuditChain(Result<AuditChain, Failure>),
+    AuditChain(Result<Box<AuditChain>, Failure>),
     AuditForwarding(Result<AuditForwarding, Failure>),
     Exporting {
         ticket: u64,

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: check-ins per second of a release build, the server alone on one processor.
 
+use crate::bench_audit;
 use crate::build::{self, Profile};
 use crate::process;
 use crate::site::{Settings, Site, two_processors};
@@ -22,6 +23,9 @@ pub(crate) struct Options {
     /// Check-ins per second to offer; without it each connection sends as fast as it is answered.
     #[arg(long, value_name = "R")]
     rate: Option<u32>,
+    /// Measure, instead of check-ins, the export of an audit of so many entries.
+    #[arg(long, value_name = "N")]
+    audit_entries: Option<u32>,
     /// Write the figures there as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -40,7 +44,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             server_prefix: &["taskset", "-c", "0"],
         },
     )?;
-    load(&site, options)?;
+    match options.audit_entries {
+        Some(entries) => bench_audit::export(&site, entries)?,
+        None => load(&site, options)?,
+    }
     site.must_run()
 }
 

@@ -5,6 +5,7 @@
 //! a fresh machine.
 
 mod bench;
+mod bench_audit;
 mod build;
 mod demo;
 mod fuzz;

@@ -91,3 +91,9 @@ pub(super) fn snapshot<T>(
     ended?;
     Ok(value)
 }
+
+/// Does to the database what no part of the server does.
+#[cfg(test)]
+pub(super) fn execute(conn: &mut Conn, sql: &str) -> Result<(), Error> {
+    Ok(conn.batch_execute(sql)?)
+}

@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use reqwest::{Certificate, Client, Method, Response};
 use rustls::crypto::ring;
 use scm_protocol::audit::AuditPage;
+use scm_protocol::enrollment::CreateToken;
 use scm_protocol::ids::SystemId;
 use scm_protocol::systems::{StatusChange, SystemDetail, SystemPage, SystemStatus, SystemSummary};
 use serde::Serialize;
@@ -194,5 +195,34 @@ impl Admin {
     /// When they cannot be read.
     pub async fn audit(&self) -> Result<AuditPage> {
         self.get("/api/v1/audit?limit=200").await
+    }
+
+    /// Creates enrollment tokens with these numbers in their names: exactly one audit entry each.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn make_tokens(&self, numbers: std::ops::Range<u32>) -> Result<()> {
+        for number in numbers {
+            let token = CreateToken {
+                name: format!("token [{number}] \"quoted\" \\ ü"),
+                ..CreateToken::default()
+            };
+            let made = self
+                .send("POST", "/api/v1/enrollment/tokens", Some(&token))
+                .await?;
+            ensure!(made.status() == 201, "{}", made.text().await?);
+        }
+        Ok(())
+    }
+
+    /// An export of the audit.
+    ///
+    /// # Errors
+    /// When the server refuses it.
+    pub async fn export_audit(&self, query: &str) -> Result<String> {
+        let path = format!("/api/v1/audit/export{query}");
+        let response = self.send("GET", &path, None::<&()>).await?;
+        ensure!(response.status().is_success(), "{}", response.text().await?);
+        Ok(response.text().await?)
     }
 }

@@ -58,7 +58,7 @@ pub(super) async fn answer(http: Arc<Http>, call: Call, answer: Answer) {
             older: cursor.is_some(),
             page: audit::list(&http, &filter, cursor.as_deref()).await,
         },
-        Call::AuditChain => Reply::AuditChain(http.get("/api/v1/audit/chain").await),
+        Call::AuditChain => Reply::AuditChain(http.get("/api/v1/audit/chain").await.map(Box::new)),
         Call::AuditForwarding => Reply::AuditForwarding(http.get("/api/v1/audit/forwarding").await),
         Call::Export { ticket, filter, file } => {
             return audit::export(&http, (ticket, filter, file), &answer).await;

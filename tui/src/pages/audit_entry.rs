@@ -55,7 +55,13 @@ fn lines(entry: &AuditEntry, width: usize) -> Vec<(String, String)> {
     add("outcome", &entry.outcome);
     match &entry.detail {
         Value::Object(members) => {
-            for (name, value) in members {
+            let first = ["before", "after"]
+                .iter()
+                .filter_map(|name| members.get_key_value(*name));
+            let rest = members
+                .iter()
+                .filter(|(name, _)| !["before", "after"].contains(&name.as_str()));
+            for (name, value) in first.chain(rest) {
                 add(&text::fit(name, usize::from(NAME_COLUMN) - 1, ""), &plain(value));
             }
         }

@@ -93,11 +93,11 @@ pub(super) fn listed(
 }
 
 /// Where the chain stands.
-pub(super) fn chain(state: &mut State, chain: Result<AuditChain, Failure>, now: Moment) -> Vec<Effect> {
+pub(super) fn chain(state: &mut State, chain: Result<Box<AuditChain>, Failure>, now: Moment) -> Vec<Effect> {
     state.mark(Dirty::Data);
     match chain {
         Ok(chain) => {
-            state.audit.chain = Some(chain);
+            state.audit.chain = Some(*chain);
             Vec::new()
         }
         Err(failure) => session::failed(state, "audit", &failure, now),
@@ -193,6 +193,18 @@ pub(super) fn front_key(state: &mut State, front: AuditFront, press: Press) -> V
             entry_key(&mut state.audit, press.key);
             Vec::new()
         }
+    }
+}
+
+/// The field that takes pasted text.
+pub(super) fn typed_into(state: &mut State) -> Option<&mut TextField> {
+    match state.audit_front()? {
+        AuditFront::Search => {
+            let form = state.audit.form.as_mut()?;
+            form.fields.get_mut(form.focus)
+        }
+        AuditFront::Export => state.audit.export_file.as_mut().map(|(field, _)| field),
+        AuditFront::Entry => None,
     }
 }
 

@@ -4,9 +4,8 @@ use super::{call, fetch};
 use crate::clock::Moment;
 use crate::message::{Call, Effect, Failure};
 use crate::model::{
-    AuditFront, AuditView, DetailView, Dirty, Fleet, Link, List, ListScope, Login, LoginStep, Outcome,
-    Overlay, Page, Phase, ServerClock, SettingsView, State, TextField, Timers, ToastKind, TokenForm,
-    TokenFront, TokensView,
+    AuditView, DetailView, Dirty, Fleet, Link, List, ListScope, Login, LoginStep, Outcome, Overlay, Page,
+    Phase, ServerClock, SettingsView, State, TextField, Timers, ToastKind, TokenForm, TokenFront, TokensView,
 };
 use scm_protocol::auth::{LoginRequest, MIN_PASSWORD_CHARS, Session, SetupRequest, SetupState};
 
@@ -140,16 +139,8 @@ pub(super) fn typed_into(state: &mut State) -> Option<&mut TextField> {
             .filter(|form| front == TokenFront::Form && form.waits_for.is_none())
             .map(TokenForm::focused);
     }
-    if let Some(front) = state.audit_front().filter(|_| state.overlay.is_none()) {
-        return match front {
-            AuditFront::Search => state
-                .audit
-                .form
-                .as_mut()
-                .and_then(|form| form.fields.get_mut(form.focus)),
-            AuditFront::Export => state.audit.export_file.as_mut().map(|(field, _)| field),
-            AuditFront::Entry => None,
-        };
+    if state.audit_front().is_some() && state.overlay.is_none() {
+        return super::audit::typed_into(state);
     }
     let State {
         overlay,

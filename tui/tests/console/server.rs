@@ -2,7 +2,7 @@
 
 use crate::settings_server::SettingsServer;
 use crate::token_server::TokenServer;
-use scm_protocol::audit::{AuditEntry, AuditPage};
+use scm_protocol::audit::AuditEntry;
 use scm_protocol::auth::{Role, Session, SetupState};
 use scm_protocol::events::{FleetCounts, Hello, OfflineSystem, Overview};
 use scm_protocol::identity::{Fingerprint, PublicKey};

@@ -4,7 +4,6 @@ use super::*;
 use crate::audit::anchor::Kind;
 use crate::audit::{Actor, Entry, Outcome, anchor_store, chain, record_all, store};
 use crate::storage::{DatabaseUrl, Storage};
-use diesel::connection::SimpleConnection;
 use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
 use serde_json::json;
@@ -65,7 +64,7 @@ impl Audit {
     }
 
     fn sql(&mut self, sql: &str) {
-        self.conn.batch_execute(sql).unwrap();
+        verify_store::execute(&mut self.conn, sql).unwrap();
     }
 
     fn report(&mut self) -> Report {
