@@ -68,6 +68,7 @@ fn reply(request: &OwnedSignatureFields) -> (Vec<u8>, OwnedSignatureFields) {
         next_checkin_secs: 30,
         server_time_ms: UnixMillis(1_790_000_000_123),
         server_public_key: Some(server().verifying_key().into()),
+        send_facts: false,
     };
     let body = serde_json::to_vec(&message).unwrap();
     let echo = RequestEcho {

@@ -149,6 +149,9 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/api/v1/systems/{id}/revoke", "systems.revoke", EDITORS),
     route("POST", "/api/v1/systems/{id}/restore", "systems.restore", EDITORS),
     route("DELETE", "/api/v1/systems/{id}", "systems.delete", EDITORS),
+    route("POST", "/api/v1/systems/{id}/split", "systems.split", EDITORS),
+    route("POST", "/api/v1/systems/{id}/swap", "systems.swap", EDITORS),
+    route("POST", "/api/v1/systems/{id}/dismiss", "systems.dismiss", EDITORS),
     route("GET", "/api/v1/audit", "audit.list", NOT_COMPLIANCE),
     route("GET", "/api/v1/audit/chain", "audit.chain", NOT_COMPLIANCE),
     route(

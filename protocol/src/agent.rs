@@ -133,6 +133,9 @@ pub struct CheckIn {
     pub agent_version: String,
     /// As in [`RegisterRequest::boot_id`].
     pub boot_id: String,
+    /// Boot id of the agent's run before this one, as it stands beside its key; none where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_boot_id: Option<String>,
     /// Whether the agent already holds the server's public key; when it does not and is approved, the reply carries it.
     #[serde(default)]
     pub has_server_key: bool,
@@ -164,6 +167,9 @@ pub struct CheckInReply {
     /// The key that signs every reply from now on. Only for an Active system that does not hold it yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_public_key: Option<PublicKey>,
+    /// The facts are to be sent again with the next check-in: what the server knows may be another machine's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub send_facts: bool,
 }
 
 #[cfg(test)]

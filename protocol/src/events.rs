@@ -63,6 +63,9 @@ pub struct FleetCounts {
     pub revoked: i64,
     /// Blocked.
     pub denied: i64,
+    /// With another machine that uses the same identity, until an administrator decides.
+    #[serde(default)]
+    pub cloned: i64,
 }
 
 /// `GET /api/v1/overview`: the dashboard.

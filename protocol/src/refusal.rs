@@ -26,10 +26,17 @@ pub enum RefusalCode {
     /// The client certificate that came with the request is expired, withdrawn, not by this server's authority, or for
     /// another key or system. 403.
     CertificateInvalid,
+    /// Another machine uses this identity and was first; nothing was changed, an administrator decides. 403.
+    Quarantined,
+    /// Another machine keeps this identity: the agent sets its own aside and registers with a new key. Only obeyed when
+    /// signed by the pinned key. 403.
+    SplitIdentity,
     /// The signature is missing, malformed or wrong. 401.
     BadSignature,
     /// Too many requests; `retry_after_secs` says when to come back. 429.
     RateLimited,
+    /// As many systems wait for approval as may wait; the key is kept, `retry_after_secs` says when to come back. 503.
+    PendingFull,
     /// No organization has this name. 404.
     UnknownOrganization,
     /// The server has more work than it can queue; `retry_after_secs` says when to come back. 503.
@@ -50,9 +57,11 @@ impl RefusalCode {
             RefusalCode::Denied
             | RefusalCode::Revoked
             | RefusalCode::CertificateRequired
-            | RefusalCode::CertificateInvalid => 403,
+            | RefusalCode::CertificateInvalid
+            | RefusalCode::Quarantined
+            | RefusalCode::SplitIdentity => 403,
             RefusalCode::RateLimited => 429,
-            RefusalCode::Busy => 503,
+            RefusalCode::Busy | RefusalCode::PendingFull => 503,
             RefusalCode::InvalidRequest => 422,
             RefusalCode::Internal => 500,
         }
@@ -68,8 +77,11 @@ impl RefusalCode {
             RefusalCode::Revoked => "revoked",
             RefusalCode::CertificateRequired => "certificate_required",
             RefusalCode::CertificateInvalid => "certificate_invalid",
+            RefusalCode::Quarantined => "quarantined",
+            RefusalCode::SplitIdentity => "split_identity",
             RefusalCode::BadSignature => "bad_signature",
             RefusalCode::RateLimited => "rate_limited",
+            RefusalCode::PendingFull => "pending_full",
             RefusalCode::UnknownOrganization => "unknown_organization",
             RefusalCode::Busy => "busy",
             RefusalCode::InvalidRequest => "invalid_request",
@@ -98,9 +110,12 @@ pub struct Refusal {
     /// The lowest sequence number that has not been used, with `replayed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_sequence: Option<u64>,
-    /// Seconds to wait, with `rate_limited`, `busy`, `denied` and `revoked`.
+    /// Seconds to wait, with `rate_limited`, `busy`, `pending_full`, `quarantined`, `denied` and `revoked`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_secs: Option<u32>,
+    /// With `quarantined`: the name under which this run of the agent is known from now on, where its own is another's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot_id: Option<String>,
     /// The member of the request at fault, with `invalid_request`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
@@ -118,6 +133,7 @@ impl Refusal {
             system_id: None,
             next_sequence: None,
             retry_after_secs: None,
+            boot_id: None,
             field: None,
         }
     }
@@ -138,8 +154,11 @@ mod tests {
             Revoked,
             CertificateRequired,
             CertificateInvalid,
+            Quarantined,
+            SplitIdentity,
             BadSignature,
             RateLimited,
+            PendingFull,
             UnknownOrganization,
             Busy,
             InvalidRequest,

@@ -85,6 +85,9 @@ pub struct SystemSummary {
     pub presence: Presence,
     /// Its machine started anew within the last ten minutes.
     pub rebooted: bool,
+    /// Another machine uses its identity, and an administrator is to decide.
+    #[serde(default)]
+    pub cloned: bool,
     /// Its clock minus the server's at the last check-in, in milliseconds, where it is more than ten seconds off.
     pub clock_skew_ms: Option<i64>,
     /// First contact.
@@ -163,6 +166,60 @@ pub struct SystemDetail {
     /// Its newest client certificate.
     #[serde(default)]
     pub certificate: Option<SystemCertificate>,
+    /// Other machines that used its identity: those that wait for a decision first, then the latest.
+    #[serde(default)]
+    pub conflicts: Vec<IdentityConflict>,
+}
+
+/// What became of two machines with one identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ConflictState {
+    /// The claimant is quarantined until an administrator decides.
+    Open,
+    /// The claimant is to register as a system of its own.
+    Split,
+    /// They are one machine.
+    Dismissed,
+}
+
+/// Two machines with one identity: the first to appear keeps it, the claimant is kept out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct IdentityConflict {
+    /// Its number.
+    pub id: i64,
+    /// What became of it.
+    pub state: ConflictState,
+    /// What gave it away: `former_run`, `fork`, `same_number`, `successor`.
+    pub evidence: String,
+    /// Boot id of the agent that is kept out.
+    pub claimant_boot_id: String,
+    /// Host name of its machine, as far as known.
+    pub claimant_hostname: String,
+    /// Hash of its machine id, as far as known.
+    pub claimant_machine_id_hash: Option<String>,
+    /// Where it was last heard from.
+    pub claimant_address: String,
+    /// Boot id of the agent that keeps the identity.
+    pub keeper_boot_id: String,
+    /// Where that one was when it came to light.
+    pub keeper_address: String,
+    /// When it came to light.
+    pub first_seen_ms: UnixMillis,
+    /// When the claimant was last heard of.
+    pub last_seen_ms: UnixMillis,
+    /// How often the claimant was turned away.
+    pub refused: i64,
+}
+
+/// Body of `POST /api/v1/systems/{id}/split|swap|dismiss`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConflictDecision {
+    /// The fingerprint that the administrator was shown.
+    pub fingerprint: Fingerprint,
+    /// The conflict that is decided.
+    pub conflict: i64,
 }
 
 /// One page of a list. `next_cursor` is absent on the last page.

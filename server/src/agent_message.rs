@@ -105,8 +105,8 @@ pub async fn open<'a>(
 impl Envelope<'_> {
     /// The reply to this request, signed unless it is one of the cheap refusals.
     pub fn answer<T: Serialize>(&self, result: Result<T, Refusal>, now: UnixMillis) -> Response {
-        use RefusalCode::{BadSignature, Busy, Internal, RateLimited};
-        let sign = !matches!(&result, Err(refusal) if matches!(refusal.code, BadSignature | Busy | Internal | RateLimited));
+        use RefusalCode::{BadSignature, Busy, Internal, PendingFull, RateLimited};
+        let sign = !matches!(&result, Err(refusal) if matches!(refusal.code, BadSignature | Busy | Internal | PendingFull | RateLimited));
         let answer = encode(result);
         let fields = sign.then(|| {
             let echo = RequestEcho {

@@ -68,6 +68,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         config.telemetry.retention_days,
     ));
     tokio::spawn(systems::watch_silence(Arc::clone(&app)));
+    tokio::spawn(systems::expire_pending(Arc::clone(&app)));
     tokio::spawn(organization_settings::follow_changes(Arc::clone(&app)));
     tokio::spawn(certificates::keep_file(Arc::clone(&app)));
     tokio::spawn(audit::keep_anchored(Arc::clone(&app)));

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use scm_protocol::problem::Problem;
 use scm_protocol::settings::{Setting, SettingList, SettingValue};
-use scm_tests::programs::{Admin, Server};
+use scm_tests::programs::{Admin, Database, Server, eventually};
 use serde_json::{Value, json};
 
 const SETTINGS: &str = "/api/v1/settings";
@@ -97,4 +97,35 @@ async fn a_setting_is_changed_within_its_bounds_and_put_back() -> Result<()> {
     assert_eq!(anyone.status("GET", SETTINGS).await?, 401);
     assert_eq!(put(&anyone, "pending.max", json!(7)).await?.status(), 401);
     Ok(())
+}
+
+/// What one server was told, the other does too, without a restart.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_reaches_the_other_server() -> Result<()> {
+    let server = Server::builder().database(Database::Postgres).start().await?;
+    let replica = server.replica().await?;
+    assert_eq!(
+        put(&server.admin()?, "pending.max", json!(1)).await?.status(),
+        204
+    );
+    server.rogue()?.register("first").await?;
+    eventually("the other server to know the limit", 30, async || {
+        let refused = replica.rogue()?.register("next").await.is_err();
+        Ok(refused.then_some(()))
+    })
+    .await?;
+    // Put back, it lets in again.
+    assert_eq!(
+        replica
+            .admin()?
+            .status("DELETE", &format!("{SETTINGS}/pending.max"))
+            .await?,
+        204
+    );
+    replica.rogue()?.register("welcome here").await?;
+    eventually("the first server to know it, too", 30, async || {
+        let accepted = server.rogue()?.register("welcome there").await.is_ok();
+        Ok(accepted.then_some(()))
+    })
+    .await
 }

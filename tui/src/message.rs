@@ -1,16 +1,17 @@
 //! What goes into `update` and what comes out of it.
 
 use crate::config::Context;
-use crate::model::{AuditFilter, Change, NewToken, Range, TokenChange};
+use crate::model::{AuditFilter, Change, ChangeBody, NewToken, Range, Recipe, TokenChange};
 use crate::terminal::TerminalEvent;
 use scm_protocol::audit::{AuditChain, AuditForwarding, AuditPage};
 use scm_protocol::auth::{LoginRequest, Session, SetupRequest, SetupState};
+use scm_protocol::bootstrap::BootstrapRequest;
 use scm_protocol::enrollment::{CreateToken, TokenPage};
 use scm_protocol::events::{self, Hello, Overview};
 use scm_protocol::ids::{SystemId, TokenId, UnixMillis};
 use scm_protocol::problem::Problem;
 use scm_protocol::settings::{SettingList, SettingValue};
-use scm_protocol::systems::{StatusChange, SystemDetail, SystemPage};
+use scm_protocol::systems::{SystemDetail, SystemPage};
 use scm_protocol::telemetry::TelemetryHistory;
 use zeroize::Zeroizing;
 
@@ -125,7 +126,7 @@ pub enum Call {
         /// What.
         change: Change,
         /// As it was when the dialog was drawn.
-        body: StatusChange,
+        body: ChangeBody,
     },
     /// A page of the enrollment tokens.
     Tokens(Option<String>),
@@ -156,6 +157,15 @@ pub enum Call {
         /// The secret.
         secret: Zeroizing<String>,
     },
+    /// `POST /api/v1/enrollment/bootstrap`.
+    Bootstrap {
+        /// Which request.
+        ticket: u64,
+        /// What was typed.
+        body: BootstrapRequest,
+    },
+    /// Writes an agent's configuration to a new file that only its owner can read.
+    WriteConfig(Zeroizing<String>),
     /// `GET /api/v1/settings`.
     Settings,
     /// Changes a setting, or puts it back to its default.
@@ -244,6 +254,12 @@ pub enum Reply {
         id: TokenId,
         path: Result<String, String>,
     },
+    Bootstrap {
+        ticket: u64,
+        made: Result<Box<Recipe>, Failure>,
+    },
+    /// The path of the file, or why there is none.
+    ConfigWritten(Result<String, String>),
     Settings(Result<SettingList, Failure>),
     SettingChanged {
         ticket: u64,

@@ -42,7 +42,10 @@ pub(super) fn enroll(path: &Path, arguments: EnrollArguments) -> anyhow::Result<
         eprintln!("scmclient: {trouble}");
         eprintln!("{}", advice(&enrolled, path));
     }
-    let cut_off = matches!(enrolled.standing, Standing::Denied | Standing::Revoked);
+    let cut_off = matches!(
+        enrolled.standing,
+        Standing::Denied | Standing::Revoked | Standing::Quarantined
+    );
     match &enrolled.trouble {
         Some(_) if !cut_off => Ok(ExitCode::FAILURE),
         _ => Ok(ExitCode::from(status::exit_code(enrolled.standing))),
@@ -119,6 +122,7 @@ fn state(enrolled: &Enrolled) -> &'static str {
         Standing::Active => "Active",
         Standing::Denied => "Denied by an administrator",
         Standing::Revoked => "Revoked by an administrator",
+        Standing::Quarantined => "Quarantined: another machine uses this identity",
     }
 }
 
@@ -139,7 +143,9 @@ fn next(standing: Standing) -> &'static str {
 fn advice(enrolled: &Enrolled, path: &Path) -> String {
     let kept = format!("the configuration is kept as {}", path.display());
     match enrolled.standing {
-        Standing::Denied | Standing::Revoked => format!("{kept}; an administrator can restore this machine"),
+        Standing::Denied | Standing::Revoked | Standing::Quarantined => {
+            format!("{kept}; an administrator can restore this machine")
+        }
         _ => format!(
             "{kept}: once the cause is gone, run this again or start the agent; \
              with another bootstrap string, add --force"

@@ -27,7 +27,7 @@ pub struct Arguments {
 enum Command {
     /// Runs in the foreground until SIGTERM or SIGINT (the default)
     Run,
-    /// Shows identity and state; exit code 0 active, 3 pending, 4 not registered, 5 denied or revoked, 1 unknown
+    /// Shows identity and state; exit code 0 active, 3 pending, 4 not registered, 5 denied, revoked or quarantined, 1 unknown
     Status(StatusArguments),
     /// Checks the configuration without running
     CheckConfig,

@@ -83,7 +83,7 @@ pub(super) fn exit_code(standing: Standing) -> u8 {
         Standing::Active => 0,
         Standing::Pending => 3,
         Standing::Unregistered => 4,
-        Standing::Denied | Standing::Revoked => 5,
+        Standing::Denied | Standing::Revoked | Standing::Quarantined => 5,
     }
 }
 
@@ -134,6 +134,7 @@ fn state(standing: Standing) -> &'static str {
         Standing::Active => "Active",
         Standing::Denied => "Denied by an administrator",
         Standing::Revoked => "Revoked by an administrator",
+        Standing::Quarantined => "Quarantined: another machine uses this identity, an administrator decides",
     }
 }
 
@@ -200,8 +201,9 @@ mod tests {
             Standing::Unregistered,
             Standing::Denied,
             Standing::Revoked,
+            Standing::Quarantined,
         ]
         .map(exit_code);
-        assert_eq!(codes, [0, 3, 4, 5, 5]);
+        assert_eq!(codes, [0, 3, 4, 5, 5, 5]);
     }
 }

@@ -31,6 +31,8 @@ pub enum Standing {
     Denied,
     /// It was cut off; this can be undone.
     Revoked,
+    /// Another machine uses the identity and was first; an administrator decides.
+    Quarantined,
 }
 
 /// What the next attempt does.
@@ -95,6 +97,10 @@ pub enum Change {
     TakeCertificate(Box<CertificateReply>),
     /// Drop the client certificate.
     DropCertificate,
+    /// Call this run so from now on: 32 hexadecimal digits.
+    RenameBoot([u8; 16]),
+    /// Another machine keeps the identity: set it aside and make a new one.
+    StartAnew,
 }
 
 /// What is worth a line in the log.

@@ -34,7 +34,9 @@ pub(super) fn refused(
         RefusalCode::Revoked => cut_off(situation, Standing::Revoked, refusal, jitter),
         RefusalCode::CertificateRequired => certificate_required(situation, trouble(), jitter),
         RefusalCode::CertificateInvalid => certificate_invalid(situation, trouble(), jitter),
-        RefusalCode::RateLimited | RefusalCode::Busy => Action {
+        RefusalCode::Quarantined => quarantined(situation, refusal, jitter),
+        RefusalCode::SplitIdentity => split_identity(situation, refusal, jitter),
+        RefusalCode::RateLimited | RefusalCode::Busy | RefusalCode::PendingFull => Action {
             contact: true,
             ..failed(situation, trouble(), refusal.retry_after_secs, jitter)
         },
@@ -158,6 +160,56 @@ fn at_once(situation: &Situation, reason: String) -> Action {
         wait: Duration::ZERO,
         failures: situation.failures,
         note: Note::Trouble(reason),
+        ..heard(situation)
+    }
+}
+
+/// Another machine uses this identity. Nothing is given up: an administrator may find that this is the right one.
+fn quarantined(situation: &Situation, refusal: &Refusal, jitter: &mut Jitter) -> Action {
+    let wait_secs = refusal.retry_after_secs.unwrap_or(CUT_OFF_WAIT_SECS).max(1);
+    let name = refusal.boot_id.as_deref().and_then(parse_boot_id);
+    let change = match (situation.task, name) {
+        (Task::CheckIn(_), Some(name)) => Change::RenameBoot(name),
+        _ => Change::Nothing,
+    };
+    Action {
+        change,
+        standing: Standing::Quarantined,
+        wait: schedule::asked_for(wait_secs, jitter),
+        note: Note::Trouble(
+            "quarantined: another machine uses this identity; an administrator decides which one keeps it"
+                .to_owned(),
+        ),
+        ..heard(situation)
+    }
+}
+
+fn parse_boot_id(text: &str) -> Option<[u8; 16]> {
+    if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    u128::from_str_radix(text, 16).ok().map(u128::to_be_bytes)
+}
+
+/// An administrator gave the identity to the other machine. Obeyed only when the pinned key signed it, and only for the
+/// own id; before a key is pinned it is a quarantine.
+fn split_identity(situation: &Situation, refusal: &Refusal, jitter: &mut Jitter) -> Action {
+    let own = matches!(situation.task, Task::CheckIn(id) if refusal.system_id == Some(id));
+    if !own {
+        let reason = "a `split_identity` that does not name this agent's id was dropped".to_owned();
+        return untrusted(situation, "refusal_of_another", reason, jitter);
+    }
+    if situation.trusted.server_key.is_none() {
+        return quarantined(situation, refusal, jitter);
+    }
+    Action {
+        change: Change::StartAnew,
+        standing: Standing::Unregistered,
+        wait: schedule::within(Duration::from_secs(5), jitter),
+        note: Note::Trouble(
+            "another machine keeps this identity: it is set aside, and this machine registers with a new one"
+                .to_owned(),
+        ),
         ..heard(situation)
     }
 }

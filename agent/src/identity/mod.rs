@@ -2,24 +2,27 @@
 //!
 //! Files in the state folder, named after the server (eight hexadecimal digits of the SHA-256 of its URL):
 //! `client_<8>.key` (PKCS#8 PEM), `client_<8>.pub`, `client_<8>.id`, `client_<8>.seq`, `client_<8>.crt`,
-//! `server_<8>.pub`.
+//! `client_<8>.boot`, `server_<8>.pub`.
 //!
 //! Invariants: a private key file is made once and never written again; what cannot be read as what it should be is set
 //! aside, never deleted or overwritten (but for the client certificate, which the server issues anew); a file that merely cannot be read now is an error and changes nothing; memory
 //! follows the disk, so that what is not durable is not believed.
 
+mod boot;
 mod certificate;
 mod folder;
 mod key;
 mod sequence;
 mod tag;
 
+pub use boot::Boot;
 pub use certificate::Certificate;
 pub use folder::{Error, StateFolder};
 pub use sequence::{BLOCK, MAX_SEQUENCE, Sequence};
 pub use tag::ServerTag;
 
 use crate::wire::ClientIdentity;
+use boot::BootFile;
 use certificate::Holder;
 use ed25519_dalek::SigningKey;
 use scm_protocol::certificates::CertificateReply;
@@ -39,6 +42,7 @@ pub struct Identity {
     certificate: Option<(Certificate, Arc<ClientIdentity>)>,
     /// The numbers of its requests.
     pub sequence: Sequence,
+    boot: BootFile,
 }
 
 impl Identity {
@@ -57,7 +61,9 @@ impl Identity {
         let id = open_id(&folder, &tag, &organization, now)?;
         let server_key = open_server_key(&folder, &tag, now)?;
         let sequence = Sequence::open(folder.clone(), tag.file("client", "seq"), now)?;
+        let boot = BootFile::new(folder.clone(), tag.file("client", "boot"));
         let mut identity = Identity {
+            boot,
             folder,
             tag,
             organization,
@@ -159,6 +165,38 @@ impl Identity {
             self.folder.remove(&name)?;
         }
         self.certificate = usable;
+        Ok(())
+    }
+
+    /// This run of the agent as this server knows it; `fresh` is its name unless the server gave it another.
+    ///
+    /// # Errors
+    /// [`Error`] when it cannot be made durable; then it must not be used.
+    pub fn boot(&mut self, fresh: &str) -> Result<Boot, Error> {
+        self.boot.get(fresh)
+    }
+
+    /// Takes the name that the server gave to this run.
+    ///
+    /// # Errors
+    /// [`Error`] when it cannot be made durable; the identity is as before.
+    pub fn rename_boot(&mut self, id: String) -> Result<(), Error> {
+        self.boot.rename(id)
+    }
+
+    /// Sets key and id aside and makes a new key: another machine keeps this identity. The pinned server key stays.
+    ///
+    /// # Errors
+    /// [`Error`] when something cannot be made durable; the next start goes on from there.
+    pub fn start_anew(&mut self, now: UnixMillis) -> Result<(), Error> {
+        self.folder
+            .set_aside(&self.tag.file("client", "key"), "split", now)?;
+        *self = Identity::open(
+            self.folder.clone(),
+            self.tag.clone(),
+            self.organization.clone(),
+            now,
+        )?;
         Ok(())
     }
 

@@ -9,6 +9,9 @@ use std::sync::Arc;
 
 /// How many numbers are reserved by one write.
 pub const BLOCK: u64 = 1000;
+/// How far beyond the server's highest number a sequence goes on whose file was lost: more than a run before can have under
+/// way still, so that a late request of it is seen to be late.
+pub(super) const LOST_MARGIN: u64 = 10 * BLOCK;
 /// The highest number that a server may make an agent jump to: far below the wire's 18 digits, so that no jump can end
 /// the sequence.
 pub const MAX_SEQUENCE: u64 = 100_000_000_000_000_000;
@@ -20,6 +23,8 @@ pub struct Sequence {
     name: String,
     next: u64,
     reserved: u64,
+    /// There was no usable file.
+    lost: bool,
 }
 
 impl Sequence {
@@ -34,8 +39,10 @@ impl Sequence {
             tracing::error!(file.name = %name, "the sequence file is corrupt, it is set aside");
             folder.set_aside(&name, "corrupt", now)?;
         }
-        let next = mark.flatten().unwrap_or(1);
+        let mark = mark.flatten();
+        let next = mark.unwrap_or(1);
         Ok(Sequence {
+            lost: mark.is_none(),
             folder,
             name,
             next,
@@ -56,12 +63,17 @@ impl Sequence {
         Ok(number)
     }
 
-    /// Goes on at `number`, if that is ahead. False when it is out of bounds.
+    /// Goes on at `number`, if that is ahead, and well beyond it when the file was lost. False when it is out of bounds.
     pub fn jump(&mut self, number: u64) -> bool {
         if number > MAX_SEQUENCE {
             return false;
         }
-        self.next = self.next.max(number);
+        let margin = if std::mem::take(&mut self.lost) {
+            LOST_MARGIN
+        } else {
+            0
+        };
+        self.next = self.next.max((number + margin).min(MAX_SEQUENCE));
         true
     }
 

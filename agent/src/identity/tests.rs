@@ -281,12 +281,16 @@ fn a_jump_goes_forward_within_bounds() {
     let mut sequence = Sequence::open(folder.clone(), "x.seq".to_owned(), NOW).unwrap();
     assert_eq!(sequence.take().unwrap(), 1);
     assert!(sequence.jump(5_000_000));
-    assert_eq!(sequence.take().unwrap(), 5_000_000);
+    // There was no file: what the run before may have under way is left behind.
+    assert_eq!(sequence.take().unwrap(), 5_010_000);
     assert!(sequence.jump(7));
-    assert_eq!(sequence.take().unwrap(), 5_000_001);
+    assert_eq!(sequence.take().unwrap(), 5_010_001);
     assert!(!sequence.jump(MAX_SEQUENCE + 1));
     let mut again = Sequence::open(folder, "x.seq".to_owned(), NOW).unwrap();
-    assert!(again.take().unwrap() > 5_000_001);
+    let number = again.take().unwrap();
+    assert!(number > 5_010_001);
+    assert!(again.jump(6_000_000));
+    assert_eq!(again.take().unwrap(), 6_000_000);
 }
 
 #[test]
@@ -297,4 +301,52 @@ fn a_corrupt_sequence_is_set_aside() {
         let mut sequence = Sequence::open(folder.clone(), "x.seq".to_owned(), NOW).unwrap();
         assert_eq!(sequence.take().unwrap(), 1, "{corrupt}");
     }
+}
+
+#[test]
+fn a_run_knows_the_one_before_and_keeps_its_own_name_first() {
+    let (parent, folder) = folder();
+    let mut first = open(&folder);
+    assert_eq!(
+        first.boot("a").unwrap(),
+        Boot {
+            id: "a".to_owned(),
+            previous: None
+        }
+    );
+    assert_eq!(first.boot("ignored").unwrap().id, "a");
+    let mut second = open(&folder);
+    let name = second.boot("b").unwrap();
+    assert_eq!(
+        name,
+        Boot {
+            id: "b".to_owned(),
+            previous: Some("a".to_owned())
+        }
+    );
+    second.rename_boot("c".to_owned()).unwrap();
+    assert_eq!(second.boot("b").unwrap().id, "c");
+    let mut third = open(&folder);
+    let blocked = parent
+        .path()
+        .join("client")
+        .join(format!("{}.tmp/x", ServerTag::of(URL).file("client", "boot")));
+    std::fs::create_dir_all(&blocked).unwrap();
+    third.boot("d").unwrap_err();
+    std::fs::remove_dir_all(blocked.parent().unwrap()).unwrap();
+    assert_eq!(third.boot("d").unwrap().previous.as_deref(), Some("c"));
+}
+
+#[test]
+fn starting_anew_keeps_the_former_key_aside_and_the_servers_key() {
+    let (_parent, folder) = folder();
+    let mut identity = open(&folder);
+    let former = identity.public_key();
+    identity.set_id(SystemId(7)).unwrap();
+    identity.pin(former).unwrap();
+    identity.start_anew(NOW).unwrap();
+    assert_ne!(identity.public_key(), former);
+    assert_eq!((identity.id(), identity.server_key()), (None, Some(former)));
+    let again = open(&folder);
+    assert_eq!((again.public_key(), again.id()), (identity.public_key(), None));
 }

@@ -3,7 +3,7 @@
 //! Invariant: the enrollment token stands in a registration's body and nowhere else.
 
 use crate::config::Secret;
-use crate::identity::Identity;
+use crate::identity::{Boot, Identity};
 use crate::wire::SentRequest;
 use scm_protocol::agent::{CHECKIN_PATH, CheckIn, HostFacts, MAX_BODY_BYTES, REGISTER_PATH, RegisterRequest};
 use scm_protocol::certificates::{CERTIFICATE_PATH, CertificateRequest};
@@ -28,14 +28,15 @@ pub(super) fn registration(facts: HostFacts, boot_id: String, token: Option<&Sec
 pub(super) fn check_in(
     facts: Option<HostFacts>,
     telemetry: Option<Telemetry>,
-    boot_id: String,
+    boot: Boot,
     has_server_key: bool,
     clock_offset_ms: i64,
     hold_secs: u32,
 ) -> Vec<u8> {
     let mut message = CheckIn {
         agent_version: VERSION.to_owned(),
-        boot_id,
+        boot_id: boot.id,
+        previous_boot_id: boot.previous,
         has_server_key,
         clock_offset_ms: (clock_offset_ms != 0).then_some(clock_offset_ms),
         hold_secs,
@@ -115,6 +116,13 @@ mod tests {
     use super::*;
     use scm_protocol::telemetry::Container;
 
+    fn boot() -> Boot {
+        Boot {
+            id: "b".to_owned(),
+            previous: None,
+        }
+    }
+
     #[test]
     fn a_check_in_never_exceeds_what_a_server_reads() {
         let container = Container {
@@ -127,7 +135,7 @@ mod tests {
             containers: Some(vec![container; 256]),
             ..Telemetry::default()
         };
-        let body = check_in(None, Some(telemetry), "b".to_owned(), true, 0, 0);
+        let body = check_in(None, Some(telemetry), boot(), true, 0, 0);
         assert!(body.len() <= MAX_BODY_BYTES);
         let read: CheckIn = serde_json::from_slice(&body).unwrap();
         assert_eq!(read.telemetry.unwrap().containers.unwrap().len(), 64);
@@ -138,7 +146,7 @@ mod tests {
         let token = Secret::from("oscm_secret".to_owned());
         let body = registration(HostFacts::default(), "b".to_owned(), Some(&token));
         assert!(String::from_utf8(body).unwrap().contains("oscm_secret"));
-        let body = check_in(Some(HostFacts::default()), None, "b".to_owned(), false, 0, 0);
+        let body = check_in(Some(HostFacts::default()), None, boot(), false, 0, 0);
         assert!(!String::from_utf8(body).unwrap().contains("token"));
     }
 }

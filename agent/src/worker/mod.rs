@@ -192,7 +192,7 @@ impl Worker {
         }
         self.standing = match (identity.id(), pinned, self.report.standing) {
             (None, _, _) => Standing::Unregistered,
-            (Some(_), _, cut_off @ (Standing::Denied | Standing::Revoked)) => cut_off,
+            (Some(_), _, cut_off @ (Standing::Denied | Standing::Revoked | Standing::Quarantined)) => cut_off,
             (Some(_), None, _) => Standing::Pending,
             (Some(_), Some(_), Standing::Pending) => Standing::Pending,
             (Some(_), Some(_), _) => Standing::Active,
@@ -295,11 +295,11 @@ impl Worker {
     /// Sends what the task is and reads what comes back.
     fn ask(&mut self, identity: &mut Identity, situation: &Situation) -> Result<Answer, Error> {
         let stop = self.around.stop.clone();
-        let boot_id = self.around.boot_id.clone();
+        let boot = identity.boot(&self.around.boot_id)?;
         match situation.task {
             Task::Register => {
                 let token = self.server.enrollment_token.as_ref();
-                let body = message::registration(collect::facts(), boot_id, token);
+                let body = message::registration(collect::facts(), boot.id, token);
                 let request = self.sender(identity).register(body, random_hex()?);
                 let answer = read_registration(&request, self.exchange(&request, 0), &situation.trusted);
                 self.present_token &= !is_settled(&answer);
@@ -327,7 +327,7 @@ impl Worker {
                 let body = message::check_in(
                     news,
                     telemetry,
-                    boot_id,
+                    boot,
                     identity.server_key().is_some(),
                     self.clock_offset_ms,
                     hold_secs,
@@ -336,7 +336,7 @@ impl Worker {
                 let request = self.sender(identity).check_in(id, body, sequence);
                 let answer = read_checkin(&request, self.exchange(&request, hold_secs), &situation.trusted);
                 if matches!(answer, Answer::CheckedIn(_) | Answer::Introduced { .. }) {
-                    self.known_facts = Some(facts);
+                    self.known_facts = (!wants_facts(&answer)).then_some(facts);
                 }
                 Ok(answer)
             }
@@ -364,6 +364,8 @@ impl Worker {
             Change::TakeId(id) => identity.set_id(*id),
             Change::GiveUpId => identity.forget_id(self.around.clock.now()),
             Change::Pin(key) => identity.pin(*key),
+            Change::RenameBoot(name) => identity.rename_boot(format!("{:032x}", u128::from_be_bytes(*name))),
+            Change::StartAnew => identity.start_anew(self.around.clock.now()),
             Change::JumpTo(number) => {
                 identity.sequence.jump(*number);
                 Ok(())
@@ -375,6 +377,14 @@ impl Worker {
 
     fn now(&self) -> UnixMillis {
         self.around.clock.now()
+    }
+}
+
+/// Whether the server wants to hear again what the machine is.
+fn wants_facts(answer: &Answer) -> bool {
+    match answer {
+        Answer::CheckedIn(evidence) => evidence.get().send_facts,
+        _ => false,
     }
 }
 

@@ -10,7 +10,7 @@ impl Worker {
         self.interval_secs = action.interval_secs;
         self.clock_offset_ms = action.clock_offset_ms;
         self.failures = action.failures;
-        if action.change == Change::GiveUpId {
+        if matches!(action.change, Change::GiveUpId | Change::StartAnew) {
             self.known_facts = None;
         }
         log::action(&self.server.url, identity.id(), situation, action);

@@ -123,6 +123,13 @@ impl<'a> Unverified<'a> {
         &self.claims
     }
 
+    /// First eight bytes of the signature: the same for a request that is sent again, others for any other request.
+    pub fn mark(&self) -> i64 {
+        let mut mark = [0; 8];
+        mark.copy_from_slice(&self.signature.to_bytes()[..8]);
+        i64::from_be_bytes(mark)
+    }
+
     /// Verifies digest and signature with the registered key of the claimed system.
     ///
     /// # Errors

@@ -25,6 +25,8 @@ pub(super) struct Candidate {
     pub nonce_digest: Vec<u8>,
     pub address: IpAddr,
     pub interval_secs: u32,
+    /// Most systems that may wait.
+    pub pending_max: i64,
     pub now: UnixMillis,
 }
 
@@ -39,6 +41,8 @@ pub(super) enum Registered {
     Known(SystemId, SystemStatus),
     /// It was seen before.
     Replayed,
+    /// As many wait as may wait: nothing was changed.
+    Full,
 }
 
 impl Candidate {
@@ -55,6 +59,10 @@ impl Candidate {
 
 /// Stores a registration, and takes its token.
 pub(super) fn store_candidate(conn: &mut Conn, candidate: &Candidate) -> Result<Registered, Error> {
+    // A flood writes nothing, not even what remembers it.
+    if candidate.token.is_none() && find(conn, candidate)?.is_none() && is_full(conn, candidate)? {
+        return Ok(Registered::Full);
+    }
     // A `created` at the far edge of the future is accepted for twice the skew.
     let expires = candidate.now.plus(2 * MAX_CLOCK_SKEW_SECS * 1000 + 1000);
     if !store::remember_nonce(conn, &candidate.nonce_digest, expires)? {
@@ -76,11 +84,21 @@ fn find(conn: &mut Conn, candidate: &Candidate) -> Result<Option<Existing>, Erro
     store::by_key(conn, candidate.organization_id, &candidate.key)
 }
 
+/// Whether as many wait as may wait. Registrations take turns for it, so that the number is exact over several servers.
+fn is_full(conn: &mut Conn, candidate: &Candidate) -> Result<bool, Error> {
+    token_store::hold_organization(conn, candidate.organization_id)?;
+    Ok(store::pending(conn, candidate.organization_id)? >= candidate.pending_max)
+}
+
 /// Adds a system, and approves it when its token says so.
 fn add(conn: &mut Conn, candidate: &Candidate) -> Result<Registered, Error> {
     let token = candidate.token.as_ref();
     let take = |token| admission::take(conn, candidate.organization_id, token, candidate.now);
     let admission = token.map(take).transpose()?;
+    let approved = matches!(admission, Some(Admission::Accepted(_)));
+    if !approved && is_full(conn, candidate)? {
+        return Ok(Registered::Full);
+    }
     let id = store::add(conn, &new_system(candidate))?;
     record(conn, candidate, id, admission.as_ref(), Outcome::Done)?;
     if let Some(admission) = &admission {

@@ -20,6 +20,9 @@ use std::net::IpAddr;
 
 /// Seconds after which an agent whose key is denied may ask again.
 const DENIED_RETRY_SECS: u32 = 3600;
+/// Seconds after which an agent that may not even wait may ask again.
+const FULL_RETRY_SECS: u32 = 600;
+
 /// Carries out a registration.
 ///
 /// # Errors
@@ -96,6 +99,7 @@ fn candidate(
         nonce_digest: nonce_digest.to_vec(),
         address,
         interval_secs: app.settings.intervals.pending_secs,
+        pending_max: app.organization_settings.of(organization.id).pending_max(),
         now,
     })
 }
@@ -156,6 +160,14 @@ fn reply(
                 system_id: Some(id),
                 retry_after_secs: Some(DENIED_RETRY_SECS),
                 ..refusal
+            });
+        }
+        Registered::Full => {
+            tracing::warn!(target: "security", organization = %organization.name, "a registration was put off: as many systems wait as `pending.max` allows");
+            let detail = "as many systems wait for approval as may wait; come back later, or bring an enrollment token";
+            return Err(Refusal {
+                retry_after_secs: Some(FULL_RETRY_SECS),
+                ..Refusal::new(RefusalCode::PendingFull, detail, now)
             });
         }
         Registered::Replayed => {

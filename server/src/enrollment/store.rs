@@ -73,6 +73,14 @@ pub(super) fn by_key(
     .transpose()
 }
 
+/// How many systems wait for approval.
+pub(super) fn pending(conn: &mut Conn, organization_id: i64) -> Result<i64, Error> {
+    let waiting = systems::table
+        .filter(systems::organization_id.eq(organization_id))
+        .filter(systems::status.eq(SystemStatus::Pending.as_str()));
+    Ok(waiting.count().get_result(conn)?)
+}
+
 /// Adds both rows of a Pending system and returns its new id.
 pub(super) fn add(conn: &mut Conn, new: &NewSystem<'_>) -> Result<SystemId, Error> {
     let facts = new.facts;

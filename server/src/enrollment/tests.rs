@@ -69,6 +69,7 @@ impl Place {
     async fn register(&self, machine: u8, attempt: u8, secret: Option<&str>) -> Registered {
         let key = SigningKey::from_bytes(&[machine; 32]);
         let candidate = Candidate {
+            pending_max: 10_000,
             organization_id: self.organization_id,
             key: key.verifying_key().into(),
             request: RegisterRequest {

@@ -21,7 +21,7 @@ use scm_protocol::events::{Change, Hello, Overview};
 use scm_protocol::problem::{PROBLEM_JSON, Problem};
 use scm_protocol::refusal::Refusal;
 use scm_protocol::settings::{ChangeSetting, SettingList};
-use scm_protocol::systems::{StatusChange, SystemDetail, SystemPage};
+use scm_protocol::systems::{ConflictDecision, StatusChange, SystemDetail, SystemPage};
 use scm_protocol::telemetry::TelemetryHistory;
 use std::sync::{Arc, OnceLock};
 use utoipa::openapi::content::ContentBuilder;
@@ -104,6 +104,7 @@ fn shape(route: &str) -> Option<Shape> {
         reply: Some((media, None)),
         ..get(summary, "")
     };
+    let settle = |summary| change(summary, "ConflictDecision");
     let decide = |summary| change(summary, "StatusChange");
     Some(match route {
         "health.live" => text("The process answers", "text/plain"),
@@ -158,6 +159,9 @@ fn shape(route: &str) -> Option<Shape> {
         "systems.revoke" => decide("Cut an Active system off and keep its history"),
         "systems.restore" => decide("Let a revoked system in again, or put a denied one back to Pending"),
         "systems.delete" => decide("Delete a system with its history"),
+        "systems.split" => settle("Let the quarantined machine become a system of its own"),
+        "systems.swap" => settle("Let the quarantined machine have the identity, and keep the other out"),
+        "systems.dismiss" => settle("Both are one machine: let it speak again"),
         "audit.list" => Shape {
             parameters: audit::routes::list_parameters(),
             ..get("The audit, newest first", "AuditPage")
@@ -337,6 +341,7 @@ fn schemas() -> ComponentsBuilder {
     add::<SystemPage>(&mut all);
     add::<SystemDetail>(&mut all);
     add::<StatusChange>(&mut all);
+    add::<ConflictDecision>(&mut all);
     add::<TelemetryHistory>(&mut all);
     add::<AuditPage>(&mut all);
     add::<AuditChain>(&mut all);

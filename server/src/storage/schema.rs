@@ -58,7 +58,9 @@ diesel::table! {
         system_id -> BigInt,
         replay_high -> BigInt,
         replay_window -> BigInt,
+        replay_mark -> Nullable<BigInt>,
         boot_id -> Text,
+        boots -> Text,
         address -> Text,
         interval_secs -> BigInt,
         last_seen_ms -> Nullable<BigInt>,
@@ -273,6 +275,38 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    server_alive (id) {
+        id -> BigInt,
+        at_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    server_outages (from_ms) {
+        from_ms -> BigInt,
+        to_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    identity_conflicts (id) {
+        id -> BigInt,
+        system_id -> BigInt,
+        claimant -> Text,
+        keeper -> Text,
+        evidence -> Text,
+        claimant_address -> Text,
+        keeper_address -> Text,
+        hostname -> Text,
+        machine_id_hash -> Nullable<Text>,
+        first_ms -> BigInt,
+        last_ms -> BigInt,
+        refused -> BigInt,
+        state -> Text,
+    }
+}
+
 diesel::joinable!(system_states -> systems (system_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(half_sessions -> users (user_id));
@@ -304,4 +338,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     used_challenges,
     second_factors,
     recovery_codes,
+    server_alive,
+    server_outages,
+    identity_conflicts,
 );

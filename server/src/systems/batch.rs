@@ -2,6 +2,9 @@
 //! and answers after the commit. An acknowledged check-in is durable; a full queue is a refusal, never a growing one.
 
 use super::checkin_store::{self, BatchSystem, Written};
+use super::conflict::Conflict;
+use super::conflict_service;
+use super::conflict_store;
 use super::decide::{Arrived, Intervals, Known, Outcome, decide};
 use super::heartbeats;
 use crate::clock::Clock;
@@ -105,18 +108,32 @@ async fn run(arrived: Vec<Arrived>, context: &BatchContext) -> Result<Vec<Outcom
     let now = context.clock.now();
     let (organizations, intervals) = (context.organizations.clone(), context.intervals);
     let settings = Arc::clone(&context.organization_settings);
-    let (outcomes, touched) = context
+    let Decided {
+        outcomes,
+        touched,
+        listed,
+    } = context
         .writer
         .run(move |conn| decide_all(conn, &arrived, (&organizations, &settings), intervals, now))
         .await?;
     for (organization_id, systems) in touched {
         context.events.updated(organization_id, &systems);
     }
+    for (organization_id, system) in listed {
+        context.events.listed(organization_id, system);
+    }
     Ok(outcomes)
 }
 
-/// Outcomes in the order of arrival, and which systems of which organization were updated.
-type Decided = (Vec<Outcome>, HashMap<i64, Vec<SystemId>>);
+/// What a batch came to.
+struct Decided {
+    /// In the order of arrival.
+    outcomes: Vec<Outcome>,
+    /// Which systems of which organization were updated.
+    touched: HashMap<i64, Vec<SystemId>>,
+    /// Where a second machine came to light.
+    listed: Vec<(i64, SystemId)>,
+}
 
 fn decide_all(
     conn: &mut Conn,
@@ -143,7 +160,12 @@ fn decide_all(
         outcomes.push(outcome);
     }
     save(conn, (arrived, &outcomes), &mut systems, settings, now)?;
-    Ok((outcomes, touched))
+    let listed = note_conflicts(conn, &outcomes, arrived, &systems, now)?;
+    Ok(Decided {
+        outcomes,
+        touched,
+        listed,
+    })
 }
 
 /// Writes what was accepted, and the heartbeats among it that are to be audited.
@@ -181,6 +203,37 @@ fn save(
     heartbeats::record(conn, &heard, now)
 }
 
+/// Notes what came to light about machines with one identity: rare, so row by row.
+fn note_conflicts(
+    conn: &mut Conn,
+    outcomes: &[Outcome],
+    arrived: &[Arrived],
+    systems: &HashMap<SystemId, BatchSystem>,
+    now: UnixMillis,
+) -> Result<Vec<(i64, SystemId)>, Error> {
+    let mut listed = Vec::new();
+    for (outcome, one) in outcomes.iter().zip(arrived) {
+        let (conflict, changed): (&Conflict, bool) = match outcome {
+            Outcome::Quarantined(quarantine) => (&quarantine.conflict, quarantine.boots.is_some()),
+            Outcome::Accepted(accepted) => match &accepted.conflict {
+                Some(conflict) => (conflict, false),
+                None => continue,
+            },
+            Outcome::Refused(_) => continue,
+        };
+        let Some(system) = systems.get(&one.id) else {
+            continue;
+        };
+        if changed {
+            conflict_store::set_boots(conn, one.id, &system.known.boots)?;
+        }
+        if conflict_service::note(conn, (system.organization_id, one.id), conflict, now)? {
+            listed.push((system.organization_id, one.id));
+        }
+    }
+    Ok(listed)
+}
+
 /// Decides one check-in and lets the next one of the same system see what it changed.
 fn decide_one(
     system: Option<&mut BatchSystem>,
@@ -196,8 +249,14 @@ fn decide_one(
         (_, key) => key.unwrap_or(one.verified_with),
     };
     let outcome = decide(known, one, &key, intervals, now);
-    if let (Outcome::Accepted(accepted), Some(system)) = (&outcome, system) {
-        system.known = accepted.after.clone();
+    match (&outcome, system) {
+        (Outcome::Accepted(accepted), Some(system)) => system.known = accepted.after.clone(),
+        (Outcome::Quarantined(quarantine), Some(system)) => {
+            if let Some(boots) = &quarantine.boots {
+                system.known.boots.clone_from(boots);
+            }
+        }
+        _ => {}
     }
     Ok(outcome)
 }

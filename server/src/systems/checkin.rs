@@ -26,6 +26,7 @@ pub(super) async fn check_in(
     unverified: Unverified<'_>,
     (presented, peer): (&Presented, IpAddr),
 ) -> Result<CheckInReply, Refusal> {
+    let mark = unverified.mark();
     let asked = authenticate(app, organization, unverified).await?;
     let checkin: Verified<CheckIn> = asked.body.parse()?;
     let (id, key, now) = (asked.id, asked.body.key, app.clock.now());
@@ -33,6 +34,7 @@ pub(super) async fn check_in(
         id,
         verified_with: key,
         sequence: asked.sequence,
+        mark,
         created_secs: asked.created_secs,
         checkin: checkin.into_inner(),
         address: peer.to_string(),
@@ -56,6 +58,10 @@ pub(super) async fn check_in(
         Ok(Outcome::Refused(refusal)) => {
             log_refusal(&refusal, id, peer);
             Err(*refusal)
+        }
+        Ok(Outcome::Quarantined(quarantine)) => {
+            log_refusal(&quarantine.refusal, id, peer);
+            Err(quarantine.refusal)
         }
         Err(error) => Err(failed(app, &error)),
     }

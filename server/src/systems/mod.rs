@@ -5,9 +5,15 @@
 
 pub mod agent_routes;
 mod batch;
+mod boots;
 mod checkin;
 mod checkin_store;
+mod conflict;
+mod conflict_service;
+mod conflict_store;
 mod decide;
+mod expiry;
+mod expiry_store;
 mod heartbeats;
 mod hold;
 mod keys;
@@ -25,6 +31,7 @@ mod view;
 
 pub use batch::{BatchContext, CheckinQueue};
 pub use decide::Intervals;
+pub use expiry::expire_pending;
 pub use hold::Holds;
 pub use keys::KeyCache;
 pub use overview_store::Fleet;

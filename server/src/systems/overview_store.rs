@@ -1,5 +1,6 @@
 //! The fleet in numbers: one pass over the rows, with the same thresholds as `presence`.
 
+use super::boots::Boots;
 use super::presence::presence;
 use crate::error::Error;
 use crate::per_backend;
@@ -23,8 +24,8 @@ pub struct Fleet {
 
 const SHOWN_OFFLINE: usize = 5;
 
-/// Status, interval, last seen, first seen, id.
-type Row = (String, i64, Option<i64>, i64, i64);
+/// Status, interval, last seen, first seen, id, runs of the agent.
+type Row = (String, i64, Option<i64>, i64, i64, String);
 
 /// Counts the fleet.
 pub(super) fn fleet(
@@ -42,6 +43,7 @@ pub(super) fn fleet(
             system_states::last_seen_ms,
             systems::first_seen_ms,
             systems::id,
+            system_states::boots,
         ))
         .load(c)?);
     let mut fleet = Fleet {
@@ -60,9 +62,10 @@ pub(super) fn fleet(
 }
 
 fn count(fleet: &mut Fleet, row: &Row, started: UnixMillis, now: UnixMillis, silent: &mut Vec<(i64, i64)>) {
-    let (status, interval_secs, last_seen, first_seen, id) = row;
+    let (status, interval_secs, last_seen, first_seen, id, boots) = row;
     let counts = &mut fleet.counts;
     counts.total += 1;
+    counts.cloned += i64::from(boots.parse::<Boots>().is_ok_and(|boots| boots.has_quarantined()));
     match (status.as_str(), last_seen) {
         ("pending", _) => {
             counts.pending += 1;

@@ -15,6 +15,9 @@ use scm_protocol::refusal::{Refusal, RefusalCode};
 use scm_protocol::signature::{RequestClaims, Signer, Unverified};
 use scm_protocol::systems::SystemStatus;
 
+/// Seconds after which a system of which there are two machines may ask for more than a check-in again.
+const CONTESTED_RETRY_SECS: u32 = 600;
+
 /// A request whose signature and clock held.
 #[derive(Debug)]
 pub struct Asked<'a> {
@@ -109,6 +112,15 @@ pub fn admit(
     let systems = checkin_store::load(conn, &[id.0])?;
     let known = systems.get(&id).map(|system| &system.known);
     let spoken = may_speak(known, (id, verified_with), sequence, now);
+    // Which of two machines asks cannot be told here: what one gets would be taken from the other.
+    let contested = known.is_some_and(|known| super::boots::is_contested(&known.boots));
+    if contested && spoken.is_ok() {
+        let detail = "another machine uses this identity; an administrator decides first";
+        return Ok(Err(Refusal {
+            retry_after_secs: Some(CONTESTED_RETRY_SECS),
+            ..Refusal::new(RefusalCode::RateLimited, detail, now)
+        }));
+    }
     Ok(spoken.map(|(known, window)| Admitted {
         status: known.status,
         certificates: known.certificates.clone(),

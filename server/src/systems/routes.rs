@@ -1,5 +1,6 @@
 //! `/api/v1/systems`: the console's side of this room.
 
+use super::conflict_service::{self, Settlement};
 use super::list::{self, ListQuery};
 use super::service::{self, Decision};
 use crate::app::App;
@@ -27,6 +28,17 @@ pub fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
         .or(endpoint(app, "systems.show", show))
         .unify()
         .boxed();
+    let settlements = [
+        ("systems.split", Settlement::Split),
+        ("systems.swap", Settlement::Swap),
+        ("systems.dismiss", Settlement::Dismiss),
+    ];
+    let reading = settlements.into_iter().fold(reading, |all, (name, settlement)| {
+        let route = endpoint(app, name, move |app, authorized| {
+            settle(app, authorized, settlement)
+        });
+        all.or(route).unify().boxed()
+    });
     decisions.into_iter().fold(reading, |all, (name, decision)| {
         let route = endpoint(app, name, move |app, authorized| {
             decide(app, authorized, decision)
@@ -48,6 +60,15 @@ async fn list(app: Arc<App>, authorized: Authorized) -> Result<Response, Error> 
 async fn show(app: Arc<App>, authorized: Authorized) -> Result<Response, Error> {
     let id = authorized.call.system_id()?;
     Ok(json(&service::show(&app, authorized.principal.organization_id, id).await?).into_response())
+}
+
+async fn settle(app: Arc<App>, authorized: Authorized, settlement: Settlement) -> Result<Response, Error> {
+    let id = authorized.call.system_id()?;
+    let decision = authorized.call.json()?;
+    let organization = authorized.principal.organization_id;
+    let action = (settlement, authorized.call.route);
+    conflict_service::settle(&app, organization, id, action, decision, authorized.actor()).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 async fn decide(app: Arc<App>, authorized: Authorized, decision: Decision) -> Result<Response, Error> {

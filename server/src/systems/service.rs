@@ -1,13 +1,15 @@
 //! What administrators do with systems. A change and its audit entry are one transaction.
 
+use super::conflict_store;
 use super::overview_store::{self, Fleet};
-use super::store::{self, Record};
+use super::store::{self, Record, SystemRecord};
 use super::view::{self, Instants};
 use crate::app::App;
 use crate::audit::{Actor, Entry, Outcome};
 use crate::certificates::{self, Reason, Withdrawal};
 use crate::error::Error;
 use crate::storage::Conn;
+use scm_protocol::identity::Fingerprint;
 use scm_protocol::ids::{SystemId, UnixMillis};
 use scm_protocol::systems::{StatusChange, SystemDetail, SystemStatus};
 use serde_json::json;
@@ -127,16 +129,32 @@ pub(super) async fn carry_out(
     Ok(())
 }
 
+/// The host name of a system, when it has the key that the administrator was shown.
+pub(super) fn shown(
+    conn: &mut Conn,
+    organization_id: i64,
+    id: SystemId,
+    fingerprint: Fingerprint,
+) -> Result<String, Error> {
+    let (system, _) = store::find(conn, organization_id, id)?.ok_or_else(|| unknown(id))?;
+    has_key(&system, fingerprint)?;
+    Ok(system.hostname)
+}
+
+fn has_key(system: &SystemRecord, fingerprint: Fingerprint) -> Result<(), Error> {
+    if view::public_key(system)?.fingerprint() == fingerprint {
+        return Ok(());
+    }
+    Err(Error::Conflict {
+        code: "fingerprint_changed",
+        detail: "the system has another key than the one you were shown; look at it again".to_owned(),
+    })
+}
+
 fn check((system, _): &Record, decision: Decision, change: &StatusChange) -> Result<Effect, Error> {
     let status = SystemStatus::parse(&system.status)
         .ok_or_else(|| Error::internal(format!("the row of system {} is damaged", system.id)))?;
-    if view::public_key(system)?.fingerprint() != change.fingerprint {
-        let detail = "the system has another key than the one you were shown; look at it again".to_owned();
-        return Err(Error::Conflict {
-            code: "fingerprint_changed",
-            detail,
-        });
-    }
+    has_key(system, change.fingerprint)?;
     if status != change.expected_status {
         let detail = format!("the system is {} by now; look at it again", status.as_str());
         return Err(Error::Conflict {
@@ -163,16 +181,17 @@ pub(super) async fn show(app: &App, organization_id: i64, id: SystemId) -> Resul
     let found = app.storage.readers.run(move |conn| {
         let record = store::find(conn, organization_id, id)?.ok_or_else(|| unknown(id))?;
         let similar = store::similar(conn, organization_id, &record)?;
-        Ok((record, similar, certificates::newest(conn, id, now)?))
+        let conflicts = conflict_store::of(conn, id)?;
+        Ok((record, similar, conflicts, certificates::newest(conn, id, now)?))
     });
-    let (record, similar, certificate) = found.await?;
+    let (record, similar, conflicts, certificate) = found.await?;
     let instants = Instants {
         started: app.started,
         now,
     };
     Ok(SystemDetail {
         certificate,
-        ..view::detail(&record, &similar, instants)?
+        ..view::detail(&record, &similar, conflicts, instants)?
     })
 }
 

@@ -33,6 +33,7 @@ pub(super) struct SystemRecord {
 #[diesel(table_name = system_states)]
 pub(super) struct StateRecord {
     pub boot_id: String,
+    pub boots: String,
     pub address: String,
     pub interval_secs: i64,
     pub last_seen_ms: Option<i64>,

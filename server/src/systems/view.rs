@@ -1,5 +1,8 @@
 //! From rows to what the console is told.
 
+use super::boots;
+use super::conflict_service;
+use super::conflict_store::ConflictRow;
 use super::presence::presence;
 use super::store::{Record, StateRecord, SystemRecord};
 use crate::error::Error;
@@ -37,6 +40,7 @@ pub(super) fn summary((system, state): &Record, instants: Instants) -> Result<Sy
         rebooted: state
             .rebooted_ms
             .is_some_and(|at| now.since(UnixMillis(at)) < REBOOT_NEWS_MS),
+        cloned: boots::is_contested(&state.boots),
         clock_skew_ms: state.clock_skew_ms.filter(|skew| skew.abs() > NOTABLE_SKEW_MS),
         first_seen_ms: UnixMillis(system.first_seen_ms),
         last_seen_ms: last_seen,
@@ -81,7 +85,12 @@ pub(super) fn public_key(system: &SystemRecord) -> Result<PublicKey, Error> {
 }
 
 /// Everything about one system; `similar` are the systems that share something with it.
-pub(super) fn detail(record: &Record, similar: &[Record], instants: Instants) -> Result<SystemDetail, Error> {
+pub(super) fn detail(
+    record: &Record,
+    similar: &[Record],
+    conflicts: Vec<ConflictRow>,
+    instants: Instants,
+) -> Result<SystemDetail, Error> {
     let (system, state) = record;
     let public_key = public_key(system)?;
     let fingerprint = public_key.fingerprint();
@@ -104,6 +113,7 @@ pub(super) fn detail(record: &Record, similar: &[Record], instants: Instants) ->
         status_changed_by: system.status_changed_by.clone(),
         duplicates,
         certificate: None,
+        conflicts: conflicts.into_iter().map(conflict_service::view).collect(),
     })
 }
 

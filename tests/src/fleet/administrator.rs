@@ -63,6 +63,20 @@ impl Administrator {
         Ok(tally)
     }
 
+    /// Lets that many systems more than by default wait for approval.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub(super) async fn make_room(&mut self, agents: usize) -> Result<()> {
+        let body = serde_json::json!({ "value": agents + 10_000 });
+        let body = serde_json::to_vec(&body)?;
+        let reply = self.ask("PUT", "/api/v1/settings/pending.max", &body).await?;
+        match reply.status {
+            204 => Ok(()),
+            status => bail!("no room for {agents} systems: status {status}: {}", reply.text()),
+        }
+    }
+
     /// Waits until that many systems are listed.
     ///
     /// # Errors

@@ -55,6 +55,9 @@ pub async fn run(options: Options) -> Result<()> {
     fleet.report.print(&fleet.options)
 }
 
+/// Fleets up to this size find room among those that may wait by default.
+const DEFAULT_ROOM: usize = 5_000;
+
 struct Fleet {
     options: Options,
     around: Arc<Surroundings>,
@@ -90,6 +93,7 @@ impl Fleet {
     }
 
     async fn live(&mut self) -> Result<()> {
+        self.make_room().await?;
         let registering = self.phase(|_| Pace::OnceEach { tries: TRIES }).await?;
         self.report.add("register", registering);
         let registered = self
@@ -111,6 +115,17 @@ impl Fleet {
         let first = self.phase(|_| Pace::OnceEach { tries: TRIES }).await?;
         self.report.add("first check-in", first);
         self.load().await
+    }
+
+    /// A fleet larger than what may wait for approval by default needs the setting raised.
+    async fn make_room(&self) -> Result<()> {
+        match &self.options.admin_token {
+            Some(token) if self.options.agents > DEFAULT_ROOM => {
+                let mut administrator = Administrator::new(self.around.endpoint.clone(), token)?;
+                administrator.make_room(self.options.agents).await
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn administer(&mut self) -> Result<()> {

@@ -102,6 +102,34 @@ impl Agent {
         Ok(())
     }
 
+    /// Another machine with a copy of its state folder, not started yet.
+    ///
+    /// # Errors
+    /// When it cannot be copied.
+    pub fn copy(&self) -> Result<Agent> {
+        let folder = tempfile::Builder::new().prefix("scm-copy-").tempdir()?;
+        let copy = Agent {
+            process: None,
+            folder,
+            url: self.url.clone(),
+            server_lines: self.server_lines.clone(),
+            others: self.others.clone(),
+            prefix: self.prefix.clone(),
+        };
+        fs::create_dir(copy.state())?;
+        fs::set_permissions(copy.state(), Permissions::from_mode(0o700))?;
+        for entry in fs::read_dir(self.state())? {
+            let path = entry?.path();
+            // A file may be renamed away meanwhile, as when a disk is copied under a running machine.
+            let temporary = path.extension().is_some_and(|kind| kind == "tmp");
+            if let (false, Some(name)) = (temporary, path.file_name()) {
+                fs::copy(&path, copy.state().join(name))?;
+            }
+        }
+        copy.write_config()?;
+        Ok(copy)
+    }
+
     /// Its process.
     ///
     /// # Errors

@@ -3,12 +3,13 @@
 use super::http::{Http, Token};
 use super::{Answer, audit, stream, tokens};
 use crate::message::{Call, Failure, Reply};
-use crate::model::{Change, Range};
+use crate::model::{Change, ChangeBody, Range, Recipe};
 use reqwest::Method;
 use scm_protocol::auth::{LoginReply, Session};
+use scm_protocol::bootstrap::{BootstrapReply, BootstrapRequest};
 use scm_protocol::ids::{SystemId, UnixMillis};
 use scm_protocol::settings::ChangeSetting;
-use scm_protocol::systems::{StatusChange, SystemDetail};
+use scm_protocol::systems::SystemDetail;
 use std::sync::Arc;
 
 /// Rows of one page of the list.
@@ -19,7 +20,11 @@ const SETTINGS_PATH: &str = "/api/v1/settings";
 
 pub(super) async fn answer(http: Arc<Http>, call: Call, answer: Answer) {
     let reply = match call {
-        Call::Connect(_) | Call::ReadLog | Call::WriteSecret { .. } | Call::StopExport(_) => return,
+        Call::Connect(_)
+        | Call::ReadLog
+        | Call::WriteSecret { .. }
+        | Call::WriteConfig(_)
+        | Call::StopExport(_) => return,
         Call::Stream => return stream::follow(&http, &answer).await,
         Call::SetupState => Reply::SetupState(http.get("/api/v1/setup").await),
         Call::Setup(body) => Reply::Session(enter(&http, http.post("/api/v1/setup", &body).await)),
@@ -84,6 +89,10 @@ pub(super) async fn answer(http: Arc<Http>, call: Call, answer: Answer) {
             name,
             change,
         },
+        Call::Bootstrap { ticket, body } => Reply::Bootstrap {
+            ticket,
+            made: bootstrap(&http, &body).await,
+        },
         Call::Settings => Reply::Settings(http.get(SETTINGS_PATH).await),
         Call::ChangeSetting {
             ticket,
@@ -118,12 +127,7 @@ async fn detail(http: &Http, id: SystemId) -> Result<Box<SystemDetail>, Failure>
     http.get(&format!("/api/v1/systems/{id}")).await.map(Box::new)
 }
 
-async fn change_system(
-    http: &Http,
-    id: SystemId,
-    change: Change,
-    body: &StatusChange,
-) -> Result<(), Failure> {
+async fn change_system(http: &Http, id: SystemId, change: Change, body: &ChangeBody) -> Result<(), Failure> {
     let (method, suffix) = match change {
         Change::Delete => (Method::DELETE, String::new()),
         other => (Method::POST, format!("/{}", other.verb())),
@@ -136,6 +140,11 @@ async fn change_system(
         Err(error) => tracing::warn!(system.id = id.0, "could not {}: {error}", change.verb()),
     }
     result.map(|_| ())
+}
+
+async fn bootstrap(http: &Http, body: &BootstrapRequest) -> Result<Box<Recipe>, Failure> {
+    let made: Result<BootstrapReply, Failure> = http.post("/api/v1/enrollment/bootstrap", body).await;
+    made.map(|made| Box::new(Recipe::new(made, body.enrollment_token.is_some())))
 }
 
 async fn change_setting(http: &Http, name: &str, value: Option<&serde_json::Value>) -> Result<(), Failure> {

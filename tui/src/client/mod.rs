@@ -113,6 +113,13 @@ async fn run(mut calls: UnboundedReceiver<(u64, Call)>, send: Send, log_file: Op
                     task.abort();
                 }
             }
+            (Call::WriteConfig(text), _) => {
+                let path = secret_file::write_config_here(&text);
+                if let Err(error) = &path {
+                    tracing::warn!("a configuration was not written: {error}");
+                }
+                answer.give(Reply::ConfigWritten(path));
+            }
             (call, Some(http)) => {
                 let ticket = match &call {
                     Call::Export { ticket, .. } => Some(*ticket),

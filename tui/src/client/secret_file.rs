@@ -1,4 +1,4 @@
-//! A secret in a file of its own: in the folder that the console was started in, readable by its owner only, and never
+//! A secret, or a configuration that may hold one, in a file of its own: in the folder that the console was started in, readable by its owner only, and never
 //! over a file that is there.
 
 use scm_protocol::ids::TokenId;
@@ -13,19 +13,36 @@ const ATTEMPTS: u32 = 100;
 /// Writes the secret of a token into a new file of the working folder; answers its path.
 pub(super) fn write_here(id: TokenId, name: &str, secret: &str) -> Result<String, String> {
     let folder = std::env::current_dir().map_err(|error| format!("no working folder: {error}"))?;
-    let path = write(&folder, id, name, secret)
-        .map_err(|error| format!("cannot write to {}: {error}", folder.display()))?;
+    told(&folder, write_token(&folder, id, name, secret))
+}
+
+/// Writes an agent's configuration into a new file of the working folder; answers its path.
+pub(super) fn write_config_here(config: &str) -> Result<String, String> {
+    let folder = std::env::current_dir().map_err(|error| format!("no working folder: {error}"))?;
+    told(
+        &folder,
+        write(&folder, ("scmclient", "config"), config.trim_end()),
+    )
+}
+
+fn told(folder: &Path, written: io::Result<PathBuf>) -> Result<String, String> {
+    let path = written.map_err(|error| format!("cannot write to {}: {error}", folder.display()))?;
     Ok(crate::model::clean(&path.display().to_string()))
 }
 
-fn write(folder: &Path, id: TokenId, name: &str, secret: &str) -> io::Result<PathBuf> {
-    let (path, mut file) = create(folder, &format!("enrollment-token-{id}-{}", plain(name)))?;
+fn write_token(folder: &Path, id: TokenId, name: &str, secret: &str) -> io::Result<PathBuf> {
+    let stem = format!("enrollment-token-{id}-{}", plain(name));
+    write(folder, (&stem, "secret"), secret)
+}
+
+fn write(folder: &Path, name: (&str, &str), text: &str) -> io::Result<PathBuf> {
+    let (path, mut file) = create(folder, name)?;
     let written = file
-        .write_all(secret.as_bytes())
+        .write_all(text.as_bytes())
         .and_then(|()| file.write_all(b"\n"))
         .and_then(|()| file.sync_all());
     if let Err(error) = written {
-        // Half a secret is of no use; that it may stay behind does not matter then.
+        // Half a file is of no use; that it may stay behind does not matter then.
         drop(std::fs::remove_file(&path));
         return Err(error);
     }
@@ -33,11 +50,11 @@ fn write(folder: &Path, id: TokenId, name: &str, secret: &str) -> io::Result<Pat
 }
 
 /// The first name that is free.
-fn create(folder: &Path, stem: &str) -> io::Result<(PathBuf, File)> {
+fn create(folder: &Path, (stem, kind): (&str, &str)) -> io::Result<(PathBuf, File)> {
     for number in 1..=ATTEMPTS {
         let name = match number {
-            1 => format!("{stem}.secret"),
-            number => format!("{stem}-{number}.secret"),
+            1 => format!("{stem}.{kind}"),
+            number => format!("{stem}-{number}.{kind}"),
         };
         let path = folder.join(name);
         match OpenOptions::new()
@@ -53,7 +70,7 @@ fn create(folder: &Path, stem: &str) -> io::Result<(PathBuf, File)> {
     }
     Err(io::Error::new(
         io::ErrorKind::AlreadyExists,
-        format!("{stem}.secret and {ATTEMPTS} more are there already"),
+        format!("{stem}.{kind} and {ATTEMPTS} more are there already"),
     ))
 }
 
@@ -78,14 +95,14 @@ mod tests {
     #[test]
     fn a_secret_is_its_owners_and_covers_no_other_file() {
         let folder = tempfile::tempdir().unwrap();
-        let first = write(folder.path(), TokenId(7), "../site 7", "oscm_a").unwrap();
+        let first = write_token(folder.path(), TokenId(7), "../site 7", "oscm_a").unwrap();
         assert_eq!(first, folder.path().join("enrollment-token-7----site-7.secret"));
         let mode = std::fs::metadata(&first).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        let second = write(folder.path(), TokenId(7), "../site 7", "oscm_b").unwrap();
+        let second = write_token(folder.path(), TokenId(7), "../site 7", "oscm_b").unwrap();
         assert_ne!(first, second);
         assert_eq!(std::fs::read_to_string(&first).unwrap(), "oscm_a\n");
         assert_eq!(std::fs::read_to_string(&second).unwrap(), "oscm_b\n");
-        assert!(write(&folder.path().join("none"), TokenId(1), "a", "s").is_err());
+        assert!(write_token(&folder.path().join("none"), TokenId(1), "a", "s").is_err());
     }
 }

@@ -56,6 +56,16 @@ const EVERYWHERE: &[Binding] = &[
         "settings",
         "settings of the organization",
     ),
+    Binding {
+        route: Some("enrollment.bootstrap"),
+        ..plain(
+            Action::GoNewSystem,
+            &[Char('N')],
+            Global,
+            "new system",
+            "what a new machine needs: one line to paste, or a configuration",
+        )
+    },
     plain(
         Action::Palette,
         &[Char(':')],
@@ -324,6 +334,30 @@ const EVERYWHERE: &[Binding] = &[
         "systems.delete",
         "delete",
         "remove a system and its history",
+    ),
+    change(
+        Action::Split,
+        &[Char('i')],
+        Danger::Affects,
+        "systems.split",
+        "split",
+        "two machines, one identity: the quarantined one registers anew",
+    ),
+    change(
+        Action::Swap,
+        &[Char('w')],
+        Danger::Affects,
+        "systems.swap",
+        "swap",
+        "the quarantined machine is the right one: quarantine the other",
+    ),
+    change(
+        Action::Dismiss,
+        &[Char('m')],
+        Danger::Affects,
+        "systems.dismiss",
+        "dismiss",
+        "both are one machine (a restored snapshot): let it speak again",
     ),
 ];
 

@@ -5,7 +5,10 @@ use super::row::clean;
 use crate::keys::{Action, Danger, binding};
 use scm_protocol::identity::Fingerprint;
 use scm_protocol::ids::SystemId;
-use scm_protocol::systems::{Presence, StatusChange, SystemDetail, SystemStatus};
+use scm_protocol::systems::{
+    ConflictDecision, ConflictState, Presence, StatusChange, SystemDetail, SystemStatus,
+};
+use serde::Serialize;
 
 /// A change of a system's status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,17 +25,26 @@ pub enum Change {
     Restore,
     /// The system is removed.
     Delete,
+    /// The machine that is kept out registers anew.
+    Split,
+    /// The machine that is kept out has the identity, the other is kept out.
+    Swap,
+    /// Both are one machine.
+    Dismiss,
 }
 
 impl Change {
     /// Every change, in the order of the menu.
-    pub const ALL: [Change; 6] = [
+    pub const ALL: [Change; 9] = [
         Change::Approve,
         Change::Reject,
         Change::Deny,
         Change::Revoke,
         Change::Restore,
         Change::Delete,
+        Change::Split,
+        Change::Swap,
+        Change::Dismiss,
     ];
 
     /// Its line in the key table.
@@ -44,6 +56,9 @@ impl Change {
             Change::Revoke => Action::Revoke,
             Change::Restore => Action::Restore,
             Change::Delete => Action::Delete,
+            Change::Split => Action::Split,
+            Change::Swap => Action::Swap,
+            Change::Dismiss => Action::Dismiss,
         }
     }
 
@@ -75,6 +90,9 @@ impl Change {
             Change::Revoke => "revoked",
             Change::Restore => "restored",
             Change::Delete => "deleted",
+            Change::Split => "split",
+            Change::Swap => "swapped",
+            Change::Dismiss => "dismissed",
         }
     }
 
@@ -87,12 +105,30 @@ impl Change {
             Change::Revoke => "The system is cut off at once. Its history stays, it can be restored.",
             Change::Restore => "A revoked system is let in again, a denied one waits for approval again.",
             Change::Delete => "The system and its history are removed. A running agent asks anew.",
+            Change::Split => {
+                "The quarantined machine makes a new identity and waits for approval. The other stays."
+            }
+            Change::Swap => "The quarantined machine has the identity from now on. The other is quarantined.",
+            Change::Dismiss => {
+                "The quarantined machine may speak again. If there are two after all, it is seen again."
+            }
         }
     }
 
-    /// Why it cannot be done to a system of this status; none when it can.
-    pub fn obstacle(self, status: SystemStatus) -> Option<String> {
+    /// Whether it decides who keeps an identity.
+    pub fn settles(self) -> bool {
+        matches!(self, Change::Split | Change::Swap | Change::Dismiss)
+    }
+
+    /// Why it cannot be done to a system of this status, of which there are two machines or not; none when it can.
+    pub fn obstacle(self, status: SystemStatus, cloned: bool) -> Option<String> {
+        if self.settles() && !cloned {
+            return Some("is one machine".to_owned());
+        }
         let fits = match self {
+            Change::Split | Change::Swap | Change::Dismiss => {
+                matches!(status, SystemStatus::Active | SystemStatus::Pending)
+            }
             Change::Approve | Change::Reject => status == SystemStatus::Pending,
             Change::Revoke => status == SystemStatus::Active,
             Change::Restore => matches!(status, SystemStatus::Revoked | SystemStatus::Denied),
@@ -139,6 +175,8 @@ pub struct Target {
     pub presence: Presence,
     /// The address that the server saw.
     pub address: String,
+    /// The conflict that waits for a decision, and where its claimant is.
+    pub conflict: Option<(i64, String)>,
 }
 
 impl Target {
@@ -152,16 +190,37 @@ impl Target {
             status: detail.summary.status,
             presence: detail.summary.presence,
             address: clean(&detail.summary.address),
+            conflict: detail
+                .conflicts
+                .iter()
+                .find(|conflict| conflict.state == ConflictState::Open)
+                .map(|conflict| (conflict.id, clean(&conflict.claimant_address))),
         }
     }
 
     /// The body of the request.
-    pub fn request(&self) -> StatusChange {
-        StatusChange {
-            fingerprint: self.fingerprint,
-            expected_status: self.status,
+    pub fn request(&self, change: Change) -> ChangeBody {
+        match &self.conflict {
+            Some((conflict, _)) if change.settles() => ChangeBody::Conflict(ConflictDecision {
+                fingerprint: self.fingerprint,
+                conflict: *conflict,
+            }),
+            _ => ChangeBody::Status(StatusChange {
+                fingerprint: self.fingerprint,
+                expected_status: self.status,
+            }),
         }
     }
+}
+
+/// What a change is asked for with: what the administrator was shown.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum ChangeBody {
+    /// Of a status.
+    Status(StatusChange),
+    /// Of who keeps an identity.
+    Conflict(ConflictDecision),
 }
 
 /// What came of a change of one system.

@@ -30,6 +30,8 @@ pub struct Row {
     pub rebooted: bool,
     /// Its clock is off.
     pub skewed: bool,
+    /// Another machine uses its identity.
+    pub cloned: bool,
     /// CPU in percent.
     pub cpu: Option<f32>,
     /// Memory in use, in MiB.
@@ -54,6 +56,7 @@ pub struct Row {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the words are explained in docs/console.md")]
 pub enum StateWord {
+    Cloned,
     Pending,
     Offline,
     Late,
@@ -65,10 +68,33 @@ pub enum StateWord {
     Denied,
 }
 
+/// What else is known of a system.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// Another machine uses its identity.
+    pub cloned: bool,
+    /// Its clock is off.
+    pub skewed: bool,
+    /// It started anew a short while ago.
+    pub rebooted: bool,
+}
+
+impl Flags {
+    /// Those of a summary.
+    pub fn of(summary: &SystemSummary) -> Self {
+        Flags {
+            cloned: summary.cloned,
+            skewed: summary.clock_skew_ms.is_some(),
+            rebooted: summary.rebooted,
+        }
+    }
+}
+
 impl StateWord {
     /// At most five letters.
     pub fn word(self) -> &'static str {
         match self {
+            StateWord::Cloned => "CLONE",
             StateWord::Pending => "PEND",
             StateWord::Offline => "OFF",
             StateWord::Late => "LATE",
@@ -82,8 +108,14 @@ impl StateWord {
     }
 
     /// From a status and what is known of the contact; what needs attention wins.
-    pub fn of(status: SystemStatus, presence: Presence, skewed: bool, rebooted: bool) -> Self {
+    pub fn of(status: SystemStatus, presence: Presence, flags: Flags) -> Self {
+        let Flags {
+            cloned,
+            skewed,
+            rebooted,
+        } = flags;
         match (status, presence) {
+            (SystemStatus::Active | SystemStatus::Pending, _) if cloned => StateWord::Cloned,
             (SystemStatus::Pending, _) => StateWord::Pending,
             (SystemStatus::Revoked, _) => StateWord::Revoked,
             (SystemStatus::Denied, _) => StateWord::Denied,
@@ -112,6 +144,7 @@ impl Row {
             presence: summary.presence,
             rebooted: summary.rebooted,
             skewed: summary.clock_skew_ms.is_some(),
+            cloned: summary.cloned,
             cpu: summary.cpu_percent.filter(|cpu| cpu.is_finite()),
             mem_used_mib: mib(summary.mem_used_bytes),
             mem_total_mib: mib(summary.mem_total_bytes),
@@ -128,7 +161,12 @@ impl Row {
 
     /// Its state as a word.
     pub fn word(&self) -> StateWord {
-        StateWord::of(self.status, self.presence, self.skewed, self.rebooted)
+        let flags = Flags {
+            cloned: self.cloned,
+            skewed: self.skewed,
+            rebooted: self.rebooted,
+        };
+        StateWord::of(self.status, self.presence, flags)
     }
 
     /// Whether it has every one of `words`, which are lower case, in its name, address, system, version or state.

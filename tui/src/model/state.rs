@@ -6,6 +6,7 @@ use super::fleet::Fleet;
 use super::history::Range;
 use super::link::{Link, ServerClock};
 use super::list::{List, ListScope};
+use super::new_system::NewSystemView;
 use super::overlay::Overlay;
 use super::settings::SettingsView;
 use super::text_field::TextField;
@@ -52,6 +53,8 @@ pub enum Page {
     Tokens,
     /// The organization's settings.
     Settings,
+    /// What a new machine needs.
+    NewSystem,
 }
 
 /// What the login page shows.
@@ -168,6 +171,7 @@ pub struct State {
     pub tokens: TokensView,
     /// The organization's settings.
     pub organization: SettingsView,
+    pub new_system: NewSystemView,
     pub toasts: Vec<Toast>,
     /// Changes of the server are held back.
     pub paused: bool,
@@ -211,6 +215,7 @@ impl State {
             audit: AuditView::default(),
             tokens: TokensView::default(),
             organization: SettingsView::default(),
+            new_system: NewSystemView::default(),
             toasts: Vec::new(),
             paused: false,
             dirty: Dirty::Key,

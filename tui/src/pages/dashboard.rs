@@ -83,6 +83,16 @@ fn needs(state: &State, canvas: &mut Canvas<'_>, body: Rect, from: u16) -> u16 {
         canvas.put(body, row, column, "   3 shows them", theme.dim());
         row += 1;
     }
+    if overview.counts.cloned > 0 {
+        let text = format!(
+            "{} with another machine of the same identity",
+            waiting(overview.counts.cloned)
+        );
+        let column = canvas.put(body, row, 2, "CLONE ", theme.error());
+        let column = canvas.put(body, row, column, &text, ratatui::style::Style::new());
+        canvas.put(body, row, column, "   2, then / clone", theme.dim());
+        row += 1;
+    }
     for system in &overview.offline {
         let column = canvas.put(body, row, 2, "OFF   ", theme.error());
         let name = text::fit(&clean(&system.hostname), 32, theme.ellipsis());

@@ -47,7 +47,7 @@ pub fn draw(state: &State, menu: &Menu, canvas: &mut Canvas<'_>, body: Rect) {
 /// Why no target can take the change.
 fn unfit(state: &State, menu: &Menu, change: Change) -> Option<String> {
     let obstacles = menu.targets.iter().map(|id| match state.fleet.get(*id) {
-        Some(row) => change.obstacle(row.status),
+        Some(row) => change.obstacle(row.status, row.cloned),
         None => Some("is gone".to_owned()),
     });
     let reasons: Option<Vec<String>> = obstacles.collect();

@@ -8,6 +8,7 @@ pub mod help;
 pub mod log;
 pub mod login;
 pub mod menu;
+pub mod new_system;
 pub mod palette;
 pub mod pending;
 pub mod servers;

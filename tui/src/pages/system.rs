@@ -1,11 +1,11 @@
 //! One system: identity, telemetry with its history, containers, duplicates.
 
-use crate::model::{Chart, State, StateWord, clean};
+use crate::model::{Chart, Flags, State, StateWord, clean};
 use crate::view::{Canvas, Theme, format, text};
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use scm_protocol::ids::SystemId;
-use scm_protocol::systems::SystemDetail;
+use scm_protocol::systems::{ConflictState, SystemDetail};
 use scm_protocol::telemetry::{TelemetryHistory, TelemetryPoint};
 
 /// Rows of a chart.
@@ -40,10 +40,49 @@ fn content(state: &State, id: SystemId, theme: Theme, width: usize) -> Vec<Line<
     let Some(detail) = state.details.get(&id) else {
         return vec![Line::styled("reading the system", theme.dim())];
     };
-    let mut lines = identity(state, detail, theme, width);
+    let mut lines = conflicts(state, detail, theme, width);
+    lines.extend(identity(state, detail, theme, width));
     lines.extend(telemetry(state, id, detail, theme, width));
     lines.extend(containers(detail, theme, width));
     lines.extend(duplicates(detail, theme, width));
+    lines
+}
+
+/// Other machines that use its identity, and what can be done.
+pub(super) fn conflicts(
+    state: &State,
+    detail: &SystemDetail,
+    theme: Theme,
+    width: usize,
+) -> Vec<Line<'static>> {
+    let open = detail
+        .conflicts
+        .iter()
+        .filter(|conflict| conflict.state == ConflictState::Open);
+    let mut lines: Vec<Line<'static>> = open
+        .take(3)
+        .map(|conflict| {
+            let machine = match (&detail.machine_id_hash, &conflict.claimant_machine_id_hash) {
+                (Some(one), Some(other)) if one != other => ", another machine id",
+                _ => "",
+            };
+            let note = format!(
+                "! CLONE at {} ({}{machine}) uses this identity: quarantined, seen {} ago",
+                conflict.claimant_address,
+                conflict.claimant_hostname,
+                format::seen(Some(conflict.last_seen_ms), state.shown_at)
+            );
+            Line::styled(text::cut(&clean(&note), width, theme.ellipsis()), theme.error())
+        })
+        .collect();
+    if !lines.is_empty() {
+        let hint =
+            "  a i: split, it gets an identity of its own   a w: swap, it is the right one   a m: dismiss";
+        lines.push(Line::styled(
+            text::cut(hint, width, theme.ellipsis()),
+            theme.warn(),
+        ));
+    }
     lines
 }
 
@@ -83,12 +122,7 @@ pub(super) fn duplicates(detail: &SystemDetail, theme: Theme, width: usize) -> V
 
 fn identity(state: &State, detail: &SystemDetail, theme: Theme, width: usize) -> Vec<Line<'static>> {
     let system = &detail.summary;
-    let word = StateWord::of(
-        system.status,
-        system.presence,
-        system.clock_skew_ms.is_some(),
-        system.rebooted,
-    );
+    let word = StateWord::of(system.status, system.presence, Flags::of(system));
     let half = width / 2;
     let member = |name: &str, value: String| {
         let value = text::cut(&clean(&value), half.saturating_sub(11), theme.ellipsis());

@@ -31,7 +31,7 @@ pub(super) fn open_menu(state: &mut State, targets: Vec<SystemId>, now: Moment) 
             state
                 .fleet
                 .get(*id)
-                .is_some_and(|row| change.obstacle(row.status).is_none())
+                .is_some_and(|row| change.obstacle(row.status, row.cloned).is_none())
         };
         targets.iter().any(fits)
     };
@@ -121,7 +121,10 @@ pub(super) fn gathered(
     };
     *missing -= 1;
     match detail {
-        Ok(detail) => match dialog.change.obstacle(detail.summary.status) {
+        Ok(detail) => match dialog
+            .change
+            .obstacle(detail.summary.status, detail.summary.cloned)
+        {
             None => dialog.targets.push((Target::new(&detail), Outcome::Waiting)),
             Some(reason) => dialog.skipped.push((name, reason)),
         },
@@ -201,7 +204,7 @@ fn send(state: &mut State, count: usize) -> Vec<Effect> {
                 ticket: *ticket,
                 id: target.id,
                 change: *change,
-                body: target.request(),
+                body: target.request(*change),
             },
         })
         .collect();

@@ -120,7 +120,7 @@ pub(super) fn history(state: &State, now: Moment) -> Vec<Effect> {
 /// What a page needs when it is entered.
 pub(super) fn page(state: &mut State) -> Vec<Effect> {
     match state.page {
-        Page::Login | Page::Systems => Vec::new(),
+        Page::Login | Page::Systems | Page::NewSystem => Vec::new(),
         Page::Dashboard => vec![call(state, Call::Overview)],
         Page::System(_) | Page::Pending => detail(state),
         Page::Audit => super::audit::fetch(state),

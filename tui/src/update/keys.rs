@@ -1,6 +1,8 @@
 //! From a key to what it means where the administrator is.
 
-use super::{audit, changes, fetch, lists, navigate, palette, questions, session, settings, tokens};
+use super::{
+    audit, changes, fetch, lists, navigate, new_system, palette, questions, session, settings, tokens,
+};
 use crate::clock::Moment;
 use crate::keys::{Action, Key, Press, Scope, lookup};
 use crate::message::Effect;
@@ -9,7 +11,7 @@ use crate::model::{Overlay, Page, Range, State};
 /// Where a key may be bound on the present page.
 fn scopes(state: &State) -> &'static [Scope] {
     match state.page {
-        Page::Login | Page::Dashboard => &[Scope::Global],
+        Page::Login | Page::Dashboard | Page::NewSystem => &[Scope::Global],
         Page::Systems | Page::Pending => &[Scope::List, Scope::Global],
         Page::System(_) => &[Scope::Detail, Scope::Scroll, Scope::Global],
         Page::Audit => &[Scope::Audit, Scope::Scroll, Scope::Global],
@@ -54,6 +56,11 @@ pub(super) fn press(state: &mut State, press: Press, now: Moment) -> Vec<Effect>
     }
     if state.overlay.is_some() {
         return overlay(state, key, now);
+    }
+    if new_system::takes_keys(state)
+        && let Some(effects) = new_system::key(state, key)
+    {
+        return effects;
     }
     if settings::form_open(state) {
         return settings::form_key(state, key);

@@ -6,6 +6,7 @@ mod fetch;
 mod keys;
 mod lists;
 mod navigate;
+mod new_system;
 mod palette;
 mod questions;
 mod replies;

@@ -28,6 +28,18 @@ pub(super) fn go(state: &mut State, page: Page, now: Moment) -> Vec<Effect> {
     enter(state, page, now)
 }
 
+/// Goes to the page of a new system; Esc comes back to where it was asked for.
+fn new_system(state: &mut State, now: Moment) -> Vec<Effect> {
+    if let Some(obstacle) = state.obstacle(super::new_system::ROUTE) {
+        state.toast(ToastKind::Error, format!("new system: {obstacle}"), now);
+        return Vec::new();
+    }
+    if state.page != Page::NewSystem {
+        state.back.push(state.page);
+    }
+    enter(state, Page::NewSystem, now)
+}
+
 fn enter(state: &mut State, page: Page, now: Moment) -> Vec<Effect> {
     state.page = page;
     state.overlay = None;
@@ -82,6 +94,7 @@ pub(super) fn global(state: &mut State, action: Action, now: Moment) -> Vec<Effe
         Action::GoPending => return go(state, Page::Pending, now),
         Action::GoAudit => return go(state, Page::Audit, now),
         Action::GoTokens => return go(state, Page::Tokens, now),
+        Action::GoNewSystem => return new_system(state, now),
         Action::GoSettings => return go(state, Page::Settings, now),
         Action::Palette => palette::open(state),
         Action::Help => state.overlay = Some(Overlay::Help(0)),

@@ -1,6 +1,8 @@
 //! What the server says.
 
-use super::{audit, call, changes, fetch, lists, session, settings, token_form, token_secret, tokens};
+use super::{
+    audit, call, changes, fetch, lists, new_system, session, settings, token_form, token_secret, tokens,
+};
 use crate::clock::Moment;
 use crate::message::{Call, Effect, Failure, Reply};
 use crate::model::{Dirty, Overlay, Page, ServerClock, State, ToastKind};
@@ -55,6 +57,8 @@ pub(super) fn reply(state: &mut State, reply: Reply, now: Moment) -> Vec<Effect>
             result,
         } => tokens::changed(state, (id, name, change), result, now),
         Reply::SecretWritten { id, path } => token_secret::written(state, id, path),
+        Reply::Bootstrap { ticket, made } => new_system::made(state, ticket, made, now),
+        Reply::ConfigWritten(path) => new_system::written(state, path),
         Reply::Settings(answer) => settings::listed(state, answer, now),
         Reply::SettingChanged {
             ticket,

@@ -4,8 +4,9 @@ use super::{call, fetch};
 use crate::clock::Moment;
 use crate::message::{Call, Effect, Failure};
 use crate::model::{
-    AuditView, DetailView, Dirty, Fleet, Link, List, ListScope, Login, LoginStep, Outcome, Overlay, Page,
-    Phase, ServerClock, SettingsView, State, TextField, Timers, ToastKind, TokenForm, TokenFront, TokensView,
+    AuditView, DetailView, Dirty, Fleet, Link, List, ListScope, Login, LoginStep, NewSystemView, Outcome,
+    Overlay, Page, Phase, ServerClock, SettingsView, State, TextField, Timers, ToastKind, TokenForm,
+    TokenFront, TokensView,
 };
 use scm_protocol::auth::{LoginRequest, MIN_PASSWORD_CHARS, Session, SetupRequest, SetupState};
 
@@ -39,6 +40,7 @@ fn forget(state: &mut State) {
     state.audit = AuditView::default();
     state.tokens = TokensView::default();
     state.organization = SettingsView::default();
+    state.new_system = NewSystemView::default();
     state.timers = Timers::default();
     state.wanted.clear();
     state.clock = ServerClock::default();
@@ -149,6 +151,7 @@ pub(super) fn typed_into(state: &mut State) -> Option<&mut TextField> {
         systems,
         pending,
         organization,
+        new_system,
         ..
     } = state;
     match (overlay, page) {
@@ -158,6 +161,9 @@ pub(super) fn typed_into(state: &mut State) -> Option<&mut TextField> {
         (None, Page::Systems) => Some(systems)
             .filter(|list| list.filtering)
             .map(|list| &mut list.filter),
+        (None, Page::NewSystem) if new_system.recipe.is_none() && new_system.waits_for.is_none() => {
+            Some(new_system.focused())
+        }
         (None, Page::Settings) => organization
             .form
             .as_mut()
@@ -274,6 +280,7 @@ pub(super) fn lost(state: &mut State, reason: &str) -> Vec<Effect> {
     state.tokens.interrupted();
     state.organization.interrupted();
     state.audit.interrupted();
+    state.new_system.interrupted();
     state.login = Login {
         before: Some(session),
         resume: Some(state.page),

@@ -173,6 +173,7 @@ fn title(state: &State) -> String {
         Page::Audit => "Audit".to_owned(),
         Page::Tokens => "Enrollment tokens".to_owned(),
         Page::Settings => "Settings".to_owned(),
+        Page::NewSystem => "New system".to_owned(),
         Page::System(id) => {
             let name = state
                 .fleet

@@ -81,6 +81,13 @@ fn keys_that_matter(state: &State) -> Vec<(String, String)> {
         (None, Page::Systems | Page::Pending) if state.list().is_some_and(|list| list.filtering) => {
             fixed(&[("Enter", "keep"), ("Ctrl-U", "empty"), ("Down Up", "move")])
         }
+        (None, Page::NewSystem) if state.new_system.recipe.is_some() => fixed(&[
+            ("y", "copy the command"),
+            ("c", "copy the configuration"),
+            ("w", "write it to a file"),
+            ("Esc", "done"),
+        ]),
+        (None, Page::NewSystem) => fixed(&[("Tab", "next field"), ("Enter", "go on"), ("Esc", "back")]),
         (None, Page::Settings) if state.organization.form.is_some() => {
             fixed(&[("Enter", "change it"), ("Ctrl-U", "empty"), ("Esc", "cancel")])
         }
@@ -95,7 +102,7 @@ fn keys_that_matter(state: &State) -> Vec<(String, String)> {
 /// Actions that matter on a page, and where most of them are bound.
 fn page_keys(page: Page) -> (&'static [Action], Scope) {
     match page {
-        Page::Login => (&[], Scope::Global),
+        Page::Login | Page::NewSystem => (&[], Scope::Global),
         Page::Dashboard => (
             &[
                 Action::GoSystems,

@@ -75,6 +75,7 @@ fn page(state: &State, canvas: &mut Canvas<'_>, body: Rect) -> Cursor {
         Page::Pending => pages::pending::draw(state, canvas, body),
         Page::Audit => pages::audit::draw(state, canvas, body),
         Page::Tokens => pages::tokens::draw(state, canvas, body),
+        Page::NewSystem => return pages::new_system::draw(state, canvas, body),
         Page::Settings => {
             pages::settings::draw(state, canvas, body);
             let form = state.organization.form.as_ref()?;

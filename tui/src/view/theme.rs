@@ -75,7 +75,7 @@ impl Theme {
     pub fn state(self, word: StateWord) -> Style {
         match word {
             StateWord::Pending => self.warn(),
-            StateWord::Offline | StateWord::Denied => self.error(),
+            StateWord::Cloned | StateWord::Offline | StateWord::Denied => self.error(),
             StateWord::Late | StateWord::Never | StateWord::Skewed => self.fg(Color::Yellow),
             StateWord::Booted => self.fg(Color::Cyan),
             StateWord::Ok => self.good(),

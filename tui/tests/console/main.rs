@@ -7,6 +7,7 @@ mod bytes;
 mod changes;
 mod driver;
 mod flows;
+mod new_system;
 mod properties;
 mod screens;
 mod server;

@@ -4,6 +4,7 @@ use crate::settings_server::SettingsServer;
 use crate::token_server::TokenServer;
 use scm_protocol::audit::AuditEntry;
 use scm_protocol::auth::{Role, Session, SetupState};
+use scm_protocol::bootstrap::BootstrapReply;
 use scm_protocol::events::{FleetCounts, Hello, OfflineSystem, Overview};
 use scm_protocol::identity::{Fingerprint, PublicKey};
 use scm_protocol::ids::{Organization, SystemId, UnixMillis};
@@ -11,7 +12,7 @@ use scm_protocol::problem::Problem;
 use scm_protocol::systems::{Duplicate, Presence, SystemDetail, SystemPage, SystemStatus, SystemSummary};
 use scm_protocol::telemetry::{Container, TelemetryHistory, TelemetryPoint};
 use scmtui::message::{Call, Failure, Reply};
-use scmtui::model::Change;
+use scmtui::model::{Change, ChangeBody, Recipe};
 use std::collections::BTreeMap;
 
 /// 2026-11-22 14:00:00Z.
@@ -35,6 +36,8 @@ pub(crate) struct Server {
     pub(crate) expired: bool,
     pub(crate) tokens: TokenServer,
     pub(crate) settings: SettingsServer,
+    /// Configurations that were to be written to a file.
+    pub(crate) configs: Vec<String>,
 }
 
 /// A system with plausible values that follow from its id.
@@ -55,6 +58,7 @@ pub(crate) fn system(id: i64, status: SystemStatus) -> SystemDetail {
                 Presence::Online
             },
             rebooted: id % 11 == 0,
+            cloned: false,
             clock_skew_ms: (id % 13 == 0).then_some(42_000),
             first_seen_ms: UnixMillis(START - id * 3_600_000),
             last_seen_ms: Some(UnixMillis(START - if id % 7 == 0 { 7_200_000 } else { id * 900 })),
@@ -99,6 +103,7 @@ pub(crate) fn system(id: i64, status: SystemStatus) -> SystemDetail {
             })
             .into_iter()
             .collect(),
+        conflicts: Vec::new(),
     }
 }
 
@@ -152,6 +157,7 @@ impl Server {
             expired: false,
             tokens: TokenServer::default(),
             settings: SettingsServer::default(),
+            configs: Vec::new(),
         }
     }
 
@@ -243,8 +249,18 @@ impl Server {
                 body,
             } => {
                 let current = self.systems.get(&id);
-                let known = current.is_some_and(|system| {
-                    system.fingerprint == body.fingerprint && system.summary.status == body.expected_status
+                let known = current.is_some_and(|system| match &body {
+                    ChangeBody::Status(body) => {
+                        system.fingerprint == body.fingerprint
+                            && system.summary.status == body.expected_status
+                    }
+                    ChangeBody::Conflict(body) => {
+                        let open = system
+                            .conflicts
+                            .iter()
+                            .any(|conflict| conflict.id == body.conflict);
+                        system.fingerprint == body.fingerprint && open
+                    }
                 });
                 let result = if !known || self.stubborn.contains(&id) {
                     Err(refused(409, "changed", "the system changed since it was shown"))
@@ -258,6 +274,21 @@ impl Server {
                 "2026-11-22T14:00:00Z  INFO approved system.id=1".to_owned(),
             ])],
             Call::Logout => Vec::new(),
+            Call::Bootstrap { ticket, body } => {
+                let url = body
+                    .url
+                    .unwrap_or_else(|| "https://scm.example.com:8443".to_owned());
+                let made = if url.starts_with("https://") {
+                    Ok(Box::new(recipe(&url, body.enrollment_token.as_deref())))
+                } else {
+                    Err(at_field("url", "must be https://host[:port]"))
+                };
+                vec![Reply::Bootstrap { ticket, made }]
+            }
+            Call::WriteConfig(text) => {
+                self.configs.push(text.to_string());
+                vec![Reply::ConfigWritten(Ok("/root/scmclient.config".to_owned()))]
+            }
             Call::Settings | Call::ChangeSetting { .. } => self.settings.answer(call, self.clock),
             other => self.tokens.answer(other, self.clock),
         }
@@ -270,6 +301,13 @@ impl Server {
             Change::Deny => SystemStatus::Denied,
             Change::Revoke => SystemStatus::Revoked,
             Change::Restore => SystemStatus::Active,
+            Change::Split | Change::Swap | Change::Dismiss => {
+                if let Some(system) = self.systems.get_mut(&id) {
+                    system.conflicts.clear();
+                    system.summary.cloned = false;
+                }
+                return;
+            }
             Change::Reject | Change::Delete => {
                 self.systems.remove(&id);
                 return;
@@ -349,6 +387,29 @@ impl Server {
                 .collect(),
             recent_audit: self.audit.clone(),
         }
+    }
+}
+
+fn recipe(url: &str, token: Option<&str>) -> Recipe {
+    let reply = BootstrapReply {
+        bootstrap: "oscm-bootstrap-1.eyJ1cmwiOiJodHRwczovL3NjbSJ9".to_owned(),
+        config: format!("[server]\nurl = \"{url}\"\norganization = \"default\"\nca_pin = \"sha256:00\"\n"),
+        install_line: format!(
+            "scmclient enroll oscm-bootstrap-1.{}",
+            "eyJ1cmwiOiJodHRwczovL3NjbSJ9".repeat(6)
+        ),
+    };
+    Recipe::new(reply, token.is_some())
+}
+
+/// A refusal that names a member.
+fn at_field(field: &str, detail: &str) -> Failure {
+    match refused(422, "invalid_value", detail) {
+        Failure::Refused(mut problem) => {
+            problem.field = Some(field.to_owned());
+            Failure::Refused(problem)
+        }
+        other => other,
     }
 }
 

@@ -14,9 +14,12 @@ use serde::de::DeserializeOwned;
 
 const NOW: UnixMillis = UnixMillis(1_790_000_000_000);
 const ID: SystemId = SystemId(42);
-const CODES: [RefusalCode; 13] = [
+const CODES: [RefusalCode; 16] = [
     RefusalCode::CertificateRequired,
     RefusalCode::CertificateInvalid,
+    RefusalCode::Quarantined,
+    RefusalCode::SplitIdentity,
+    RefusalCode::PendingFull,
     RefusalCode::StaleClock,
     RefusalCode::Replayed,
     RefusalCode::UnknownSystem,
@@ -98,6 +101,7 @@ fn refusal(code: RefusalCode) -> Refusal {
     let mut refusal = Refusal::new(code, "because", NOW.plus(7_200_000));
     refusal.system_id = Some(ID);
     refusal.next_sequence = Some(5000);
+    refusal.boot_id = Some("ab".repeat(16));
     refusal
 }
 
@@ -115,6 +119,7 @@ fn checkin_reply(status: AgentStatus, key: Option<PublicKey>) -> CheckInReply {
         next_checkin_secs: 30,
         server_time_ms: NOW,
         server_public_key: key,
+        send_facts: false,
     }
 }
 

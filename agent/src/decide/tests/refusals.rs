@@ -15,6 +15,10 @@ fn every_refusal_in_every_trust_has_its_consequence() {
                 RefusalCode::Denied => (Change::Nothing, Standing::Denied, false),
                 RefusalCode::Revoked => (Change::Nothing, Standing::Revoked, false),
                 RefusalCode::CertificateRequired => (Change::Nothing, situation.standing, true),
+                RefusalCode::SplitIdentity if pinned => (Change::StartAnew, Standing::Unregistered, false),
+                RefusalCode::Quarantined | RefusalCode::SplitIdentity => {
+                    (Change::RenameBoot([0xab; 16]), Standing::Quarantined, false)
+                }
                 _ => (Change::Nothing, situation.standing, false),
             };
             let found = (action.change, action.standing, action.wait.is_zero());
@@ -157,7 +161,11 @@ fn the_cut_off_ask_rarely_and_keep_everything() {
 
 #[test]
 fn a_busy_server_is_given_the_time_it_asks_for() {
-    for code in [RefusalCode::Busy, RefusalCode::RateLimited] {
+    for code in [
+        RefusalCode::Busy,
+        RefusalCode::RateLimited,
+        RefusalCode::PendingFull,
+    ] {
         let situation = check_in(true);
         let mut refusal = refusal(code);
         refusal.retry_after_secs = Some(40);

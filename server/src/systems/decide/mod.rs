@@ -2,6 +2,8 @@
 //!
 //! Nothing here reads or writes; `batch.rs` does both around it, for many at once.
 
+use super::boots::Boots;
+use super::conflict::{self, Conflict, Judged, Quarantine};
 use super::replay::ReplayWindow;
 use crate::certificates::{self, Credential, Issued, judge};
 use scm_protocol::agent::{AgentStatus, CheckIn, CheckInReply, HostFacts};
@@ -25,6 +27,13 @@ pub struct Intervals {
     pub pending_secs: u32,
 }
 
+impl Intervals {
+    /// After how long a machine that is kept out may ask again.
+    fn quarantine_secs(self) -> u32 {
+        self.active_secs.saturating_mul(4).clamp(1, ASK_AGAIN_SECS)
+    }
+}
+
 /// What is stored of a system, as far as a check-in is decided by it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Known {
@@ -36,8 +45,14 @@ pub struct Known {
     pub status: SystemStatus,
     /// Which sequence numbers were used.
     pub replay: ReplayWindow,
+    /// Mark of the request with the highest number.
+    pub replay_mark: Option<i64>,
     /// Boot id of the agent.
     pub boot_id: String,
+    /// Which of its runs there were, and which may not speak; see `boots`.
+    pub boots: String,
+    /// Where it was last heard from.
+    pub address: String,
     /// When it was last heard of.
     pub last_seen: Option<UnixMillis>,
     /// When its machine was last seen to have restarted.
@@ -59,6 +74,8 @@ pub struct Arrived {
     pub verified_with: PublicKey,
     /// Its sequence number.
     pub sequence: u64,
+    /// Tells this request from another one with the same number.
+    pub mark: i64,
     /// When the agent says that it signed, in seconds since the epoch.
     pub created_secs: i64,
     /// The message.
@@ -76,6 +93,8 @@ pub enum Outcome {
     Accepted(Box<Accepted>),
     /// Refused: nothing changes.
     Refused(Box<Refusal>),
+    /// Another machine's: refused, and noted.
+    Quarantined(Box<Quarantine>),
 }
 
 /// What an accepted check-in changes.
@@ -91,6 +110,8 @@ pub struct Accepted {
     pub sample: bool,
     /// What the machine says of itself, where it differs in this check-in.
     pub facts: Option<HostFacts>,
+    /// The machine that it was mistaken for, when that came to light now.
+    pub conflict: Option<Box<Conflict>>,
 }
 
 /// Decides one check-in.
@@ -102,26 +123,66 @@ pub(super) fn decide(
     now: UnixMillis,
 ) -> Outcome {
     let signer = (arrived.id, &arrived.verified_with);
-    let (known, replay) = match may_speak(known, signer, arrived.sequence, now) {
-        Ok(spoken) => spoken,
-        Err(refusal) => return Outcome::Refused(Box::new(refusal)),
+    let spoken = may_speak(known, signer, arrived.sequence, now).map(|(_, replay)| replay);
+    let refuse = |refusal| Outcome::Refused(Box::new(refusal));
+    let known = match (known, &spoken) {
+        (Some(known), Ok(_)) => known,
+        // A number that was used, or a run that is kept out, may give another machine away.
+        (Some(known), Err(refusal))
+            if refusal.code == RefusalCode::Replayed && cut_off(known.status, known.id, now).is_none() =>
+        {
+            known
+        }
+        (_, Err(refusal)) => return refuse(refusal.clone()),
+        (None, Ok(_)) => {
+            let detail = "no system has this id";
+            return refuse(refusal(RefusalCode::UnknownSystem, detail, arrived.id, now));
+        }
     };
+    if let Some(doubt) = doubt(known, arrived, now) {
+        return refuse(spoken.err().unwrap_or(doubt));
+    }
+    let retry_secs = intervals.quarantine_secs();
+    let judged = conflict::judge(known, arrived, spoken.is_ok(), retry_secs, now);
+    match (judged, spoken) {
+        (Some(Judged::KeptOut(quarantine)), _) => Outcome::Quarantined(quarantine),
+        (_, Err(replayed)) => refuse(replayed),
+        (judged, Ok(replay)) => {
+            let (present, conflict) = match judged {
+                Some(Judged::Speaks { present, conflict }) => (present, conflict),
+                _ => (None, None),
+            };
+            let speaks = Speaks {
+                replay,
+                present,
+                conflict,
+            };
+            Outcome::Accepted(Box::new(accept(
+                known, arrived, speaks, server_key, intervals, now,
+            )))
+        }
+    }
+}
+
+/// What else is wrong with a check-in: its client certificate, or a member.
+fn doubt(known: &Known, arrived: &Arrived, now: UnixMillis) -> Option<Refusal> {
     if let Err(fault) = judge(&arrived.credential, &known.certificates, now) {
-        return Outcome::Refused(Box::new(certificates::invalid(fault, known.id, now)));
+        return Some(certificates::invalid(fault, known.id, now));
     }
-    if let Some((field, reason)) = field_problem(&arrived.checkin) {
-        let mut refusal = refusal(
-            RefusalCode::InvalidRequest,
-            &format!("`{field}` {reason}"),
-            known.id,
-            now,
-        );
-        refusal.field = Some(field);
-        return Outcome::Refused(Box::new(refusal));
-    }
-    Outcome::Accepted(Box::new(accept(
-        known, arrived, replay, server_key, intervals, now,
-    )))
+    let (field, reason) = field_problem(&arrived.checkin)?;
+    let detail = format!("`{field}` {reason}");
+    Some(Refusal {
+        field: Some(field),
+        ..refusal(RefusalCode::InvalidRequest, &detail, known.id, now)
+    })
+}
+
+/// Who a check-in that is accepted is from.
+struct Speaks {
+    replay: ReplayWindow,
+    /// The runs afterwards, where its own is the present one from now on.
+    present: Option<Boots>,
+    conflict: Option<Box<Conflict>>,
 }
 
 /// Whether a system may speak, by its row and the signer's id and key; also its sequence numbers with this one used up.
@@ -158,7 +219,7 @@ pub(super) fn may_speak<'a>(
 fn accept(
     known: &Known,
     arrived: &Arrived,
-    replay: ReplayWindow,
+    speaks: Speaks,
     server_key: &PublicKey,
     intervals: Intervals,
     now: UnixMillis,
@@ -173,12 +234,26 @@ fn accept(
     let due = known
         .last_seen
         .is_none_or(|last| now.0.div_euclid(SAMPLE_EVERY_MS) != last.0.div_euclid(SAMPLE_EVERY_MS));
-    let reply = reply(known.status, checkin.has_server_key, server_key, intervals, now);
+    let mut reply = reply(known.status, checkin.has_server_key, server_key, intervals, now);
+    // What is known of the machine may be what the other one said.
+    reply.send_facts = speaks.conflict.is_some();
+    let highest = speaks.replay.next() == arrived.sequence.saturating_add(1);
+    let (boot_id, boots) = match &speaks.present {
+        Some(boots) => (checkin.boot_id.clone(), boots.to_string()),
+        None => (known.boot_id.clone(), known.boots.clone()),
+    };
     Accepted {
         reply,
         after: Known {
-            replay,
-            boot_id: checkin.boot_id.clone(),
+            replay: speaks.replay,
+            replay_mark: if highest {
+                Some(arrived.mark)
+            } else {
+                known.replay_mark
+            },
+            boot_id,
+            boots,
+            address: arrived.address.clone(),
             last_seen: Some(now),
             rebooted: if restarted { Some(now) } else { known.rebooted },
             telemetry,
@@ -190,6 +265,7 @@ fn accept(
             .saturating_sub(checkin.clock_offset_ms.unwrap_or(0)),
         sample: active && due && checkin.telemetry.is_some(),
         facts: checkin.facts.clone(),
+        conflict: speaks.conflict,
     }
 }
 
@@ -208,6 +284,12 @@ fn field_problem(checkin: &CheckIn) -> Option<(String, String)> {
     };
     short("agent_version", &checkin.agent_version)
         .or_else(|| short("boot_id", &checkin.boot_id))
+        .or_else(|| {
+            short(
+                "previous_boot_id",
+                checkin.previous_boot_id.as_deref().unwrap_or(""),
+            )
+        })
         .or_else(|| within("facts", checkin.facts.as_ref().and_then(HostFacts::problem)))
         .or_else(|| {
             within(
@@ -287,6 +369,7 @@ fn reply(
         },
         server_time_ms: now,
         server_public_key: (active && !has_server_key).then_some(*server_key),
+        send_facts: false,
     }
 }
 

@@ -20,7 +20,10 @@ fn known(status: SystemStatus) -> Known {
         public_key: key(1),
         status,
         replay: ReplayWindow::default().accept(9).unwrap(),
+        replay_mark: Some(1),
         boot_id: "old".to_owned(),
+        boots: String::new(),
+        address: "192.0.2.1".to_owned(),
         last_seen: None,
         rebooted: None,
         telemetry: Telemetry {
@@ -41,6 +44,7 @@ fn arrived() -> Arrived {
         id: SystemId(42),
         verified_with: key(1),
         sequence: 10,
+        mark: 2,
         created_secs: NOW.as_secs() - 12,
         checkin: CheckIn {
             boot_id: "new".into(),
@@ -62,6 +66,7 @@ fn run(status: SystemStatus, arrived: &Arrived) -> Outcome {
 fn code(outcome: Outcome) -> RefusalCode {
     match outcome {
         Outcome::Refused(refusal) => refusal.code,
+        Outcome::Quarantined(quarantine) => quarantine.refusal.code,
         Outcome::Accepted(accepted) => panic!("accepted: {accepted:?}"),
     }
 }
@@ -70,6 +75,7 @@ fn accepted(outcome: Outcome) -> Accepted {
     match outcome {
         Outcome::Accepted(accepted) => *accepted,
         Outcome::Refused(refusal) => panic!("refused: {refusal:?}"),
+        Outcome::Quarantined(quarantine) => panic!("quarantined: {quarantine:?}"),
     }
 }
 
@@ -225,7 +231,7 @@ fn refusals_are_typed() {
                 (RefusalCode::Replayed, Some(10))
             );
         }
-        Outcome::Accepted(_) => panic!("a replay was accepted"),
+        other => panic!("a replay was taken for something else: {other:?}"),
     }
     assert_eq!(code(run(SystemStatus::Denied, &arrived())), RefusalCode::Denied);
     assert_eq!(code(run(SystemStatus::Revoked, &arrived())), RefusalCode::Revoked);
@@ -235,4 +241,66 @@ fn refusals_are_typed() {
         ..Telemetry::default()
     });
     assert_eq!(code(run(SystemStatus::Active, &hot)), RefusalCode::InvalidRequest);
+}
+
+/// A check-in of the run `boot_id`.
+fn of(boot_id: &str, sequence: u64, mark: i64) -> Arrived {
+    let mut arrived = Arrived {
+        sequence,
+        mark,
+        ..arrived()
+    };
+    arrived.checkin.boot_id = boot_id.to_owned();
+    arrived
+}
+
+#[test]
+fn one_number_with_two_messages_is_another_machine() {
+    let same = |boot: &str, sequence, mark| run(SystemStatus::Active, &of(boot, sequence, mark));
+    assert_eq!(
+        code(same("old", 9, 1)),
+        RefusalCode::Replayed,
+        "the very bytes again"
+    );
+    assert_eq!(
+        code(same("new", 9, 7)),
+        RefusalCode::Replayed,
+        "a run whose sequence was lost"
+    );
+    let Outcome::Quarantined(quarantine) = same("old", 9, 7) else {
+        panic!("not seen");
+    };
+    let name = quarantine.refusal.boot_id.clone().unwrap();
+    assert_eq!(
+        (quarantine.refusal.code, &quarantine.conflict.claimant),
+        (RefusalCode::Quarantined, &name)
+    );
+    let mut known = known(SystemStatus::Active);
+    known.boots = quarantine.boots.unwrap();
+    let again = decide(Some(&known), &of(&name, 30, 8), &key(9), INTERVALS, NOW);
+    assert_eq!(code(again), RefusalCode::Quarantined);
+    let first = decide(Some(&known), &of("old", 30, 8), &key(9), INTERVALS, NOW);
+    assert_eq!(accepted(first).after.replay_mark, Some(8));
+}
+
+#[test]
+fn the_first_of_two_machines_goes_on_and_is_asked_what_it_is() {
+    let copied = accepted(run(SystemStatus::Active, &of("copy", 1001, 5)));
+    assert_eq!(copied.after.boot_id, "copy");
+    let first = accepted(decide(
+        Some(&copied.after),
+        &of("old", 1002, 6),
+        &key(9),
+        INTERVALS,
+        NOW,
+    ));
+    assert!(first.reply.send_facts);
+    assert_eq!(first.after.boot_id, "old");
+    assert_eq!(first.conflict.unwrap().claimant, "copy");
+    let kept_out = decide(Some(&first.after), &of("copy", 1003, 7), &key(9), INTERVALS, NOW);
+    assert_eq!(code(kept_out), RefusalCode::Quarantined);
+    let mut revoked = first.after.clone();
+    revoked.status = SystemStatus::Revoked;
+    let cut_off = decide(Some(&revoked), &of("copy", 1003, 7), &key(9), INTERVALS, NOW);
+    assert_eq!(code(cut_off), RefusalCode::Revoked);
 }
