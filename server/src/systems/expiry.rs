@@ -161,7 +161,7 @@ mod tests {
     async fn storage(folder: &tempfile::TempDir) -> Storage {
         let storage = Storage::open(&DatabaseUrl::Sqlite(folder.path().join("test.db"))).unwrap();
         // 1 and 2 were last heard of on days 1 and 5, 3 never after its registration on day 2; 4 is active.
-        let mut rows = "INSERT INTO organizations VALUES (1, 'x', x'', x'', 0, 0);".to_owned();
+        let mut rows = "INSERT INTO organizations (id, name, sealed_signing_key, public_key, created_ms) VALUES (1, 'x', x'', x'', 0);".to_owned();
         for (id, status, first, last) in [
             (1, "pending", 0, "86400000"),
             (2, "pending", 0, "432000000"),

@@ -63,6 +63,7 @@ fn no_certificate_is_no_reason_not_to_check_in() {
             RefusalCode::Denied,
             RefusalCode::Revoked,
             RefusalCode::UnknownSystem,
+            RefusalCode::Quarantined,
         ];
         assert_eq!(action.wait.is_zero(), !waits.contains(&code), "{code:?}");
     }
