@@ -36,9 +36,9 @@ use Audience::{Agent, LocalAdmin, Public, Roles};
 
 /// Everyone who is logged in.
 const ANYONE: Audience = Roles(&Role::ALL);
-/// Approvals, deletion.
+/// Approvals, deletion, groups, tags, notes; of automatic groups, the service asks for the role of `rules.save` besides.
 const EDITORS: Audience = Roles(&[Role::Owner, Role::Admin, Role::Editor]);
-/// Enrollment tokens and what may carry them.
+/// Enrollment tokens and what may carry them, rules.
 const ADMINS: Audience = Roles(&[Role::Owner, Role::Admin]);
 /// Users.
 const OWNERS: Audience = Roles(&[Role::Owner]);
@@ -136,7 +136,48 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/api/v1/overview", "overview", ANYONE),
     route("GET", "/api/v1/events", "events", ANYONE),
     route("GET", "/api/v1/systems", "systems.list", ANYONE),
+    route("GET", "/api/v1/systems/count", "systems.count", ANYONE),
     route("GET", "/api/v1/systems/{id}", "systems.show", ANYONE),
+    route("GET", "/api/v1/systems/{id}/groups", "systems.groups", ANYONE),
+    route(
+        "POST",
+        "/api/v1/systems/{id}/tags",
+        "annotations.tags.change",
+        EDITORS,
+    ),
+    route(
+        "PUT",
+        "/api/v1/systems/{id}/note",
+        "annotations.note.change",
+        EDITORS,
+    ),
+    route("GET", "/api/v1/tags", "annotations.tags.list", ANYONE),
+    route("GET", "/api/v1/groups", "groups.list", ANYONE),
+    route("POST", "/api/v1/groups", "groups.create", EDITORS),
+    route("GET", "/api/v1/groups/{id}", "groups.show", ANYONE),
+    route("PUT", "/api/v1/groups/{id}", "groups.change", EDITORS),
+    route("DELETE", "/api/v1/groups/{id}", "groups.delete", EDITORS),
+    route("GET", "/api/v1/groups/{id}/members", "groups.members", ANYONE),
+    route(
+        "POST",
+        "/api/v1/groups/{id}/members",
+        "groups.members.change",
+        EDITORS,
+    ),
+    route("PUT", "/api/v1/groups/{id}/rule", "rules.save", ADMINS),
+    route(
+        "POST",
+        "/api/v1/groups/{id}/rule/disable",
+        "rules.disable",
+        ADMINS,
+    ),
+    route("POST", "/api/v1/groups/{id}/rule/enable", "rules.enable", ADMINS),
+    route("GET", "/api/v1/rules/fields", "rules.fields", ANYONE),
+    route("POST", "/api/v1/rules/preview", "rules.preview", ADMINS),
+    route("POST", "/api/v1/rules/explain", "rules.explain", ADMINS),
+    route("GET", "/api/v1/filters", "saved_filters.list", ANYONE),
+    route("POST", "/api/v1/filters", "saved_filters.save", ANYONE),
+    route("DELETE", "/api/v1/filters/{id}", "saved_filters.delete", ANYONE),
     route(
         "GET",
         "/api/v1/systems/{id}/telemetry",

@@ -4,7 +4,7 @@
 //! ([`crate::agent::RegisterRequest::enrollment_token`]). A token concerns future registrations only: whatever happens to
 //! it, the systems that it let in stay.
 
-use crate::ids::{TokenId, UnixMillis};
+use crate::ids::{GroupId, TokenId, UnixMillis};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -101,6 +101,9 @@ pub struct EnrollmentToken {
     /// When it last approved one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_used_ms: Option<UnixMillis>,
+    /// Names of the manual groups that its systems join.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
 }
 
 /// `GET /api/v1/enrollment/tokens?cursor=&limit=`: newest first.
@@ -127,6 +130,9 @@ pub struct CreateToken {
     /// How many systems it may approve, 1 to 1,000,000; absent: any number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_uses: Option<i64>,
+    /// The manual groups that a system joins which it approves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupId>,
 }
 
 impl CreateToken {

@@ -39,6 +39,9 @@ pub struct Change {
     /// Audit entries were added.
     #[serde(default)]
     pub audit: bool,
+    /// Groups, their members, their rules or tags were changed.
+    #[serde(default)]
+    pub groups: bool,
     /// Settings were changed.
     #[serde(default)]
     pub settings: bool,

@@ -52,6 +52,10 @@ id! {
     ApiTokenId,
     /// A registered SSH key's id: positive, never used again.
     SshKeyId,
+    /// A group's id: positive, never used again.
+    GroupId,
+    /// A saved filter's id: positive, never used again.
+    FilterId,
 }
 
 /// An instant as milliseconds since 1970-01-01T00:00:00Z.

@@ -8,6 +8,7 @@
 
 pub mod access;
 pub mod agent;
+pub mod annotations;
 pub mod api_tokens;
 pub mod audit;
 pub mod auth;
@@ -15,6 +16,7 @@ pub mod bootstrap;
 pub mod certificates;
 pub mod enrollment;
 pub mod events;
+pub mod groups;
 pub mod identity;
 pub mod ids;
 pub mod network;
@@ -22,6 +24,7 @@ pub mod organizations;
 pub mod problem;
 pub mod refusal;
 pub mod rules;
+pub mod saved_filters;
 pub mod second_factors;
 pub mod sessions;
 pub mod settings;

@@ -112,6 +112,17 @@ pub const AUDIT_HEARTBEAT_MINUTES: Integer = Integer {
     roles: ADMINS,
 };
 
+/// From which share of a group's members on a save that removes them asks for their number.
+pub const RULES_CONFIRM_SHARE_PERCENT: Integer = Integer {
+    name: "rules.confirm_share_percent",
+    about: "saving a rule that removes more than this share of the group's members asks for their number to be typed",
+    unit: "%",
+    min: 0,
+    max: 100,
+    default: 20,
+    roles: ADMINS,
+};
+
 /// Every setting, in the order of the page.
 pub const CATALOGUE: &[Definition] = &[
     Definition::Integer(&PENDING_MAX),
@@ -119,6 +130,7 @@ pub const CATALOGUE: &[Definition] = &[
     Definition::Switch(&CERTIFICATES_REQUIRED),
     Definition::Integer(&AUDIT_RETENTION_DAYS),
     Definition::Integer(&AUDIT_HEARTBEAT_MINUTES),
+    Definition::Integer(&RULES_CONFIRM_SHARE_PERCENT),
 ];
 
 /// A setting of any kind.

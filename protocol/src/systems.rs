@@ -118,6 +118,9 @@ pub struct SystemSummary {
     pub uptime_secs: Option<i64>,
     /// Running containers at the last check-in; none without a runtime.
     pub container_count: Option<i32>,
+    /// Its tags, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
 }
 
 /// Another system that may be the same machine.
@@ -169,6 +172,9 @@ pub struct SystemDetail {
     /// Other machines that used its identity: those that wait for a decision first, then the latest.
     #[serde(default)]
     pub conflicts: Vec<IdentityConflict>,
+    /// The note on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// What became of two machines with one identity.
@@ -234,6 +240,15 @@ pub struct SystemPage {
     pub total: i64,
     /// The server's clock when it answered.
     pub server_time_ms: UnixMillis,
+}
+
+/// `GET /api/v1/systems/count?filter=`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SystemCount {
+    /// How many systems match the filter.
+    pub matching: i64,
+    /// How many systems there are.
+    pub total: i64,
 }
 
 /// Body of `POST /api/v1/systems/{id}/approve|deny|reject|revoke|restore` and `DELETE /api/v1/systems/{id}`.

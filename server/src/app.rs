@@ -9,6 +9,7 @@ use crate::enrollment::RegistrationLimits;
 use crate::events::Events;
 use crate::organization_settings::SettingsCache;
 use crate::pki::{FINGERPRINT_BYTES, Pki};
+use crate::rules::RulesCache;
 use crate::signing::{MasterKey, Organizations};
 use crate::storage::Storage;
 use crate::systems::{BatchContext, CheckinQueue, Holds, Intervals, KeyCache};
@@ -43,6 +44,8 @@ pub struct App {
     pub revocations: Revocations,
     /// Tells the consoles what changed.
     pub events: Events,
+    /// Compiled rules of automatic groups.
+    pub rules: RulesCache,
     /// Settings that handlers need.
     pub settings: Settings,
     /// The local administrator token of this boot.
@@ -115,6 +118,7 @@ impl App {
     /// Puts the parts together and starts the check-in task; needs a running tokio runtime.
     pub fn start(parts: Parts) -> Arc<Self> {
         let events = Events::default();
+        let rules = RulesCache::default();
         let context = BatchContext {
             writer: parts.storage.writer.clone(),
             organizations: parts.organizations.clone(),
@@ -122,6 +126,7 @@ impl App {
             intervals: parts.settings.intervals,
             clock: Arc::clone(&parts.clock),
             events: events.clone(),
+            rules: rules.clone(),
         };
         Arc::new(App {
             checkins: CheckinQueue::start(parts.settings.max_queue, context),
@@ -130,6 +135,7 @@ impl App {
             pki: parts.pki,
             revocations: Revocations::default(),
             events,
+            rules,
             password_work: Semaphore::new(2),
             registration_limits: RegistrationLimits::default(),
             chains: ChainWatch::default(),

@@ -1,6 +1,7 @@
 //! OpenSCM's server. `ARCHITECTURE.md` shows the rooms; `router` lists what is served.
 
 pub mod agent_message;
+pub mod annotations;
 pub mod api_tokens;
 pub mod app;
 pub mod audit;
@@ -12,6 +13,7 @@ pub mod config;
 pub mod enrollment;
 pub mod error;
 pub mod events;
+pub mod groups;
 pub mod health;
 pub mod idempotency;
 pub mod listen;
@@ -26,7 +28,9 @@ pub mod pki_routes;
 pub mod private_file;
 pub mod problem;
 pub mod router;
+pub mod rules;
 pub mod run;
+pub mod saved_filters;
 pub mod second_factors;
 pub mod signing;
 pub mod ssh_keys;

@@ -6,8 +6,9 @@ use crate::call::{Authorized, Call};
 use crate::error::Error;
 use crate::pki::Presented;
 use crate::{
-    api_tokens, audit, auth, certificates, enrollment, events, health, openapi, organization_settings,
-    organizations, overview, pki_routes, problem, second_factors, ssh_keys, systems, telemetry, users,
+    annotations, api_tokens, audit, auth, certificates, enrollment, events, groups, health, openapi,
+    organization_settings, organizations, overview, pki_routes, problem, rules, saved_filters,
+    second_factors, ssh_keys, systems, telemetry, users,
 };
 use bytes::Bytes;
 use scm_protocol::access::{self, Audience, ROUTES, Route};
@@ -35,6 +36,10 @@ pub fn routes(
         events::routes::routes(app),
         systems::routes::routes(app),
         telemetry::routes(app),
+        annotations::routes::routes(app),
+        groups::routes::routes(app),
+        rules::routes::routes(app),
+        saved_filters::routes::routes(app),
         audit::routes::routes(app),
         enrollment::routes::routes(app),
         enrollment::token_routes::routes(app),

@@ -11,7 +11,7 @@ use crate::pki::{Names, Pki};
 use crate::signing::{MasterKey, Organizations};
 use crate::storage::{DatabaseUrl, Storage};
 use crate::systems::Intervals;
-use crate::{audit, auth, certificates, enrollment, private_file, router, systems, telemetry};
+use crate::{audit, auth, certificates, enrollment, private_file, router, rules, systems, telemetry};
 use anyhow::Context;
 use http::{Extensions, HeaderMap, StatusCode, Version};
 use rustls::crypto::CryptoProvider;
@@ -69,6 +69,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     ));
     tokio::spawn(systems::watch_silence(Arc::clone(&app)));
     tokio::spawn(systems::expire_pending(Arc::clone(&app)));
+    tokio::spawn(rules::drop_unfinished(Arc::clone(&app)));
     tokio::spawn(organization_settings::follow_changes(Arc::clone(&app)));
     tokio::spawn(certificates::keep_file(Arc::clone(&app)));
     tokio::spawn(audit::keep_anchored(Arc::clone(&app)));

@@ -17,7 +17,12 @@ const CHANGES_NOTHING: &[(&str, &str)] = &[
         "auth.challenge",
         "stores nothing; the login that uses it is recorded",
     ),
-    ("systems.checkin", "recorded where it changes a system's status"),
+    (
+        "systems.checkin",
+        "recorded where it changes a system's status or groups",
+    ),
+    ("rules.preview", "asks what a draft would do"),
+    ("rules.explain", "asks why a system matches a draft"),
 ];
 
 /// An example: who calls, with what, and under which name it is recorded where that is not the route's.
@@ -78,6 +83,13 @@ impl World {
         let seen = self.local.system(rogue.system).await?;
         let body = json!({ "fingerprint": seen.fingerprint, "expected_status": seen.summary.status });
         Ok((format!("/api/v1/systems/{}", rogue.system), body))
+    }
+
+    /// The path of a new group.
+    async fn group(&mut self, kind: &str) -> Result<String> {
+        let body = json!({ "name": self.name(), "kind": kind });
+        let created: Value = self.local.call("POST", "/api/v1/groups", &body).await?;
+        Ok(format!("/api/v1/groups/{}", created["id"]))
     }
 
     /// The path of a new enrollment token.
@@ -202,6 +214,60 @@ async fn example(world: &mut World, route: &str) -> Result<Call> {
             let path = world.enrollment_token().await?;
             call(&local, path, none)
         }
+        "groups.create" => {
+            let body = json!({ "name": world.name(), "kind": "manual" });
+            call(&local, "/api/v1/groups", body)
+        }
+        "groups.change" => {
+            let path = world.group("manual").await?;
+            call(
+                &local,
+                path,
+                json!({ "name": world.name(), "description": "another" }),
+            )
+        }
+        "groups.delete" => call(&local, world.group("auto").await?, none),
+        "groups.members.change" => {
+            let (path, _) = world.system(&[]).await?;
+            let system: i64 = path.rsplit('/').next().context("id")?.parse()?;
+            let group = world.group("manual").await?;
+            call(&local, format!("{group}/members"), json!({ "add": [system] }))
+        }
+        "rules.save" => {
+            let path = world.group("auto").await?;
+            call(&local, format!("{path}/rule"), rule())
+        }
+        "rules.disable" | "rules.enable" => {
+            let path = format!("{}/rule", world.group("auto").await?);
+            local.call::<Value>("PUT", &path, &rule()).await?;
+            if route == "rules.enable" {
+                local
+                    .call::<Value>("POST", &format!("{path}/disable"), &none)
+                    .await?;
+            }
+            call(
+                &local,
+                format!("{path}/{}", route.trim_start_matches("rules.")),
+                none,
+            )
+        }
+        "annotations.tags.change" => {
+            let (path, _) = world.system(&[]).await?;
+            call(&local, format!("{path}/tags"), json!({ "add": ["eu"] }))
+        }
+        "annotations.note.change" => {
+            let (path, _) = world.system(&[]).await?;
+            call(&local, format!("{path}/note"), json!({ "note": "spare" }))
+        }
+        "saved_filters.save" => {
+            let body = json!({ "name": world.name(), "filter": "web" });
+            call(&local, "/api/v1/filters", body)
+        }
+        "saved_filters.delete" => {
+            let body = json!({ "name": world.name(), "filter": "web" });
+            let saved: Value = local.call("POST", "/api/v1/filters", &body).await?;
+            call(&local, format!("/api/v1/filters/{}", saved["id"]), none)
+        }
         "settings.change" => call(&local, "/api/v1/settings/pending.max", json!({ "value": 77 })),
         "settings.reset" => {
             let path = "/api/v1/settings/pending.expire_days";
@@ -213,6 +279,10 @@ async fn example(world: &mut World, route: &str) -> Result<Call> {
              tests/tests/audited.rs, or say in CHANGES_NOTHING why there is nothing to record"
         ),
     })
+}
+
+fn rule() -> Value {
+    json!({ "conditions": [{ "field": "hostname", "operator": "contains", "value": "web" }] })
 }
 
 const SSH_KEY: &str =

@@ -1,6 +1,7 @@
 //! What goes into `update` and what comes out of it.
 
 use crate::config::Context;
+use crate::group_message::{GroupCall, GroupReply};
 use crate::model::{AuditFilter, Change, ChangeBody, NewToken, Range, Recipe, TokenChange};
 use crate::terminal::TerminalEvent;
 use scm_protocol::audit::{AuditChain, AuditForwarding, AuditPage};
@@ -166,6 +167,8 @@ pub enum Call {
     },
     /// Writes an agent's configuration to a new file that only its owner can read.
     WriteConfig(Zeroizing<String>),
+    /// About groups, rules and tags.
+    Group(GroupCall),
     /// `GET /api/v1/settings`.
     Settings,
     /// Changes a setting, or puts it back to its default.
@@ -260,6 +263,7 @@ pub enum Reply {
     },
     /// The path of the file, or why there is none.
     ConfigWritten(Result<String, String>),
+    Group(GroupReply),
     Settings(Result<SettingList, Failure>),
     SettingChanged {
         ticket: u64,

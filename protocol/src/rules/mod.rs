@@ -9,8 +9,13 @@ mod field;
 mod fields;
 mod operator;
 mod suggestion;
+mod wire;
 
 pub use condition::{Condition, ConditionValue, MAX_CONDITIONS, Rule, RuleSize};
 pub use field::{Field, FieldInfo, UnknownField};
 pub use operator::{Kind, Operator, UnknownOperator};
 pub use suggestion::nearest;
+pub use wire::{
+    ConditionOutcome, ExplainRule, FieldCatalogue, FieldDescription, MAX_SAMPLE, PreviewRule, RuleExplained,
+    RulePreview, RuleSaved, SampleSystem, SaveRule,
+};

@@ -6,6 +6,7 @@ use super::token_store;
 use crate::audit::{Actor, Entry, Outcome};
 use crate::auth::SecretHash;
 use crate::error::Error;
+use crate::groups;
 use crate::storage::Conn;
 use scm_protocol::enrollment::TokenStatus;
 use scm_protocol::ids::{SystemId, UnixMillis};
@@ -96,10 +97,13 @@ pub(super) fn approve(conn: &mut Conn, admission: &Admission, approval: Approval
         address: approval.address.to_string(),
     };
     store::activate(conn, approval.system, &actor.name, approval.now)?;
+    let (organization_id, system) = (approval.organization_id, approval.system);
+    let joined = groups::join_manual(conn, organization_id, token.id, system, &actor.name, approval.now)?;
     let mut detail = json!({
         "hostname": approval.hostname,
         "before": "pending",
         "after": "active",
+        "groups": joined,
     });
     admission.describe(&mut detail);
     Entry {

@@ -6,6 +6,7 @@ use super::token_store;
 use crate::audit::{Actor, Entry, Outcome};
 use crate::auth::SecretHash;
 use crate::error::Error;
+use crate::rules::{self, RulesCache};
 use crate::storage::Conn;
 use scm_protocol::agent::{MAX_CLOCK_SKEW_SECS, RegisterRequest};
 use scm_protocol::identity::PublicKey;
@@ -28,6 +29,8 @@ pub(super) struct Candidate {
     /// Most systems that may wait.
     pub pending_max: i64,
     pub now: UnixMillis,
+    /// Decide on its automatic groups.
+    pub rules: RulesCache,
 }
 
 /// What became of a registration.
@@ -104,6 +107,7 @@ fn add(conn: &mut Conn, candidate: &Candidate) -> Result<Registered, Error> {
     if let Some(admission) = &admission {
         admission::approve(conn, admission, candidate.approval(id))?;
     }
+    regroup(conn, candidate, id)?;
     Ok(Registered::New(id, admission))
 }
 
@@ -125,7 +129,14 @@ fn present(
         Admission::Accepted(_) => admission::approve(conn, &admission, candidate.approval(id))?,
         _ => record(conn, candidate, id, Some(&admission), Outcome::Refused)?,
     }
+    regroup(conn, candidate, id)?;
     Ok(Registered::Presented(id, admission))
+}
+
+/// Puts the system into the automatic groups that it belongs to as what it is now.
+fn regroup(conn: &mut Conn, candidate: &Candidate, id: SystemId) -> Result<(), Error> {
+    let organization_id = candidate.organization_id;
+    rules::reconcile_one(conn, &candidate.rules, organization_id, id, candidate.now).map(|_| ())
 }
 
 fn record(

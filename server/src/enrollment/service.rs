@@ -101,6 +101,7 @@ fn candidate(
         interval_secs: app.settings.intervals.pending_secs,
         pending_max: app.organization_settings.of(organization.id).pending_max(),
         now,
+        rules: app.rules.clone(),
     })
 }
 

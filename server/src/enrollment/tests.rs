@@ -5,6 +5,7 @@ use super::registration::{Candidate, Registered, store_candidate};
 use super::store;
 use super::token_store::{self, NewToken, TokenRow};
 use crate::auth::SecretHash;
+use crate::rules::RulesCache;
 use crate::signing::{MasterKey, Organizations};
 use crate::storage::{DatabaseUrl, Storage};
 use ed25519_dalek::SigningKey;
@@ -43,6 +44,7 @@ impl Place {
                 name: "a token".to_owned(),
                 expires_ms,
                 max_uses,
+                groups: Vec::new(),
             };
             let new = NewToken {
                 organization_id,
@@ -86,6 +88,7 @@ impl Place {
             address: [127, 0, 0, 1].into(),
             interval_secs: 60,
             now: NOW,
+            rules: RulesCache::default(),
         };
         let stored = self
             .storage

@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::audit::{Actor, Entry, Outcome};
 use crate::auth::{SecretHash, new_secret};
 use crate::error::Error;
+use crate::groups;
 use crate::idempotency;
 use crate::paging;
 use crate::storage::Conn;
@@ -60,11 +61,11 @@ pub(super) async fn create(
             None => Ok(add(conn)?.1),
         }
     });
-    let row = added.await?;
+    let (row, joins) = added.await?;
     app.events.audited(organization_id);
     Ok(CreatedToken {
         secret,
-        token: view(row, now),
+        token: view(row, joins, now),
     })
 }
 
@@ -74,7 +75,7 @@ fn add(
     create: &CreateToken,
     hash: &SecretHash,
     now: UnixMillis,
-) -> Result<(i64, TokenRow), Error> {
+) -> Result<(i64, (TokenRow, Vec<String>)), Error> {
     let new = NewToken {
         organization_id: caller.organization_id,
         create,
@@ -86,13 +87,15 @@ fn add(
         code: "name_taken",
         detail: format!("there is an enrollment token named `{}` already", create.name),
     })?;
+    let joins = groups::choose_for_token(conn, caller.organization_id, row.id, &create.groups)?;
     let detail = json!({
         "name": create.name,
         "expires_ms": create.expires_ms,
         "max_uses": create.max_uses,
+        "groups": joins,
     });
     record(conn, caller, TokenId(row.id), detail, now)?;
-    Ok((row.id, row))
+    Ok((row.id, (row, joins)))
 }
 
 /// Disables, enables or deletes a token; what it is already, it stays without an entry.
@@ -157,21 +160,27 @@ pub(super) async fn page(
 ) -> Result<TokenPage, Error> {
     let limit = paging::limit(limit)?;
     let before = paging::id_cursor(cursor)?;
-    let read = app
-        .storage
-        .readers
-        .run(move |conn| token_store::page(conn, organization_id, before, i64::from(limit)));
-    let rows = read.await?;
+    let read = app.storage.readers.run(move |conn| {
+        let rows = token_store::page(conn, organization_id, before, i64::from(limit))?;
+        Ok((rows, groups::names_by_token(conn, organization_id)?))
+    });
+    let (rows, mut joins) = read.await?;
     let full = rows.len() == limit as usize;
     let now = app.clock.now();
     Ok(TokenPage {
         next_cursor: rows.last().filter(|_| full).map(|row| row.id.to_string()),
-        items: rows.into_iter().map(|row| view(row, now)).collect(),
+        items: rows
+            .into_iter()
+            .map(|row| {
+                let joins = joins.remove(&row.id).unwrap_or_default();
+                view(row, joins, now)
+            })
+            .collect(),
         server_time_ms: now,
     })
 }
 
-fn view(row: TokenRow, now: UnixMillis) -> EnrollmentToken {
+fn view(row: TokenRow, groups: Vec<String>, now: UnixMillis) -> EnrollmentToken {
     EnrollmentToken {
         id: TokenId(row.id),
         status: row.limits().status(now),
@@ -182,5 +191,6 @@ fn view(row: TokenRow, now: UnixMillis) -> EnrollmentToken {
         max_uses: row.max_uses,
         uses: row.uses,
         last_used_ms: row.last_used_ms.map(UnixMillis),
+        groups,
     }
 }

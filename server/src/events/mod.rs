@@ -21,6 +21,7 @@ enum Notice {
     Audit(i64),
     Settings(i64),
     Access(i64),
+    Groups(i64),
 }
 
 /// What a listener is woken for.
@@ -73,6 +74,12 @@ impl Events {
     /// A setting was changed.
     pub fn settings(&self, organization_id: i64) {
         let _ = self.sender.send(Notice::Settings(organization_id));
+        self.audited(organization_id);
+    }
+
+    /// A group, its members, its rule or tags were changed.
+    pub fn groups(&self, organization_id: i64) {
+        let _ = self.sender.send(Notice::Groups(organization_id));
         self.audited(organization_id);
     }
 
@@ -139,6 +146,7 @@ impl Listener {
             }
             Ok(Notice::Audit(of)) if of == self.organization_id => change.audit = true,
             Ok(Notice::Settings(of)) if of == self.organization_id => change.settings = true,
+            Ok(Notice::Groups(of)) if of == self.organization_id => change.groups = true,
             Ok(Notice::Access(of)) if of == self.organization_id => self.access = true,
             Ok(_) => {}
             Err(broadcast::error::RecvError::Lagged(_)) => {
@@ -146,6 +154,7 @@ impl Listener {
                 change.listed_overflow = true;
                 change.audit = true;
                 change.settings = true;
+                change.groups = true;
                 self.access = true;
             }
             Err(broadcast::error::RecvError::Closed) => return None,

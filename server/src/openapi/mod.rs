@@ -4,6 +4,7 @@
 //! document alike.
 
 mod access_shapes;
+mod group_shapes;
 
 use crate::app::App;
 use crate::call::Call;
@@ -219,7 +220,7 @@ fn shape(route: &str) -> Option<Shape> {
             "CertificateRequest",
             "CertificateReply",
         ),
-        other => return access_shapes::shape(other),
+        other => return access_shapes::shape(other).or_else(|| group_shapes::shape(other)),
     })
 }
 
@@ -360,6 +361,7 @@ fn schemas() -> ComponentsBuilder {
     add::<CertificateRequest>(&mut all);
     add::<CertificateReply>(&mut all);
     access_shapes::schemas(&mut all);
+    group_shapes::schemas(&mut all);
     ComponentsBuilder::new().schemas_from_iter(all)
 }
 

@@ -43,6 +43,11 @@ impl OrganizationSettings {
         }
     }
 
+    /// Largest share of a group's members, in percent, that saving its rule removes without asking.
+    pub fn rules_confirm_share_percent(&self) -> i64 {
+        self.integer(&settings::RULES_CONFIRM_SHARE_PERCENT)
+    }
+
     fn integer(&self, setting: &Integer) -> i64 {
         match self.changed.get(setting.name) {
             Some(SettingValue::Integer(value)) => *value,

@@ -307,6 +307,83 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    groups (id) {
+        id -> BigInt,
+        organization_id -> BigInt,
+        name -> Text,
+        description -> Text,
+        kind -> Text,
+        generation -> BigInt,
+        created_ms -> BigInt,
+        created_by -> Text,
+    }
+}
+
+diesel::table! {
+    group_members (group_id, generation, system_id) {
+        group_id -> BigInt,
+        generation -> BigInt,
+        system_id -> BigInt,
+        added_ms -> BigInt,
+        added_by -> Text,
+    }
+}
+
+diesel::table! {
+    rules (group_id, generation) {
+        group_id -> BigInt,
+        generation -> BigInt,
+        conditions -> Text,
+        disabled_ms -> Nullable<BigInt>,
+        changed_ms -> BigInt,
+        changed_by -> Text,
+    }
+}
+
+diesel::table! {
+    rule_versions (organization_id) {
+        organization_id -> BigInt,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    system_tags (system_id, tag) {
+        system_id -> BigInt,
+        tag -> Text,
+    }
+}
+
+diesel::table! {
+    system_notes (system_id) {
+        system_id -> BigInt,
+        note -> Text,
+        changed_ms -> BigInt,
+        changed_by -> Text,
+    }
+}
+
+diesel::table! {
+    saved_filters (id) {
+        id -> BigInt,
+        organization_id -> BigInt,
+        owner -> Text,
+        name -> Text,
+        filter -> Text,
+        sort -> Text,
+        shown_columns -> Text,
+        changed_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    enrollment_token_groups (token_id, group_id) {
+        token_id -> BigInt,
+        group_id -> BigInt,
+    }
+}
+
 diesel::joinable!(system_states -> systems (system_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(half_sessions -> users (user_id));
@@ -315,6 +392,12 @@ diesel::joinable!(ssh_keys -> users (user_id));
 diesel::joinable!(second_factors -> users (user_id));
 diesel::joinable!(recovery_codes -> users (user_id));
 diesel::joinable!(users -> organizations (organization_id));
+diesel::joinable!(group_members -> groups (group_id));
+diesel::joinable!(group_members -> systems (system_id));
+diesel::joinable!(rules -> groups (group_id));
+diesel::joinable!(system_tags -> systems (system_id));
+diesel::joinable!(system_notes -> systems (system_id));
+diesel::joinable!(enrollment_token_groups -> groups (group_id));
 diesel::allow_tables_to_appear_in_same_query!(
     organizations,
     systems,
@@ -341,4 +424,12 @@ diesel::allow_tables_to_appear_in_same_query!(
     server_alive,
     server_outages,
     identity_conflicts,
+    groups,
+    group_members,
+    rules,
+    rule_versions,
+    system_tags,
+    system_notes,
+    saved_filters,
+    enrollment_token_groups,
 );

@@ -6,11 +6,13 @@ use super::conflict::Conflict;
 use super::conflict_service;
 use super::conflict_store;
 use super::decide::{Arrived, Intervals, Known, Outcome, decide};
+use super::grouping;
 use super::heartbeats;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::events::Events;
 use crate::organization_settings::SettingsCache;
+use crate::rules::RulesCache;
 use crate::signing::Organizations;
 use crate::storage::{Conn, Writer};
 use scm_protocol::identity::PublicKey;
@@ -50,6 +52,8 @@ pub struct BatchContext {
     pub clock: Arc<dyn Clock>,
     /// Told which systems were updated.
     pub events: Events,
+    /// Decide on the automatic groups of each system that checks in.
+    pub rules: RulesCache,
 }
 
 impl CheckinQueue {
@@ -108,19 +112,32 @@ async fn run(arrived: Vec<Arrived>, context: &BatchContext) -> Result<Vec<Outcom
     let now = context.clock.now();
     let (organizations, intervals) = (context.organizations.clone(), context.intervals);
     let settings = Arc::clone(&context.organization_settings);
+    let rules = context.rules.clone();
     let Decided {
         outcomes,
         touched,
         listed,
+        moved,
     } = context
         .writer
-        .run(move |conn| decide_all(conn, &arrived, (&organizations, &settings), intervals, now))
+        .run(move |conn| {
+            decide_all(
+                conn,
+                &arrived,
+                (&organizations, &settings, &rules),
+                intervals,
+                now,
+            )
+        })
         .await?;
     for (organization_id, systems) in touched {
         context.events.updated(organization_id, &systems);
     }
     for (organization_id, system) in listed {
         context.events.listed(organization_id, system);
+    }
+    for organization_id in moved {
+        context.events.groups(organization_id);
     }
     Ok(outcomes)
 }
@@ -133,12 +150,14 @@ struct Decided {
     touched: HashMap<i64, Vec<SystemId>>,
     /// Where a second machine came to light.
     listed: Vec<(i64, SystemId)>,
+    /// Organizations where a system joined or left a group.
+    moved: Vec<i64>,
 }
 
 fn decide_all(
     conn: &mut Conn,
     arrived: &[Arrived],
-    (organizations, settings): (&Organizations, &SettingsCache),
+    (organizations, settings, rules): (&Organizations, &SettingsCache, &RulesCache),
     intervals: Intervals,
     now: UnixMillis,
 ) -> Result<Decided, Error> {
@@ -154,17 +173,20 @@ fn decide_all(
             .as_ref()
             .and_then(|system| organizations.key_of(system.organization_id));
         let outcome = decide_one(system, one, server_key, intervals, now)?;
-        if let (Outcome::Accepted(_), Some(system)) = (&outcome, systems.get(&one.id)) {
+        if let (Outcome::Accepted(accepted), Some(system)) = (&outcome, systems.get_mut(&one.id)) {
+            system.heard(accepted, &one.address);
             touched.entry(system.organization_id).or_default().push(one.id);
         }
         outcomes.push(outcome);
     }
     save(conn, (arrived, &outcomes), &mut systems, settings, now)?;
     let listed = note_conflicts(conn, &outcomes, arrived, &systems, now)?;
+    let moved = grouping::regroup(conn, rules, &systems, &touched, now)?;
     Ok(Decided {
         outcomes,
         touched,
         listed,
+        moved,
     })
 }
 

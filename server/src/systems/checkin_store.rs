@@ -27,6 +27,10 @@ struct SystemPart {
     certificate_serial: Option<String>,
     certificate_previous: Option<String>,
     certificate_not_after_ms: Option<i64>,
+    hostname: String,
+    os: String,
+    os_family: String,
+    arch: String,
 }
 
 #[derive(Debug, Queryable, Selectable)]
@@ -51,6 +55,18 @@ pub(super) struct BatchSystem {
     /// When a heartbeat of it was last recorded in the audit.
     pub heartbeat_audited: Option<UnixMillis>,
     pub known: Known,
+    pub host: Host,
+    /// Where it was last heard from.
+    pub address: String,
+}
+
+/// What the rules may ask of a host beside its telemetry, as last reported.
+#[derive(Clone, Debug)]
+pub(super) struct Host {
+    pub hostname: String,
+    pub os: String,
+    pub os_family: String,
+    pub arch: String,
 }
 
 /// Reads the systems of a batch, locked until the commit (on PostgreSQL in the order of their ids, so that two replicas
@@ -104,6 +120,13 @@ fn batch_system(system: SystemPart, state: StatePart) -> Result<BatchSystem, Err
         organization_id: system.organization_id,
         heartbeat_audited: state.heartbeat_audited_ms.map(UnixMillis),
         known,
+        host: Host {
+            hostname: system.hostname,
+            os: system.os,
+            os_family: system.os_family,
+            arch: system.arch,
+        },
+        address: String::new(),
     })
 }
 

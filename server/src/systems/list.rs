@@ -1,13 +1,14 @@
 //! The systems list: what may be asked of it, and its cursors.
 
+use super::filtered::{self, Asked, Order};
 use super::store::{self, After, Record, Wanted};
-use super::view::{Instants, summary};
+use super::view::Instants;
 use crate::app::App;
 use crate::error::Error;
 use crate::paging;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use scm_protocol::systems::{SystemPage, SystemStatus};
+use scm_protocol::systems::{SystemCount, SystemPage, SystemStatus};
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
@@ -29,6 +30,25 @@ pub(super) struct ListQuery {
     search: Option<String>,
     /// Only these systems: at most 500 ids with commas between.
     ids: Option<String>,
+    /// Only systems that match this text of the condition language (docs/rules.md).
+    filter: Option<String>,
+    /// A field to sort by, `-` before it for the largest first; Pending first and then by host name unless given.
+    sort: Option<String>,
+}
+
+/// Query of `GET /api/v1/systems/count`.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct CountQuery {
+    /// Text of the condition language; all systems unless given.
+    filter: Option<String>,
+}
+
+/// How many systems a filter matches.
+pub(super) async fn count(app: &App, organization_id: i64, query: CountQuery) -> Result<SystemCount, Error> {
+    let filter = filtered::parse_filter(query.filter.as_deref().unwrap_or_default())?;
+    filtered::count(app, organization_id, filter).await
 }
 
 /// The last row of a page, as its `next_cursor` carries it.
@@ -41,30 +61,47 @@ struct Cursor(bool, String, i64);
 /// [`Error::Invalid`] naming the parameter.
 pub(super) async fn page(app: &App, organization_id: i64, query: ListQuery) -> Result<SystemPage, Error> {
     let limit = paging::limit(query.limit)?;
+    if query.filter.is_some() || query.sort.is_some() {
+        return filtered::page(app, organization_id, asked(query, limit)?).await;
+    }
     let after = query.cursor.as_deref().map(decode).transpose()?;
     let wanted = wanted(&query)?;
-    let rows_and_total = app.storage.readers.run(move |conn| {
+    let instants = Instants::of(app);
+    let read = app.storage.readers.run(move |conn| {
         let rows = store::page(conn, organization_id, &wanted, after.as_ref(), i64::from(limit))?;
-        Ok((rows, store::count(conn, organization_id, &wanted)?))
+        let full = rows.len() == limit as usize;
+        Ok(SystemPage {
+            next_cursor: rows.last().filter(|_| full).map(encode).transpose()?,
+            items: filtered::with_tags(conn, &rows, instants)?,
+            total: store::count(conn, organization_id, &wanted)?,
+            server_time_ms: instants.now,
+        })
     });
-    let (rows, total) = rows_and_total.await?;
-    let instants = Instants {
-        started: app.started,
-        now: app.clock.now(),
-    };
-    let full = rows.len() == limit as usize;
-    Ok(SystemPage {
-        next_cursor: if full {
-            rows.last().map(encode).transpose()?
-        } else {
-            None
-        },
-        items: rows
-            .iter()
-            .map(|row| summary(row, instants))
-            .collect::<Result<_, _>>()?,
-        total,
-        server_time_ms: instants.now,
+    read.await
+}
+
+fn asked(query: ListQuery, limit: u32) -> Result<Asked, Error> {
+    let others = [
+        ("status", query.status.is_some()),
+        ("search", query.search.is_some()),
+        ("ids", query.ids.is_some()),
+    ];
+    if let Some((name, _)) = others.iter().find(|(_, given)| *given) {
+        let reason = format!(
+            "cannot be given with `filter` or `sort`; write it into the filter, as in `{}`",
+            match *name {
+                "ids" => "id = 7",
+                "status" => "status = pending",
+                _ => "web",
+            }
+        );
+        return Err(Error::invalid(*name, reason));
+    }
+    Ok(Asked {
+        filter: filtered::parse_filter(query.filter.as_deref().unwrap_or_default())?,
+        order: Order::parse(query.sort.as_deref().unwrap_or_default())?,
+        cursor: query.cursor,
+        limit,
     })
 }
 

@@ -1,7 +1,7 @@
 //! `/api/v1/systems`: the console's side of this room.
 
 use super::conflict_service::{self, Settlement};
-use super::list::{self, ListQuery};
+use super::list::{self, CountQuery, ListQuery};
 use super::service::{self, Decision};
 use crate::app::App;
 use crate::call::Authorized;
@@ -24,7 +24,10 @@ pub fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
         ("systems.restore", Decision::Restore),
         ("systems.delete", Decision::Delete),
     ];
+    // `count` comes before `show`, whose `{id}` would take it.
     let reading = endpoint(app, "systems.list", list)
+        .or(endpoint(app, "systems.count", count))
+        .unify()
         .or(endpoint(app, "systems.show", show))
         .unify()
         .boxed();
@@ -50,6 +53,16 @@ pub fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
 /// Parameters of the list, for the API's description.
 pub fn list_parameters() -> Vec<utoipa::openapi::path::Parameter> {
     ListQuery::into_params(|| None)
+}
+
+/// Parameters of the count, for the API's description.
+pub fn count_parameters() -> Vec<utoipa::openapi::path::Parameter> {
+    CountQuery::into_params(|| None)
+}
+
+async fn count(app: Arc<App>, authorized: Authorized) -> Result<Response, Error> {
+    let query = authorized.call.query()?;
+    Ok(json(&list::count(&app, authorized.principal.organization_id, query).await?).into_response())
 }
 
 async fn list(app: Arc<App>, authorized: Authorized) -> Result<Response, Error> {

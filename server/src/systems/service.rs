@@ -4,10 +4,12 @@ use super::conflict_store;
 use super::overview_store::{self, Fleet};
 use super::store::{self, Record, SystemRecord};
 use super::view::{self, Instants};
+use crate::annotations;
 use crate::app::App;
 use crate::audit::{Actor, Entry, Outcome};
 use crate::certificates::{self, Reason, Withdrawal};
 use crate::error::Error;
+use crate::rules;
 use crate::storage::Conn;
 use scm_protocol::identity::Fingerprint;
 use scm_protocol::ids::{SystemId, UnixMillis};
@@ -78,8 +80,9 @@ pub(super) async fn carry_out(
     change: StatusChange,
     actor: Actor,
 ) -> Result<(), Error> {
-    let now = app.clock.now();
-    app.storage
+    let (now, rules) = (app.clock.now(), app.rules.clone());
+    let moved = app
+        .storage
         .writer
         .run(move |conn| {
             let record = store::find(conn, organization_id, id)?.ok_or_else(|| unknown(id))?;
@@ -115,9 +118,13 @@ pub(super) async fn carry_out(
                 outcome: Outcome::Done,
                 detail,
             }
-            .write(conn)
+            .write(conn)?;
+            rules::reconcile_one(conn, &rules, organization_id, id, now)
         })
         .await?;
+    if moved {
+        app.events.groups(organization_id);
+    }
     if matches!(decision, Decision::Reject | Decision::Delete) {
         app.keys.forget(id);
     }
@@ -182,16 +189,25 @@ pub(super) async fn show(app: &App, organization_id: i64, id: SystemId) -> Resul
         let record = store::find(conn, organization_id, id)?.ok_or_else(|| unknown(id))?;
         let similar = store::similar(conn, organization_id, &record)?;
         let conflicts = conflict_store::of(conn, id)?;
-        Ok((record, similar, conflicts, certificates::newest(conn, id, now)?))
+        let certificate = certificates::newest(conn, id, now)?;
+        let tags = annotations::tags_between(conn, (id.0, id.0))?.remove(&id.0);
+        let note = annotations::notes_between(conn, (id.0, id.0))?.remove(&id.0);
+        Ok((
+            record,
+            similar,
+            conflicts,
+            certificate,
+            (tags.unwrap_or_default(), note),
+        ))
     });
-    let (record, similar, conflicts, certificate) = found.await?;
+    let (record, similar, conflicts, certificate, annotations) = found.await?;
     let instants = Instants {
         started: app.started,
         now,
     };
     Ok(SystemDetail {
         certificate,
-        ..view::detail(&record, &similar, conflicts, instants)?
+        ..view::detail((&record, &similar), conflicts, annotations, instants)?
     })
 }
 

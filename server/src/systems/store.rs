@@ -174,6 +174,16 @@ pub(super) fn find(conn: &mut Conn, organization_id: i64, id: SystemId) -> Resul
         .optional()?)
 }
 
+/// These systems of an organization.
+pub(super) fn these(conn: &mut Conn, organization_id: i64, ids: &[i64]) -> Result<Vec<Record>, Error> {
+    Ok(per_backend!(conn, c => systems::table
+        .inner_join(system_states::table)
+        .filter(systems::organization_id.eq(organization_id))
+        .filter(systems::id.eq_any(ids))
+        .select((SystemRecord::as_select(), StateRecord::as_select()))
+        .load(c)?))
+}
+
 /// The registered key of a system, with its organization.
 pub(super) fn key_of(conn: &mut Conn, id: SystemId) -> Result<Option<(i64, Vec<u8>)>, Error> {
     let row = systems::table

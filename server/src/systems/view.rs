@@ -5,6 +5,7 @@ use super::conflict_service;
 use super::conflict_store::ConflictRow;
 use super::presence::presence;
 use super::store::{Record, StateRecord, SystemRecord};
+use crate::app::App;
 use crate::error::Error;
 use scm_protocol::identity::PublicKey;
 use scm_protocol::ids::{SystemId, UnixMillis};
@@ -14,13 +15,27 @@ use scm_protocol::telemetry::Container;
 /// A clock this far off is worth a word, in milliseconds.
 const NOTABLE_SKEW_MS: i64 = 10_000;
 /// How long a reboot is news, in milliseconds.
-const REBOOT_NEWS_MS: i64 = 600_000;
+pub(super) const REBOOT_NEWS_MS: i64 = 600_000;
+/// How long a system is new, in milliseconds.
+pub(super) const NEW_MS: i64 = 86_400_000;
 
 /// The instants that presence is measured by.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Instants {
+pub struct Instants {
+    /// When this server process started.
     pub started: UnixMillis,
+    /// The time of the question.
     pub now: UnixMillis,
+}
+
+impl Instants {
+    /// Now.
+    pub fn of(app: &App) -> Self {
+        Instants {
+            started: app.started,
+            now: app.clock.now(),
+        }
+    }
 }
 
 fn damaged(system: &SystemRecord) -> Error {
@@ -28,7 +43,11 @@ fn damaged(system: &SystemRecord) -> Error {
 }
 
 /// A row of the list.
-pub(super) fn summary((system, state): &Record, instants: Instants) -> Result<SystemSummary, Error> {
+pub(super) fn summary(
+    (system, state): &Record,
+    tags: Vec<String>,
+    instants: Instants,
+) -> Result<SystemSummary, Error> {
     let status = SystemStatus::parse(&system.status).ok_or_else(|| damaged(system))?;
     let Instants { started, now } = instants;
     let last_seen = state.last_seen_ms.map(UnixMillis);
@@ -56,6 +75,7 @@ pub(super) fn summary((system, state): &Record, instants: Instants) -> Result<Sy
         disk_total_bytes: state.disk_total_bytes,
         uptime_secs: state.uptime_secs,
         container_count: containers(state).map(|list| i32::try_from(list.len()).unwrap_or(i32::MAX)),
+        tags,
     })
 }
 
@@ -86,9 +106,9 @@ pub(super) fn public_key(system: &SystemRecord) -> Result<PublicKey, Error> {
 
 /// Everything about one system; `similar` are the systems that share something with it.
 pub(super) fn detail(
-    record: &Record,
-    similar: &[Record],
+    (record, similar): (&Record, &[Record]),
     conflicts: Vec<ConflictRow>,
+    (tags, note): (Vec<String>, Option<String>),
     instants: Instants,
 ) -> Result<SystemDetail, Error> {
     let (system, state) = record;
@@ -99,7 +119,7 @@ pub(super) fn detail(
         .map(|other| duplicate(record, other))
         .collect::<Result<_, _>>()?;
     Ok(SystemDetail {
-        summary: summary(record, instants)?,
+        summary: summary(record, tags, instants)?,
         public_key,
         fingerprint,
         fingerprint_words: fingerprint.words(),
@@ -114,6 +134,7 @@ pub(super) fn detail(
         duplicates,
         certificate: None,
         conflicts: conflicts.into_iter().map(conflict_service::view).collect(),
+        note,
     })
 }
 

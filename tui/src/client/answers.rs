@@ -1,7 +1,7 @@
 //! One call, one answer.
 
 use super::http::{Http, Token};
-use super::{Answer, audit, stream, tokens};
+use super::{Answer, audit, groups, stream, tokens};
 use crate::message::{Call, Failure, Reply};
 use crate::model::{Change, ChangeBody, Range, Recipe};
 use reqwest::Method;
@@ -93,6 +93,7 @@ pub(super) async fn answer(http: Arc<Http>, call: Call, answer: Answer) {
             ticket,
             made: bootstrap(&http, &body).await,
         },
+        Call::Group(question) => Reply::Group(groups::answer(&http, question).await),
         Call::Settings => Reply::Settings(http.get(SETTINGS_PATH).await),
         Call::ChangeSetting {
             ticket,

@@ -5,11 +5,13 @@
 
 mod answers;
 mod audit;
+mod groups;
 mod http;
 mod secret_file;
 mod stream;
 mod tokens;
 
+use crate::group_message::GroupCall;
 use crate::message::{Call, Msg, Reply};
 use http::{Http, Token};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -80,6 +82,7 @@ async fn run(mut calls: UnboundedReceiver<(u64, Call)>, send: Send, log_file: Op
     let newest = Arc::new(AtomicU64::new(0));
     let mut http: Option<Arc<Http>> = None;
     let mut export: Option<(u64, AbortHandle)> = None;
+    let mut preview: Option<AbortHandle> = None;
     while let Some((generation, call)) = calls.recv().await {
         newest.store(generation, Ordering::Relaxed);
         let answer = Answer {
@@ -125,9 +128,14 @@ async fn run(mut calls: UnboundedReceiver<(u64, Call)>, send: Send, log_file: Op
                     Call::Export { ticket, .. } => Some(*ticket),
                     _ => None,
                 };
+                let replaces = matches!(call, Call::Group(GroupCall::Preview { .. }));
                 let task = tokio::spawn(answers::answer(http.clone(), call, answer));
                 if let Some(ticket) = ticket {
                     export = Some((ticket, task.abort_handle()));
+                }
+                if replaces && let Some(before) = preview.replace(task.abort_handle()) {
+                    // Its request is dropped, and the server stops looking.
+                    before.abort();
                 }
             }
             (_, None) => {}

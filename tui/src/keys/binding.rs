@@ -14,6 +14,7 @@ pub enum Action {
     GoPending,
     GoAudit,
     GoTokens,
+    GoGroups,
     GoSettings,
     GoNewSystem,
     Palette,
@@ -62,6 +63,13 @@ pub enum Action {
     DisableToken,
     EnableToken,
     DeleteToken,
+    NewGroup,
+    OpenGroup,
+    RenameGroup,
+    SwitchRule,
+    DeleteGroup,
+    EditTags,
+    EditNote,
     EditSetting,
     ResetSetting,
     OpenEntry,
@@ -82,6 +90,8 @@ pub enum Scope {
     Detail,
     /// In the list of enrollment tokens.
     Tokens,
+    /// In the list of groups.
+    Groups,
     /// In the list of settings.
     Settings,
     /// In the audit.
@@ -94,11 +104,12 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope, in the order of the help page.
-    pub const ALL: [Scope; 8] = [
+    pub const ALL: [Scope; 9] = [
         Self::Global,
         Self::List,
         Self::Detail,
         Self::Tokens,
+        Self::Groups,
         Self::Settings,
         Self::Audit,
         Self::Scroll,
@@ -112,6 +123,7 @@ impl Scope {
             Self::List => "lists of systems",
             Self::Detail => "a system's page",
             Self::Tokens => "enrollment tokens",
+            Self::Groups => "groups",
             Self::Settings => "settings",
             Self::Audit => "audit",
             Self::Scroll => "long pages",

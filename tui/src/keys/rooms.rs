@@ -4,7 +4,7 @@ use super::Key;
 use super::binding::{Action, Binding, Danger, Scope, change, plain};
 
 use Key::Char;
-use Scope::{Audit, Settings, Tokens};
+use Scope::{Audit, Groups, Settings, Tokens};
 
 /// Enrollment tokens.
 pub(super) const TOKENS: &[Binding] = &[
@@ -50,6 +50,61 @@ pub(super) const TOKENS: &[Binding] = &[
             "enrollment.tokens.delete",
             "delete token",
             "remove this token for good; systems that it let in stay",
+        )
+    },
+];
+
+/// Groups.
+pub(super) const GROUPS: &[Binding] = &[
+    plain(
+        Action::OpenGroup,
+        &[Key::Enter],
+        Groups,
+        "open",
+        "the two lists of a manual group, or the rule of an automatic one",
+    ),
+    Binding {
+        scope: Groups,
+        ..change(
+            Action::NewGroup,
+            &[Char('n')],
+            Danger::None,
+            "groups.create",
+            "new group",
+            "the form of a new group; its kind is chosen once",
+        )
+    },
+    Binding {
+        scope: Groups,
+        ..change(
+            Action::RenameGroup,
+            &[Char('e')],
+            Danger::Reversible,
+            "groups.change",
+            "rename",
+            "change a group's name and description",
+        )
+    },
+    Binding {
+        scope: Groups,
+        ..change(
+            Action::SwitchRule,
+            &[Char('d')],
+            Danger::Reversible,
+            "rules.disable",
+            "rule on/off",
+            "turn the rule of an automatic group off, which empties it, or on again",
+        )
+    },
+    Binding {
+        scope: Groups,
+        ..change(
+            Action::DeleteGroup,
+            &[Char('x')],
+            Danger::Destructive,
+            "groups.delete",
+            "delete group",
+            "remove a group and its rule; its systems stay",
         )
     },
 ];

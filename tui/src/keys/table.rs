@@ -9,8 +9,16 @@ use Key::{Char, Ctrl};
 use Scope::{Detail, Global, List, Scroll};
 
 /// Every key of the console outside text fields and dialogs.
-pub static BINDINGS: LazyLock<Vec<Binding>> =
-    LazyLock::new(|| [EVERYWHERE, rooms::TOKENS, rooms::SETTINGS, rooms::AUDIT].concat());
+pub static BINDINGS: LazyLock<Vec<Binding>> = LazyLock::new(|| {
+    [
+        EVERYWHERE,
+        rooms::TOKENS,
+        rooms::GROUPS,
+        rooms::SETTINGS,
+        rooms::AUDIT,
+    ]
+    .concat()
+});
 
 /// What is not a room's own.
 const EVERYWHERE: &[Binding] = &[
@@ -49,6 +57,13 @@ const EVERYWHERE: &[Binding] = &[
             "enrollment tokens: what lets machines in without approval",
         )
     },
+    plain(
+        Action::GoGroups,
+        &[Char('6')],
+        Global,
+        "groups",
+        "groups: manual ones, and automatic ones with their rules",
+    ),
     plain(
         Action::GoSettings,
         &[Char('9')],
@@ -188,7 +203,7 @@ const EVERYWHERE: &[Binding] = &[
         &[Char('/')],
         List,
         "filter",
-        "show only systems that have all these words; Enter or Esc keeps, Ctrl-U empties",
+        "show only systems that match (docs/rules.md); Enter or Esc keeps, Ctrl-U empties",
     ),
     plain(
         Action::Mark,
@@ -250,6 +265,26 @@ const EVERYWHERE: &[Binding] = &[
     plain(Action::Hour, &[Char('h')], Detail, "1 h", "charts over one hour"),
     plain(Action::Day, &[Char('d')], Detail, "24 h", "charts over a day"),
     plain(Action::Week, &[Char('w')], Detail, "7 d", "charts over a week"),
+    Binding {
+        route: Some("annotations.tags.change"),
+        ..plain(
+            Action::EditTags,
+            &[Char('t')],
+            Detail,
+            "tags",
+            "change the tags of this system",
+        )
+    },
+    Binding {
+        route: Some("annotations.note.change"),
+        ..plain(
+            Action::EditNote,
+            &[Char('n')],
+            Detail,
+            "note",
+            "change the note on this system",
+        )
+    },
     plain(Action::Copy, &[Char('y')], Detail, "copy", "copy the fingerprint"),
     plain(
         Action::Down,

@@ -50,7 +50,7 @@ fn every_route_is_served() {
 fn asks(binding: &Binding) -> bool {
     match binding.scope {
         Scope::Menu => true,
-        Scope::Tokens => matches!(binding.danger, Danger::Reversible | Danger::Destructive),
+        Scope::Tokens | Scope::Groups => matches!(binding.danger, Danger::Reversible | Danger::Destructive),
         Scope::Settings => binding.danger == Danger::Reversible,
         _ => false,
     }

@@ -1,6 +1,7 @@
 //! Every system the console has read, by id.
 
 use super::row::{Names, Row};
+use super::row_filter::RowFilter;
 use scm_protocol::ids::SystemId;
 use scm_protocol::systems::{SystemStatus, SystemSummary};
 use std::cmp::Ordering;
@@ -71,8 +72,10 @@ impl Sort {
 pub struct Order<'a> {
     /// Only Pending ones.
     pub pending_only: bool,
-    /// Lower-case words that must all be found.
-    pub words: Vec<String>,
+    /// What the filter takes, as far as rows know it.
+    pub filter: RowFilter,
+    /// What the server says that the filter takes, where rows do not know.
+    pub matching: Option<&'a HashSet<SystemId>>,
     /// Only these.
     pub only: Option<&'a HashSet<SystemId>>,
     /// How sorted.
@@ -84,7 +87,8 @@ impl Order<'_> {
     pub fn takes(&self, row: &Row) -> bool {
         (!self.pending_only || row.status == SystemStatus::Pending)
             && self.only.is_none_or(|only| only.contains(&row.id))
-            && row.matches(&self.words)
+            && self.matching.is_none_or(|matching| matching.contains(&row.id))
+            && self.filter.takes(row)
     }
 }
 

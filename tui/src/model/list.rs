@@ -4,9 +4,11 @@
 //! when the row under the cursor vanishes, [`List::disarmed`] is set until the next key.
 
 use super::fleet::{Fleet, Order, Sort};
+use super::row_filter::RowFilter;
 use super::text_field::TextField;
 use crate::clock::Moment;
 use scm_protocol::ids::SystemId;
+use scm_rules::Filter;
 use std::collections::HashSet;
 
 /// Which systems a list is of.
@@ -31,6 +33,12 @@ pub struct List {
     pub filter: TextField,
     /// The filter is being typed.
     pub filtering: bool,
+    /// What is wrong with it, and where.
+    pub filter_error: Option<String>,
+    applied: RowFilter,
+    matching: Option<HashSet<SystemId>>,
+    asked: Option<String>,
+    unanswered: bool,
     /// How it is sorted.
     pub sort: Sort,
     /// Only marked systems are shown.
@@ -60,6 +68,11 @@ impl List {
             anchor: None,
             filter: TextField::default(),
             filtering: false,
+            filter_error: None,
+            applied: RowFilter::default(),
+            matching: None,
+            asked: None,
+            unanswered: false,
             sort: Sort::Name,
             marked_only: false,
             waiting: 0,
@@ -105,21 +118,68 @@ impl List {
         &self.order
     }
 
-    /// The filter's words, lower case.
-    pub fn words(&self) -> Vec<String> {
-        self.filter
-            .text()
-            .to_lowercase()
-            .split_whitespace()
-            .map(str::to_owned)
-            .collect()
+    /// Reads the filter's text. A text that cannot be read changes nothing but the message; one that asks for what rows do
+    /// not know is for the server, and the last answer stays until it comes.
+    fn read_filter(&mut self) {
+        let text = self.filter.text().trim();
+        match Filter::parse(text) {
+            Err(error) => self.filter_error = Some(error.to_string()),
+            Ok(filter) => {
+                self.filter_error = None;
+                match RowFilter::new(&filter) {
+                    Some(local) => {
+                        self.applied = local;
+                        self.matching = None;
+                        self.asked = None;
+                    }
+                    None if self.asked.as_deref() != Some(text) => {
+                        self.asked = Some(text.to_owned());
+                        self.unanswered = true;
+                    }
+                    None => {}
+                }
+            }
+        }
+    }
+
+    /// The filter that the server is to be asked about; none when it was asked already.
+    pub fn question(&mut self) -> Option<String> {
+        std::mem::take(&mut self.unanswered)
+            .then(|| self.asked.clone())
+            .flatten()
+    }
+
+    /// Whether a filter waits for the server to be asked.
+    pub fn has_question(&self) -> bool {
+        self.unanswered
+    }
+
+    /// Asks the server again about the same filter: what it knows may have changed.
+    pub fn ask_again(&mut self) {
+        self.unanswered = self.asked.is_some();
+    }
+
+    /// The server's answer; that to another filter is dropped. Answers whether it was taken.
+    pub fn answered(&mut self, text: &str, ids: HashSet<SystemId>) -> bool {
+        let wanted = self.asked.as_deref() == Some(text);
+        if wanted {
+            self.matching = Some(ids);
+            self.applied = RowFilter::default();
+        }
+        wanted
+    }
+
+    /// Whether a filter narrows the list.
+    pub fn is_filtered(&self) -> bool {
+        self.matching.is_some() || !self.applied.is_everything()
     }
 
     /// What is shown, in which order.
     pub fn order(&self) -> Order<'_> {
         Order {
             pending_only: self.scope == ListScope::Pending,
-            words: self.words(),
+            filter: self.applied.clone(),
+            matching: self.matching.as_ref(),
             only: self.marked_only.then_some(&self.marks),
             sort: self.sort,
         }
@@ -161,6 +221,7 @@ impl List {
     ///
     /// Answers whether the system under the cursor stayed.
     pub fn rebuild(&mut self, fleet: &Fleet) -> bool {
+        self.read_filter();
         let held = self.cursor();
         let line = self.cursor.saturating_sub(self.top);
         self.order = fleet.ordered(&self.order());

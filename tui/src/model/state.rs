@@ -1,15 +1,17 @@
 //! Everything at once.
 
 use super::audit::{AuditFront, AuditView};
+use super::detail::DetailView;
 use super::dialog::Dialog;
 use super::fleet::Fleet;
-use super::history::Range;
+use super::groups::{GroupFront, GroupsView};
 use super::link::{Link, ServerClock};
 use super::list::{List, ListScope};
 use super::new_system::NewSystemView;
 use super::overlay::Overlay;
 use super::settings::SettingsView;
 use super::text_field::TextField;
+use super::timers::Timers;
 use super::toast::{Toast, ToastKind};
 use super::tokens::{TokenFront, TokensView};
 use crate::clock::Moment;
@@ -20,7 +22,6 @@ use scm_protocol::auth::Session;
 use scm_protocol::events::Overview;
 use scm_protocol::ids::{SystemId, UnixMillis};
 use scm_protocol::systems::SystemDetail;
-use scm_protocol::telemetry::TelemetryHistory;
 use std::collections::{BTreeSet, HashMap};
 
 /// How the screen is painted; does not change while the program runs.
@@ -51,6 +52,8 @@ pub enum Page {
     Audit,
     /// Enrollment tokens.
     Tokens,
+    /// Groups and their rules.
+    Groups,
     /// The organization's settings.
     Settings,
     /// What a new machine needs.
@@ -94,19 +97,6 @@ pub struct Login {
     pub before: Option<Session>,
 }
 
-/// The page of one system.
-#[derive(Debug, Default)]
-pub struct DetailView {
-    /// How far back the charts go.
-    pub range: Range,
-    /// What they show, and for which system and range it was asked.
-    pub history: Option<(SystemId, Range, TelemetryHistory)>,
-    /// Lines scrolled.
-    pub scroll: usize,
-    /// The system is gone.
-    pub gone: bool,
-}
-
 /// How urgently the screen wants to be drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Dirty {
@@ -117,23 +107,6 @@ pub enum Dirty {
     Data,
     /// A key was pressed: at once.
     Key,
-}
-
-/// Work that waits for its moment.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Timers {
-    /// Fetch stale visible rows.
-    pub rows: Option<Moment>,
-    /// Fetch the overview.
-    pub overview: Option<Moment>,
-    /// Fetch the details of what is shown.
-    pub detail: Option<Moment>,
-    /// Fetch the history of what is shown.
-    pub history: Option<Moment>,
-    /// Read the list again.
-    pub list: Option<Moment>,
-    /// Repaint the seconds of a countdown.
-    pub countdown: Option<Moment>,
 }
 
 /// What the console knows.
@@ -169,6 +142,7 @@ pub struct State {
     pub detail: DetailView,
     pub audit: AuditView,
     pub tokens: TokensView,
+    pub groups: GroupsView,
     /// The organization's settings.
     pub organization: SettingsView,
     pub new_system: NewSystemView,
@@ -214,6 +188,7 @@ impl State {
             detail: DetailView::default(),
             audit: AuditView::default(),
             tokens: TokensView::default(),
+            groups: GroupsView::default(),
             organization: SettingsView::default(),
             new_system: NewSystemView::default(),
             toasts: Vec::new(),
@@ -344,7 +319,25 @@ impl State {
             .cursor()
             .filter(|_| page == Page::Settings)
             .map(str::to_owned);
+        self.groups_drawn(now);
         self.tokens_drawn(now);
+    }
+
+    fn groups_drawn(&mut self, now: Moment) {
+        let here = self.page == Page::Groups;
+        let groups = &mut self.groups;
+        groups.drawn = groups.cursor().filter(|_| here);
+        let shown_at = match &mut groups.front {
+            Some(GroupFront::Question(question)) => &mut question.shown_at,
+            Some(GroupFront::Rule(editor)) => match &mut editor.mode {
+                super::rule_editor::EditorMode::Confirming { shown_at, .. } => shown_at,
+                _ => return,
+            },
+            _ => return,
+        };
+        if here {
+            shown_at.get_or_insert(now);
+        }
     }
 
     fn tokens_drawn(&mut self, now: Moment) {

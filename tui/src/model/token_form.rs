@@ -120,6 +120,7 @@ impl TokenForm {
                 .map_err(|reason| (FormField::Expires, reason))?
                 .map(|millis| now.plus(millis)),
             max_uses: uses(self.max_uses.text()).map_err(|reason| (FormField::MaxUses, reason))?,
+            groups: Vec::new(),
         };
         match create.problem(now) {
             Some((member, reason)) => Err((FormField::of(member).unwrap_or_default(), reason)),
@@ -224,6 +225,7 @@ mod tests {
             name: "a".to_owned(),
             expires_ms: Some(UnixMillis(61_000)),
             max_uses: Some(5),
+            groups: Vec::new(),
         };
         assert_eq!(fault("a", "1m", "5"), Ok(good));
     }

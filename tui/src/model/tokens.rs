@@ -304,6 +304,7 @@ mod tests {
             max_uses: None,
             uses: 0,
             last_used_ms: None,
+            groups: Vec::new(),
         }
     }
 

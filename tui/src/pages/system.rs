@@ -43,6 +43,7 @@ fn content(state: &State, id: SystemId, theme: Theme, width: usize) -> Vec<Line<
     let mut lines = conflicts(state, detail, theme, width);
     lines.extend(identity(state, detail, theme, width));
     lines.extend(telemetry(state, id, detail, theme, width));
+    lines.extend(super::system_groups::lines(state, id, detail, theme));
     lines.extend(containers(detail, theme, width));
     lines.extend(duplicates(detail, theme, width));
     lines

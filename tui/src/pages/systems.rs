@@ -122,7 +122,7 @@ fn values(row: &Row, now: Option<UnixMillis>, canvas: &mut Canvas<'_>, body: Rec
 fn nothing(state: &State, list: &List) -> String {
     if !state.fleet.complete {
         "reading the systems".to_owned()
-    } else if !list.words().is_empty() {
+    } else if list.is_filtered() {
         "nothing matches the filter: / changes it".to_owned()
     } else if list.scope == crate::model::ListScope::Pending {
         "nothing waits for approval".to_owned()

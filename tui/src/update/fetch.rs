@@ -2,6 +2,7 @@
 
 use super::call;
 use crate::clock::Moment;
+use crate::group_message::GroupCall;
 use crate::message::{Call, Effect};
 use crate::model::{Page, State};
 use scm_protocol::ids::SystemId;
@@ -95,11 +96,14 @@ pub(super) fn plan_overview(state: &mut State, now: Moment) {
 
 /// Details of what is shown.
 pub(super) fn detail(state: &State) -> Vec<Effect> {
-    state
-        .shown_system()
-        .map(|id| call(state, Call::Detail(id)))
-        .into_iter()
-        .collect()
+    let Some(id) = state.shown_system() else {
+        return Vec::new();
+    };
+    let mut effects = vec![call(state, Call::Detail(id))];
+    if matches!(state.page, Page::System(_)) {
+        effects.push(call(state, Call::Group(GroupCall::OfSystem(id))));
+    }
+    effects
 }
 
 /// The history of the system on the page.
@@ -124,6 +128,7 @@ pub(super) fn page(state: &mut State) -> Vec<Effect> {
         Page::Dashboard => vec![call(state, Call::Overview)],
         Page::System(_) | Page::Pending => detail(state),
         Page::Audit => super::audit::fetch(state),
+        Page::Groups => super::groups::fetch(state),
         Page::Tokens => super::tokens::fetch(state),
         Page::Settings => super::settings::fetch(state),
     }

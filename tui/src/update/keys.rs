@@ -1,7 +1,8 @@
 //! From a key to what it means where the administrator is.
 
 use super::{
-    audit, changes, fetch, lists, navigate, new_system, palette, questions, session, settings, tokens,
+    annotations, audit, changes, fetch, groups, lists, navigate, new_system, palette, questions, session,
+    settings, tokens,
 };
 use crate::clock::Moment;
 use crate::keys::{Action, Key, Press, Scope, lookup};
@@ -16,6 +17,7 @@ fn scopes(state: &State) -> &'static [Scope] {
         Page::System(_) => &[Scope::Detail, Scope::Scroll, Scope::Global],
         Page::Audit => &[Scope::Audit, Scope::Scroll, Scope::Global],
         Page::Tokens => &[Scope::Tokens, Scope::Scroll, Scope::Global],
+        Page::Groups => &[Scope::Groups, Scope::Scroll, Scope::Global],
         Page::Settings => &[Scope::Settings, Scope::Scroll, Scope::Global],
     }
 }
@@ -26,6 +28,11 @@ pub fn acts_on_the_drawn_row(state: &State, key: Key) -> bool {
         let line = lookup(key, scopes(state));
         let plain = state.overlay.is_none() && state.token_front().is_none();
         return plain && line.is_some_and(|line| tokens::acts(line.action));
+    }
+    if state.page == Page::Groups {
+        let line = lookup(key, scopes(state));
+        let plain = state.overlay.is_none() && !groups::has_front(state);
+        return plain && line.is_some_and(|line| groups::acts(line.action));
     }
     if state.page == Page::Settings {
         let line = lookup(key, scopes(state));
@@ -62,6 +69,12 @@ pub(super) fn press(state: &mut State, press: Press, now: Moment) -> Vec<Effect>
     {
         return effects;
     }
+    if groups::has_front(state) {
+        return groups::front_key(state, press, now);
+    }
+    if annotations::form_open(state) {
+        return annotations::key(state, key);
+    }
     if settings::form_open(state) {
         return settings::form_key(state, key);
     }
@@ -91,6 +104,7 @@ pub(super) fn act(state: &mut State, action: Action, now: Moment) -> Vec<Effect>
         Some(Scope::List) => lists::act(state, action, now),
         Some(Scope::Detail) => detail(state, action, now),
         Some(Scope::Tokens) => tokens::act(state, action, now),
+        Some(Scope::Groups) => groups::act(state, action, now),
         Some(Scope::Settings) => settings::act(state, action, now),
         Some(Scope::Audit) => audit::act(state, action, now),
         Some(Scope::Scroll) => navigate::scroll(state, action, now),
@@ -169,6 +183,7 @@ fn detail(state: &mut State, action: Action, now: Moment) -> Vec<Effect> {
     };
     match action {
         Action::Actions => return changes::open_menu(state, vec![id], now),
+        Action::EditTags | Action::EditNote => return annotations::open(state, action, now),
         Action::Hour => state.detail.range = Range::Hour,
         Action::Day => state.detail.range = Range::Day,
         Action::Week => state.detail.range = Range::Week,

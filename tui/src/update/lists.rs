@@ -2,11 +2,15 @@
 
 use super::{fetch, navigate};
 use crate::clock::Moment;
+use crate::group_message::GroupCall;
 use crate::keys::Action;
-use crate::message::Effect;
+use crate::message::{Effect, Failure};
 use crate::model::{Dirty, List, ListScope, Page, Sort, State, ToastKind};
 use scm_protocol::ids::SystemId;
 use std::collections::HashSet;
+
+/// How long a filter rests before the server is asked about it, in milliseconds.
+const FILTER_MS: u64 = 150;
 
 /// Systems appeared, or others may have to move. Rows stay where they are until the administrator is idle.
 pub(super) fn appeared(state: &mut State, added: &[SystemId], moved: bool) {
@@ -179,7 +183,52 @@ pub(super) fn filter_changed(state: &mut State, now: Moment) {
     let list = if *page == Page::Pending { pending } else { systems };
     list.touched = now;
     list.rebuild(fleet);
+    plan_question(state, now);
     fetch::look_around(state, now);
+}
+
+/// A filter that rows cannot be asked about is for the server, when it has rested.
+pub(super) fn plan_question(state: &mut State, now: Moment) {
+    if state.systems.has_question() || state.pending.has_question() {
+        state.timers.filter = Some(now.plus(FILTER_MS));
+    }
+}
+
+/// The filter has rested.
+pub(super) fn ask_matching(state: &mut State) -> Vec<Effect> {
+    let questions = [state.systems.question(), state.pending.question()];
+    let asked = questions.into_iter().flatten();
+    asked
+        .map(|text| super::groups::ask(state, GroupCall::Matching(text)))
+        .collect()
+}
+
+/// What the server says that a filter takes.
+pub(super) fn matching(
+    state: &mut State,
+    text: &str,
+    result: Result<Vec<SystemId>, Failure>,
+    now: Moment,
+) -> Vec<Effect> {
+    let State {
+        fleet,
+        systems,
+        pending,
+        ..
+    } = state;
+    match result {
+        Ok(ids) => {
+            let ids: HashSet<SystemId> = ids.into_iter().collect();
+            for list in [systems, pending] {
+                if list.answered(text, ids.clone()) {
+                    list.rebuild(fleet);
+                }
+            }
+            fetch::look_around(state, now);
+            Vec::new()
+        }
+        Err(failure) => super::session::failed(state, "filter", &failure, now),
+    }
 }
 
 fn open(state: &mut State, now: Moment) -> Vec<Effect> {

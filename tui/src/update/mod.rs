@@ -1,15 +1,20 @@
 //! What happens: `(state, message, moment) → effects`, pure and synchronous.
 
+mod annotations;
 mod audit;
 mod changes;
 mod fetch;
+mod group_form;
+mod groups;
 mod keys;
 mod lists;
+mod members;
 mod navigate;
 mod new_system;
 mod palette;
 mod questions;
 mod replies;
+mod rule_editor;
 mod session;
 mod settings;
 mod token_form;
@@ -52,7 +57,7 @@ fn terminal(state: &mut State, event: TerminalEvent, now: Moment) -> Vec<Effect>
             if let Some(field) = session::typed_into(state) {
                 field.paste(&text);
                 state.mark(Dirty::Key);
-                navigate::typed(state);
+                navigate::typed(state, now);
             }
             Vec::new()
         }
@@ -74,6 +79,7 @@ pub fn resize(state: &mut State, columns: u16, rows: u16) {
     state.pending.set_height(height);
     state.tokens.set_height(height);
     state.audit.set_height(height.saturating_sub(audit::CHROME));
+    state.groups.set_height(height);
     state.organization.set_height(height);
     state.mark(Dirty::Key);
 }
@@ -87,6 +93,8 @@ pub fn deadline(state: &State) -> Option<Moment> {
         timers.detail,
         timers.history,
         timers.list,
+        timers.preview,
+        timers.filter,
         timers.countdown,
         settles_at(state),
     ];
@@ -129,6 +137,12 @@ fn tick(state: &mut State, now: Moment) -> Vec<Effect> {
     }
     if due(&mut state.timers.detail) {
         effects.extend(fetch::detail(state));
+    }
+    if due(&mut state.timers.filter) {
+        effects.extend(lists::ask_matching(state));
+    }
+    if due(&mut state.timers.preview) {
+        effects.extend(rule_editor::ask_preview(state));
     }
     if due(&mut state.timers.history) {
         effects.extend(fetch::history(state, now));

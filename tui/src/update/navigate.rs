@@ -95,6 +95,7 @@ pub(super) fn global(state: &mut State, action: Action, now: Moment) -> Vec<Effe
         Action::GoAudit => return go(state, Page::Audit, now),
         Action::GoTokens => return go(state, Page::Tokens, now),
         Action::GoNewSystem => return new_system(state, now),
+        Action::GoGroups => return go(state, Page::Groups, now),
         Action::GoSettings => return go(state, Page::Settings, now),
         Action::Palette => palette::open(state),
         Action::Help => state.overlay = Some(Overlay::Help(0)),
@@ -164,7 +165,7 @@ pub(super) fn overlay_key(state: &mut State, key: Key) -> Vec<Effect> {
 }
 
 /// Something was pasted: what depends on the text follows.
-pub(super) fn typed(state: &mut State) {
+pub(super) fn typed(state: &mut State, now: Moment) {
     if matches!(state.overlay, Some(Overlay::Palette(_))) {
         palette::refresh(state);
         return;
@@ -181,12 +182,17 @@ pub(super) fn typed(state: &mut State) {
         Page::Pending => drop(pending.rebuild(fleet)),
         _ => {}
     }
+    super::lists::plan_question(state, now);
 }
 
 /// A key on a page that only scrolls, or on a system's page.
 pub(super) fn scroll(state: &mut State, action: Action, now: Moment) -> Vec<Effect> {
     if state.page == Page::Tokens {
         super::tokens::scroll(state, action);
+        return Vec::new();
+    }
+    if state.page == Page::Groups {
+        super::groups::scroll(state, action);
         return Vec::new();
     }
     if state.page == Page::Settings {

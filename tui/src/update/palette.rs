@@ -71,6 +71,7 @@ fn commands(state: &State) -> impl Iterator<Item = Entry> + '_ {
             Scope::Menu => list || detail,
             Scope::Detail => detail,
             Scope::Tokens => state.page == Page::Tokens,
+            Scope::Groups => state.page == Page::Groups,
             Scope::Settings => state.page == Page::Settings,
             Scope::Audit => state.page == Page::Audit,
             Scope::Scroll => false,

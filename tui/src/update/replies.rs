@@ -1,7 +1,8 @@
 //! What the server says.
 
 use super::{
-    audit, call, changes, fetch, lists, new_system, session, settings, token_form, token_secret, tokens,
+    audit, call, changes, fetch, groups, lists, new_system, session, settings, token_form, token_secret,
+    tokens,
 };
 use crate::clock::Moment;
 use crate::message::{Call, Effect, Failure, Reply};
@@ -59,6 +60,7 @@ pub(super) fn reply(state: &mut State, reply: Reply, now: Moment) -> Vec<Effect>
         Reply::SecretWritten { id, path } => token_secret::written(state, id, path),
         Reply::Bootstrap { ticket, made } => new_system::made(state, ticket, made, now),
         Reply::ConfigWritten(path) => new_system::written(state, path),
+        Reply::Group(answer) => groups::reply(state, answer, now),
         Reply::Settings(answer) => settings::listed(state, answer, now),
         Reply::SettingChanged {
             ticket,
@@ -131,6 +133,15 @@ fn changed(state: &mut State, change: &events::Change, now: Moment) -> Vec<Effec
     }
     fetch::look_around(state, now);
     fetch::plan_overview(state, now);
+    if change.groups && state.page == Page::Groups {
+        return groups::fetch(state);
+    }
+    if change.groups {
+        fetch::plan_detail(state, now);
+        state.systems.ask_again();
+        state.pending.ask_again();
+        lists::plan_question(state, now);
+    }
     if change.settings && state.page == Page::Settings {
         return settings::fetch(state);
     }

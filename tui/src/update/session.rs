@@ -4,8 +4,8 @@ use super::{call, fetch};
 use crate::clock::Moment;
 use crate::message::{Call, Effect, Failure};
 use crate::model::{
-    AuditView, DetailView, Dirty, Fleet, Link, List, ListScope, Login, LoginStep, NewSystemView, Outcome,
-    Overlay, Page, Phase, ServerClock, SettingsView, State, TextField, Timers, ToastKind, TokenForm,
+    AuditView, DetailView, Dirty, Fleet, GroupsView, Link, List, ListScope, Login, LoginStep, NewSystemView,
+    Outcome, Overlay, Page, Phase, ServerClock, SettingsView, State, TextField, Timers, ToastKind, TokenForm,
     TokenFront, TokensView,
 };
 use scm_protocol::auth::{LoginRequest, MIN_PASSWORD_CHARS, Session, SetupRequest, SetupState};
@@ -39,6 +39,7 @@ fn forget(state: &mut State) {
     state.detail = DetailView::default();
     state.audit = AuditView::default();
     state.tokens = TokensView::default();
+    state.groups = GroupsView::default();
     state.organization = SettingsView::default();
     state.new_system = NewSystemView::default();
     state.timers = Timers::default();
@@ -152,6 +153,8 @@ pub(super) fn typed_into(state: &mut State) -> Option<&mut TextField> {
         pending,
         organization,
         new_system,
+        groups,
+        detail,
         ..
     } = state;
     match (overlay, page) {
@@ -164,6 +167,12 @@ pub(super) fn typed_into(state: &mut State) -> Option<&mut TextField> {
         (None, Page::NewSystem) if new_system.recipe.is_none() && new_system.waits_for.is_none() => {
             Some(new_system.focused())
         }
+        (None, Page::Groups) => groups.front.as_mut().and_then(super::groups::typed_into),
+        (None, Page::System(_)) => detail
+            .form
+            .as_mut()
+            .filter(|form| !form.waits)
+            .map(|form| &mut form.field),
         (None, Page::Settings) => organization
             .form
             .as_mut()

@@ -99,6 +99,7 @@ pub(super) fn place(state: &State, canvas: &mut Canvas<'_>, row: Rect) {
     canvas.put(row, 0, 0, &title(state), theme.title());
     let plain = match state.page {
         Page::Tokens => Some((state.tokens.items().len(), crate::pages::tokens::forbidden(state))),
+        Page::Groups => Some((state.groups.items().len(), crate::pages::groups::forbidden(state))),
         Page::Settings => Some((
             state.organization.items().len(),
             crate::pages::settings::forbidden(state),
@@ -172,6 +173,7 @@ fn title(state: &State) -> String {
         Page::Pending => "Pending".to_owned(),
         Page::Audit => "Audit".to_owned(),
         Page::Tokens => "Enrollment tokens".to_owned(),
+        Page::Groups => "Groups".to_owned(),
         Page::Settings => "Settings".to_owned(),
         Page::NewSystem => "New system".to_owned(),
         Page::System(id) => {
@@ -213,6 +215,23 @@ fn filter(list: &List, canvas: &mut Canvas<'_>, row: Rect) {
         &super::text::fit(&shown, usize::from(FILTER_WIDTH), ""),
         style,
     );
+}
+
+/// What is wrong with the filter, under its line.
+pub(super) fn filter_error(list: &List, canvas: &mut Canvas<'_>, body: Rect) {
+    if let Some(error) = &list.filter_error {
+        let line = Rect {
+            height: 1.min(body.height),
+            ..body
+        };
+        canvas.clear(line);
+        let text = super::text::cut(
+            &crate::model::clean(error),
+            usize::from(line.width),
+            canvas.theme.ellipsis(),
+        );
+        canvas.put(line, 0, 0, &text, canvas.theme.error());
+    }
 }
 
 /// Where the cursor stands in the filter.

@@ -2,7 +2,7 @@
 
 use super::{Canvas, text};
 use crate::keys::{Action, Scope, binding};
-use crate::model::{LoginStep, Overlay, Page, Phase, State, TokenFront};
+use crate::model::{EditorMode, GroupFront, LoginStep, Overlay, Page, Phase, State, TokenFront};
 use ratatui::layout::Rect;
 
 /// The newest message, or the keys that matter now.
@@ -88,6 +88,12 @@ fn keys_that_matter(state: &State) -> Vec<(String, String)> {
             ("Esc", "done"),
         ]),
         (None, Page::NewSystem) => fixed(&[("Tab", "next field"), ("Enter", "go on"), ("Esc", "back")]),
+        (None, Page::Groups) if state.groups.front.is_some() => {
+            fixed(state.groups.front.as_ref().map_or(&[], group_front_keys))
+        }
+        (None, Page::System(_)) if state.detail.form.is_some() => {
+            fixed(&[("Enter", "change it"), ("Ctrl-U", "empty"), ("Esc", "cancel")])
+        }
         (None, Page::Settings) if state.organization.form.is_some() => {
             fixed(&[("Enter", "change it"), ("Ctrl-U", "empty"), ("Esc", "cancel")])
         }
@@ -133,6 +139,8 @@ fn page_keys(page: Page) -> (&'static [Action], Scope) {
         Page::System(_) => (
             &[
                 Action::Actions,
+                Action::EditTags,
+                Action::EditNote,
                 Action::Hour,
                 Action::Day,
                 Action::Week,
@@ -152,6 +160,18 @@ fn page_keys(page: Page) -> (&'static [Action], Scope) {
                 Action::Back,
             ],
             Scope::Tokens,
+        ),
+        Page::Groups => (
+            &[
+                Action::OpenGroup,
+                Action::NewGroup,
+                Action::RenameGroup,
+                Action::SwitchRule,
+                Action::DeleteGroup,
+                Action::Help,
+                Action::Back,
+            ],
+            Scope::Groups,
         ),
         Page::Settings => (
             &[
@@ -173,6 +193,38 @@ fn page_keys(page: Page) -> (&'static [Action], Scope) {
             ],
             Scope::Audit,
         ),
+    }
+}
+
+fn group_front_keys(front: &GroupFront) -> &'static [(&'static str, &'static str)] {
+    match front {
+        GroupFront::Form(_) => &[("Tab", "next field"), ("Enter", "go on"), ("Esc", "cancel")],
+        GroupFront::Question(_) => &[("Enter", "confirm what was typed"), ("Esc", "cancel")],
+        GroupFront::Members(lists) if lists.filtering => &[("Enter", "keep"), ("Ctrl-U", "empty")],
+        GroupFront::Members(_) => &[
+            ("Space", "move"),
+            ("Tab", "other list"),
+            ("/", "filter"),
+            ("W", "save"),
+            ("Esc", "back"),
+        ],
+        GroupFront::Rule(editor) => match editor.mode {
+            EditorMode::Rows => &[
+                ("Enter", "edit"),
+                ("h l", "part"),
+                ("a", "add"),
+                ("x", "remove"),
+                ("J K", "move"),
+                ("=", "why?"),
+                ("W", "save"),
+                ("Esc", "back"),
+            ],
+            EditorMode::Typing => &[("Enter", "keep"), ("Ctrl-U", "empty")],
+            EditorMode::Choosing { .. } => &[("j k", "choose"), ("Enter", "take it"), ("Esc", "cancel")],
+            EditorMode::Asking(_) => &[("Enter", "ask"), ("Esc", "cancel")],
+            EditorMode::Why(_) => &[("Esc", "back")],
+            EditorMode::Confirming { .. } => &[("Enter", "confirm what was typed"), ("Esc", "cancel")],
+        },
     }
 }
 

@@ -41,6 +41,7 @@ pub fn view(state: &State, frame: &mut Frame) {
         hint_line::hints(state, &mut canvas, rows(area.height - 1, 1));
     }
     if let Some(list) = state.list().filter(|list| list.filtering) {
+        frame_lines::filter_error(list, &mut canvas, body);
         cursor = frame_lines::filter_cursor(list, rows(1, 1));
     }
     if let Some(over) = &state.overlay {
@@ -71,11 +72,20 @@ fn page(state: &State, canvas: &mut Canvas<'_>, body: Rect) -> Cursor {
         Page::Login => return pages::login::draw(state, canvas, body),
         Page::Dashboard => pages::dashboard::draw(state, canvas, body),
         Page::Systems => pages::systems::draw(state, &state.systems, canvas, body),
-        Page::System(id) => pages::system::draw(state, id, canvas, body),
+        Page::System(id) => {
+            pages::system::draw(state, id, canvas, body);
+            let form = state.detail.form.as_ref()?;
+            return pages::system_groups::draw_form(form, canvas, body);
+        }
         Page::Pending => pages::pending::draw(state, canvas, body),
         Page::Audit => pages::audit::draw(state, canvas, body),
         Page::Tokens => pages::tokens::draw(state, canvas, body),
         Page::NewSystem => return pages::new_system::draw(state, canvas, body),
+        Page::Groups => {
+            pages::groups::draw(state, canvas, body);
+            let front = state.groups.front.as_ref()?;
+            return pages::groups::draw_front(state, front, canvas, body);
+        }
         Page::Settings => {
             pages::settings::draw(state, canvas, body);
             let form = state.organization.form.as_ref()?;

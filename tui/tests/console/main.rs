@@ -7,6 +7,8 @@ mod bytes;
 mod changes;
 mod driver;
 mod flows;
+mod group_server;
+mod groups;
 mod new_system;
 mod properties;
 mod screens;

@@ -1,5 +1,6 @@
 //! A server in memory: answers the console's calls as the real one would.
 
+use crate::group_server::GroupServer;
 use crate::settings_server::SettingsServer;
 use crate::token_server::TokenServer;
 use scm_protocol::audit::AuditEntry;
@@ -35,6 +36,7 @@ pub(crate) struct Server {
     /// The session is no longer good.
     pub(crate) expired: bool,
     pub(crate) tokens: TokenServer,
+    pub(crate) groups: GroupServer,
     pub(crate) settings: SettingsServer,
     /// Configurations that were to be written to a file.
     pub(crate) configs: Vec<String>,
@@ -74,6 +76,7 @@ pub(crate) fn system(id: i64, status: SystemStatus) -> SystemDetail {
             disk_total_bytes: (!pending).then_some(512 * GIB),
             uptime_secs: (!pending).then_some(id * 90_000),
             container_count: (id % 2 == 0).then_some(1),
+            tags: Vec::new(),
         },
         public_key: key,
         fingerprint,
@@ -94,6 +97,7 @@ pub(crate) fn system(id: i64, status: SystemStatus) -> SystemDetail {
         status_changed_ms: UnixMillis(START - 86_400_000),
         status_changed_by: "user:jdoe".to_owned(),
         certificate: None,
+        note: None,
         duplicates: (id == 2)
             .then(|| Duplicate {
                 id: SystemId(9),
@@ -156,6 +160,7 @@ impl Server {
             audit: audit.collect(),
             expired: false,
             tokens: TokenServer::default(),
+            groups: GroupServer::default(),
             settings: SettingsServer::default(),
             configs: Vec::new(),
         }
@@ -289,6 +294,7 @@ impl Server {
                 self.configs.push(text.to_string());
                 vec![Reply::ConfigWritten(Ok("/root/scmclient.config".to_owned()))]
             }
+            Call::Group(question) => vec![Reply::Group(self.groups.answer(question, &self.systems))],
             Call::Settings | Call::ChangeSetting { .. } => self.settings.answer(call, self.clock),
             other => self.tokens.answer(other, self.clock),
         }

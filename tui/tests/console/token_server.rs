@@ -34,6 +34,7 @@ fn token(id: i64, name: &str, status: TokenStatus) -> EnrollmentToken {
         max_uses: None,
         uses: 0,
         last_used_ms: None,
+        groups: Vec::new(),
     }
 }
 

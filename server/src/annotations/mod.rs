@@ -1,0 +1,10 @@
+//! What people put on systems: tags and a note.
+//!
+//! Invariants: a change and its audit entry are one transaction; a change of tags re-evaluates the rules for that system in
+//! the same transaction; what is there already is left without an entry.
+
+pub mod routes;
+mod service;
+mod store;
+
+pub use service::{change_tags_in, notes_between, tags_between, tags_of};
