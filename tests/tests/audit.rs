@@ -169,20 +169,53 @@ async fn a_heartbeat_is_recorded_once_and_not_where_it_is_switched_off() -> Resu
             .len())
     };
     assert_eq!(heartbeats().await?, 1);
-    let off = admin
-        .send(
-            "PUT",
-            "/api/v1/settings/audit.heartbeat_minutes",
-            Some(&json!({ "value": 0 })),
-        )
-        .await?;
-    ensure!(off.status().is_success(), "{}", off.text().await?);
+    admin.change_setting("audit.heartbeat_minutes", json!(0)).await?;
     let mut other = server.rogue()?;
     other.register("other").await?;
     let checkin = other.checkin()?;
     other.accepted(&checkin).await?;
     assert_eq!(heartbeats().await?, 1);
     Ok(())
+}
+
+/// A3: what is old goes, what remains verifies, and that it was retention is signed.
+async fn retention_leaves_what_verifies(database: Database) -> Result<()> {
+    let mut server = Server::builder().database(database).start().await?;
+    let admin = server.admin()?;
+    admin.make_tokens(0..5).await?;
+    admin.change_setting("audit.retention_days", json!(1)).await?;
+    server.stop()?;
+    server.start_with_clock("+3d").await?;
+    let admin = server.admin()?;
+    let chain = eventually("old entries to go", 30, async || {
+        let chain: AuditChain = admin.get("/api/v1/audit/chain").await?;
+        Ok((chain.first_id == 7).then_some(chain))
+    })
+    .await?;
+    assert_eq!(chain.faults, [""; 0]);
+    let sweeps: AuditPage = admin.get("/api/v1/audit?action=audit.retention").await?;
+    let detail = &sweeps.items[0].detail;
+    assert_eq!(
+        (detail["last"].as_i64(), detail["deleted"].as_i64()),
+        (Some(6), Some(6))
+    );
+    assert!(admin.export_audit("").await?.contains(r#""start_id":6"#));
+    let verified = server.command(&["audit", "verify"])?;
+    ensure!(verified.status.success(), "{}", text(&verified));
+    server.database_execute("DELETE FROM audit_anchors WHERE kind = 'cut'")?;
+    let unsigned = server.command(&["audit", "verify"])?;
+    ensure!(
+        !unsigned.status.success() && text(&unsigned).contains("entries 1 to 6 were deleted"),
+        "{}",
+        text(&unsigned)
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn retention_leaves_what_verifies_on_both_databases() -> Result<()> {
+    retention_leaves_what_verifies(Database::Sqlite).await?;
+    retention_leaves_what_verifies(Database::Postgres).await
 }
 
 /// A5: nothing that opens anything stands in the audit or in the log.
