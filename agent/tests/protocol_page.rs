@@ -176,6 +176,7 @@ fn every_refusal_and_limit_is_on_the_page() {
         BadSignature,
         RateLimited,
         UnknownOrganization,
+        AddressNotAllowed,
         Busy,
         InvalidRequest,
         Internal,

@@ -39,6 +39,8 @@ pub enum RefusalCode {
     PendingFull,
     /// No organization has this name. 404.
     UnknownOrganization,
+    /// The request comes from outside the networks that the organization allows. 403.
+    AddressNotAllowed,
     /// The server has more work than it can queue; `retry_after_secs` says when to come back. 503.
     Busy,
     /// The body is not what the route takes; `detail` and `field` say where. 400, 413 or 422.
@@ -59,7 +61,8 @@ impl RefusalCode {
             | RefusalCode::CertificateRequired
             | RefusalCode::CertificateInvalid
             | RefusalCode::Quarantined
-            | RefusalCode::SplitIdentity => 403,
+            | RefusalCode::SplitIdentity
+            | RefusalCode::AddressNotAllowed => 403,
             RefusalCode::RateLimited => 429,
             RefusalCode::Busy | RefusalCode::PendingFull => 503,
             RefusalCode::InvalidRequest => 422,
@@ -83,6 +86,7 @@ impl RefusalCode {
             RefusalCode::RateLimited => "rate_limited",
             RefusalCode::PendingFull => "pending_full",
             RefusalCode::UnknownOrganization => "unknown_organization",
+            RefusalCode::AddressNotAllowed => "address_not_allowed",
             RefusalCode::Busy => "busy",
             RefusalCode::InvalidRequest => "invalid_request",
             RefusalCode::Internal => "internal",
@@ -110,7 +114,7 @@ pub struct Refusal {
     /// The lowest sequence number that has not been used, with `replayed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_sequence: Option<u64>,
-    /// Seconds to wait, with `rate_limited`, `busy`, `pending_full`, `quarantined`, `denied` and `revoked`.
+    /// Seconds to wait, with `rate_limited`, `busy`, `pending_full`, `address_not_allowed`, `quarantined`, `denied` and `revoked`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_secs: Option<u32>,
     /// With `quarantined`: the name under which this run of the agent is known from now on, where its own is another's.
@@ -160,6 +164,7 @@ mod tests {
             RateLimited,
             PendingFull,
             UnknownOrganization,
+            AddressNotAllowed,
             Busy,
             InvalidRequest,
             Internal,

@@ -123,6 +123,20 @@ pub const RULES_CONFIRM_SHARE_PERCENT: Integer = Integer {
     roles: ADMINS,
 };
 
+/// Where administrators may come from.
+pub const ADMIN_NETWORKS: Networks = Networks {
+    name: "access.admin_networks",
+    about: "networks that the console's API is called from; none: any. The local administrator on the server itself always may",
+    roles: ADMINS,
+};
+
+/// Where agents may come from.
+pub const AGENT_NETWORKS: Networks = Networks {
+    name: "access.agent_networks",
+    about: "networks that agents come from; none: any. Others are refused and keep their identity",
+    roles: ADMINS,
+};
+
 /// Every setting, in the order of the page.
 pub const CATALOGUE: &[Definition] = &[
     Definition::Integer(&PENDING_MAX),
@@ -131,6 +145,8 @@ pub const CATALOGUE: &[Definition] = &[
     Definition::Integer(&AUDIT_RETENTION_DAYS),
     Definition::Integer(&AUDIT_HEARTBEAT_MINUTES),
     Definition::Integer(&RULES_CONFIRM_SHARE_PERCENT),
+    Definition::Networks(&ADMIN_NETWORKS),
+    Definition::Networks(&AGENT_NETWORKS),
 ];
 
 /// A setting of any kind.

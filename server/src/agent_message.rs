@@ -5,6 +5,7 @@
 //! agent acts on.
 
 use crate::app::App;
+use crate::auth;
 use crate::call::Call;
 use crate::error::Error;
 use crate::signing::SigningOrganization;
@@ -22,6 +23,9 @@ use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
 use warp::reply::{Reply, Response};
+
+/// Seconds after which an agent from outside the allowed networks may ask again.
+const OUTSIDE_RETRY_SECS: u32 = 300;
 
 /// A verified body with the key that it was verified with.
 #[derive(Debug)]
@@ -92,6 +96,15 @@ pub async fn open<'a>(
             now,
         )));
     };
+    let settings = app.organization_settings.of(organization.id);
+    if !auth::lets_in(settings.agent_networks(), call.peer) {
+        let detail = format!("agents of this organization do not come from {}", call.peer);
+        let refusal = Refusal::new(RefusalCode::AddressNotAllowed, detail, now);
+        return Err(unsigned(Refusal {
+            retry_after_secs: Some(OUTSIDE_RETRY_SECS),
+            ..refusal
+        }));
+    }
     Ok((
         Envelope {
             organization,

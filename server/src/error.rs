@@ -2,6 +2,8 @@
 //!
 //! The outside message says what is wrong and what to do; what happened inside (a database's words) is only logged.
 
+use std::net::IpAddr;
+
 /// Why a request was not carried out. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -33,6 +35,9 @@ pub enum Error {
     /// A valid credential that may not do this.
     #[error("{0}")]
     Forbidden(String),
+    /// A caller from outside the networks that the organization allows.
+    #[error("your address {0} is outside the networks that this organization allows (access.admin_networks)")]
+    AddressNotAllowed(IpAddr),
     /// Too many attempts.
     #[error("too many attempts, try again in {retry_after_secs} s")]
     Throttled {

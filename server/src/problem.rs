@@ -14,6 +14,7 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::Conflict { code, .. } => (StatusCode::CONFLICT, code),
         Error::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "unauthenticated"),
         Error::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
+        Error::AddressNotAllowed(_) => (StatusCode::FORBIDDEN, "address_not_allowed"),
         Error::Throttled { .. } => (StatusCode::TOO_MANY_REQUESTS, "throttled"),
         Error::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
         Error::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "database_unavailable"),

@@ -36,7 +36,10 @@ pub(super) fn refused(
         RefusalCode::CertificateInvalid => certificate_invalid(situation, trouble(), jitter),
         RefusalCode::Quarantined => quarantined(situation, refusal, jitter),
         RefusalCode::SplitIdentity => split_identity(situation, refusal, jitter),
-        RefusalCode::RateLimited | RefusalCode::Busy | RefusalCode::PendingFull => Action {
+        RefusalCode::RateLimited
+        | RefusalCode::Busy
+        | RefusalCode::PendingFull
+        | RefusalCode::AddressNotAllowed => Action {
             contact: true,
             ..failed(situation, trouble(), refusal.retry_after_secs, jitter)
         },

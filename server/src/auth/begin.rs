@@ -4,6 +4,7 @@
 //! a password that was changed, a key that was removed or a user that was deleted meanwhile begins none.
 
 use super::attempt::Attempt;
+use super::networks::check_address;
 use super::secret::{HALF_SESSION_PREFIX, SESSION_PREFIX, SecretHash, token};
 use super::session_store::{self, NewHalf, NewSession};
 use super::store::{self, User};
@@ -77,6 +78,10 @@ pub(super) async fn first_factor_held(
     attempt: Attempt,
     proven: Proven,
 ) -> Result<LoggedIn, Error> {
+    // Only whoever proved who they are learns that they come from the wrong place.
+    if let Ok(peer) = attempt.address.parse() {
+        check_address(app, proven.user().organization_id, peer)?;
+    }
     let now = app.clock.now();
     let half = token(HALF_SESSION_PREFIX)?;
     let row = NewHalf {

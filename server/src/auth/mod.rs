@@ -8,6 +8,7 @@ mod begin;
 mod challenge;
 mod local_admin;
 mod login;
+mod networks;
 mod own_password;
 mod password;
 pub mod routes;
@@ -23,6 +24,7 @@ mod throttle;
 
 pub use local_admin::LocalAdmin;
 pub use login::sweep_failures;
+pub use networks::{is_exempt, keeps_its_caller, lets_in};
 pub use own_password::{count_own_attempt, forgive, prove_password};
 pub use password::{check as check_password, hash as hash_password, verify as verify_password};
 pub use secret::{SecretHash, normal_code, setup_code, token as new_secret};
@@ -41,6 +43,7 @@ use scm_protocol::auth::{CredentialKind, Role};
 use scm_protocol::ids::{ApiTokenId, SessionId, UnixMillis, UserId};
 use scm_protocol::organizations::ORGANIZATION_HEADER;
 use secret::SESSION_PREFIX;
+use std::net::IpAddr;
 use warp::http::header::AUTHORIZATION;
 
 /// How often a session's last use is written, in milliseconds.
@@ -136,6 +139,7 @@ pub async fn authorize(app: &App, call: &Call) -> Result<Principal, Error> {
     app.organizations
         .know(&app.storage, &app.master, principal.organization_id)
         .await?;
+    networks::check_caller(app, &principal, call.peer)?;
     let route = access::by_name(call.route).ok_or_else(|| Error::internal("a route outside the table"))?;
     if route.audience == Audience::LocalAdmin {
         let local = principal.credential == Credential::LocalAdmin;
@@ -180,7 +184,10 @@ async fn in_organization(app: &App, call: &Call, mut principal: Principal) -> Re
 
 /// Whether a credential that was good still is, with no less than the role that it had: asked again for streams that stay
 /// open. Does not count as use.
-pub async fn still_holds(app: &App, principal: &Principal) -> bool {
+pub async fn still_holds(app: &App, principal: &Principal, peer: IpAddr) -> bool {
+    if networks::check_caller(app, principal, peer).is_err() {
+        return false;
+    }
     let now = app.clock.now();
     let again = match &principal.credential {
         Credential::Session { hash, .. } => session(app, hash.clone(), now, false).await,

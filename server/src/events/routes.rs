@@ -10,6 +10,7 @@ use futures_util::stream;
 use scm_protocol::events::Hello;
 use serde::Serialize;
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -38,6 +39,7 @@ struct Stream {
     stopping: watch::Receiver<bool>,
     app: Arc<App>,
     principal: Principal,
+    peer: IpAddr,
     ask_again: Instant,
 }
 
@@ -51,6 +53,7 @@ async fn events(app: Arc<App>, authorized: Authorized) -> Result<Response, Error
         }),
         stopping: app.stopping.clone(),
         principal: authorized.principal,
+        peer: authorized.call.peer,
         ask_again: Instant::now() + ASK_AGAIN,
         app,
     };
@@ -77,7 +80,7 @@ async fn next(mut state: Stream) -> Option<(Result<Event, Infallible>, Stream)> 
         };
         match news {
             News::Change(change) => return Some((Ok(event("change", &change)), state)),
-            News::Access if auth::still_holds(&state.app, &state.principal).await => {
+            News::Access if auth::still_holds(&state.app, &state.principal, state.peer).await => {
                 state.ask_again = Instant::now() + ASK_AGAIN;
             }
             News::Access => return None,

@@ -2,6 +2,7 @@
 //!
 //! A room that has such a rule gives a function and puts it into [`GUARDS`].
 
+use crate::auth;
 use crate::error::Error;
 use scm_protocol::settings::SettingValue;
 use std::net::IpAddr;
@@ -15,13 +16,15 @@ pub struct Proposal<'a> {
     pub value: &'a SettingValue,
     /// Where whoever changes it is.
     pub caller: IpAddr,
+    /// Whoever changes it is the local administrator on the server itself, whom no network keeps out.
+    pub local: bool,
 }
 
 /// Why a proposal must not be carried out; none when it may.
 pub type Guard = fn(&Proposal<'_>) -> Option<String>;
 
 /// Every rule of a room.
-const GUARDS: &[Guard] = &[];
+const GUARDS: &[Guard] = &[auth::keeps_its_caller];
 
 /// Refuses what a room refuses.
 pub(super) fn check(proposal: &Proposal<'_>) -> Result<(), Error> {
@@ -45,6 +48,7 @@ mod tests {
             name: "pending.max",
             value: &SettingValue::Integer(7),
             caller: "192.0.2.1".parse().unwrap(),
+            local: false,
         };
         assert_eq!(check(&proposal), Ok(()));
         let never: Guard = |proposal| Some(format!("must not be changed from {}", proposal.caller));

@@ -2,6 +2,7 @@
 
 use super::service::{self, Change};
 use crate::app::App;
+use crate::auth;
 use crate::call::Authorized;
 use crate::error::Error;
 use crate::router::endpoint;
@@ -44,6 +45,7 @@ fn wanted(authorized: &Authorized) -> Result<Change, Error> {
         role: authorized.principal.role,
         actor: authorized.actor(),
         caller: authorized.call.peer,
+        local: auth::is_exempt(&authorized.principal, authorized.call.peer),
         action: authorized.call.route,
     })
 }

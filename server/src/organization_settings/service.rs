@@ -20,6 +20,8 @@ pub(super) struct Change {
     pub role: Role,
     pub actor: Actor,
     pub caller: IpAddr,
+    /// The local administrator on the server itself.
+    pub local: bool,
     /// The audit's action.
     pub action: &'static str,
 }
@@ -82,6 +84,7 @@ pub(super) async fn change(app: &App, change: Change, value: Option<Value>) -> R
         name: definition.name(),
         value: &wanted,
         caller: change.caller,
+        local: change.local,
     };
     guard::check(&proposal)?;
     let (now, organization_id, store_it) = (app.clock.now(), change.organization_id, value.is_some());

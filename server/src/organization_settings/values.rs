@@ -1,6 +1,7 @@
 //! The settings of one organization, ready to use: an accessor for each.
 
-use scm_protocol::settings::{self, Integer, SettingValue, Switch};
+use scm_protocol::network::Network;
+use scm_protocol::settings::{self, Integer, Networks, SettingValue, Switch};
 use std::collections::HashMap;
 
 /// What holds in an organization: the defaults, and what was changed.
@@ -46,6 +47,23 @@ impl OrganizationSettings {
     /// Largest share of a group's members, in percent, that saving its rule removes without asking.
     pub fn rules_confirm_share_percent(&self) -> i64 {
         self.integer(&settings::RULES_CONFIRM_SHARE_PERCENT)
+    }
+
+    /// Networks that the console's API is called from; none when from any.
+    pub fn admin_networks(&self) -> &[Network] {
+        self.networks(&settings::ADMIN_NETWORKS)
+    }
+
+    /// Networks that agents come from; none when from any.
+    pub fn agent_networks(&self) -> &[Network] {
+        self.networks(&settings::AGENT_NETWORKS)
+    }
+
+    fn networks(&self, setting: &Networks) -> &[Network] {
+        match self.changed.get(setting.name) {
+            Some(SettingValue::Networks(networks)) => networks,
+            _ => &[],
+        }
     }
 
     fn integer(&self, setting: &Integer) -> i64 {
