@@ -76,6 +76,8 @@ impl Args {
                     token_file: None,
                     read_only: false,
                     production: false,
+                    organization: None,
+                    ssh_key: None,
                 },
             );
         } else if let Some(wanted) = &self.context {

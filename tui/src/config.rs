@@ -1,5 +1,6 @@
 //! Which servers the console knows: the configuration file, the command line and the defaults of a local server.
 
+use scm_protocol::ids::Organization;
 use scm_settings::Document;
 use scm_tls::Trust;
 use serde::Deserialize;
@@ -20,6 +21,10 @@ pub struct Context {
     pub read_only: bool,
     /// Its name is shown so that it cannot be mistaken.
     pub production: bool,
+    /// The organization that the local administrator means there; the first one otherwise.
+    pub organization: Option<Organization>,
+    /// Fingerprint of the SSH key that logs in there.
+    pub ssh_key: Option<String>,
 }
 
 /// The configuration file.
@@ -42,6 +47,24 @@ struct ContextEntry {
     read_only: bool,
     #[serde(default)]
     production: bool,
+    organization: Option<Organization>,
+    ssh_key: Option<Fingerprint>,
+}
+
+/// Checked while it is read, so that an error has its line.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct Fingerprint(String);
+
+impl TryFrom<String> for Fingerprint {
+    type Error = ConfigError;
+
+    fn try_from(text: String) -> Result<Self, ConfigError> {
+        if text.strip_prefix("SHA256:").is_some_and(|rest| rest.len() == 43) {
+            return Ok(Fingerprint(text));
+        }
+        Err(ConfigError::SshKey(text.chars().take(100).collect()))
+    }
 }
 
 /// Checked while it is read, so that an error has its line.
@@ -82,6 +105,9 @@ pub enum ConfigError {
     /// A pin that cannot be used.
     #[error("ca pin: {0}")]
     Pin(scm_tls::InvalidPin),
+    /// Not the fingerprint of an SSH key.
+    #[error("`{0}` is not the fingerprint of an SSH key: write SHA256:… as `ssh-add -l` prints it")]
+    SshKey(String),
     /// Two ways of trust at once.
     #[error("give either a ca file or a ca pin, not both")]
     TwoTrusts,
@@ -122,6 +148,8 @@ pub fn read_contexts(path: &Path) -> Result<Vec<Context>, ConfigError> {
             token_file: entry.local_admin_token_file,
             read_only: entry.read_only,
             production: entry.production,
+            organization: entry.organization,
+            ssh_key: entry.ssh_key.map(|Fingerprint(text)| text),
         });
     }
     Ok(contexts)
@@ -181,6 +209,8 @@ pub fn local_context() -> Context {
         token_file: LOCAL_TOKENS.into_iter().find_map(readable),
         read_only: false,
         production: false,
+        organization: None,
+        ssh_key: None,
     }
 }
 

@@ -2,7 +2,10 @@
 
 use crate::config::Context;
 use crate::group_message::{GroupCall, GroupReply};
-use crate::model::{AuditFilter, Change, ChangeBody, NewToken, Range, Recipe, TokenChange};
+use crate::model::{
+    AccessChange, AccessDone, AccessItem, AccessTab, AgentKey, AuditFilter, Change, ChangeBody, Range,
+    Recipe, ShownSecret, TokenChange,
+};
 use crate::terminal::TerminalEvent;
 use scm_protocol::audit::{AuditChain, AuditForwarding, AuditPage};
 use scm_protocol::auth::{LoginRequest, Session, SetupRequest, SetupState};
@@ -61,6 +64,37 @@ pub enum Call {
     Setup(SetupRequest),
     /// `POST /api/v1/sessions`.
     Login(LoginRequest),
+    /// `POST /api/v1/sessions/challenge`, the agent's signature, `POST /api/v1/sessions/ssh`.
+    LoginSsh {
+        /// Who.
+        username: String,
+        /// The key.
+        fingerprint: String,
+    },
+    /// `POST /api/v1/sessions/second-factor`.
+    SecondFactor(Zeroizing<String>),
+    /// What the SSH agent of this terminal holds.
+    AgentKeys,
+    /// `GET /api/v1/account`.
+    Account,
+    /// A page of a tab.
+    AccessList {
+        /// Which.
+        tab: AccessTab,
+        /// Where to read on.
+        cursor: Option<String>,
+    },
+    /// A change of users and the like.
+    AccessChange {
+        /// Which form or question.
+        ticket: u64,
+        /// The `Idempotency-Key`, where something is created.
+        key: String,
+        /// What.
+        change: Box<AccessChange>,
+        /// What is said then.
+        done: String,
+    },
     /// `GET /api/v1/sessions/current`.
     Session,
     /// `DELETE /api/v1/sessions/current`.
@@ -149,12 +183,10 @@ pub enum Call {
         /// What.
         change: TokenChange,
     },
-    /// Writes a token's secret to a new file that only its owner can read.
+    /// Writes a secret to a new file that only its owner can read.
     WriteSecret {
-        /// Of which token.
-        id: TokenId,
-        /// Its name, for the file's.
-        name: String,
+        /// How the file's name begins.
+        stem: String,
         /// The secret.
         secret: Zeroizing<String>,
     },
@@ -197,6 +229,20 @@ pub enum Reply {
     SetupState(Result<SetupState, Failure>),
     /// Of login, setup and session.
     Session(Result<Session, Failure>),
+    /// The first factor held.
+    SecondFactorRequired,
+    AgentKeys(Result<Vec<AgentKey>, String>),
+    /// Whether there is a second factor.
+    Account(Result<bool, Failure>),
+    AccessList {
+        tab: AccessTab,
+        page: Result<AccessPage, Failure>,
+    },
+    AccessChanged {
+        ticket: u64,
+        done: String,
+        result: Result<AccessDone, Failure>,
+    },
     Overview(Result<Box<Overview>, Failure>),
     List {
         round: u64,
@@ -244,7 +290,7 @@ pub enum Reply {
     Tokens(Result<TokenPage, Failure>),
     TokenCreated {
         ticket: u64,
-        created: Result<Box<NewToken>, Failure>,
+        created: Result<Box<ShownSecret>, Failure>,
     },
     TokenChanged {
         id: TokenId,
@@ -254,7 +300,7 @@ pub enum Reply {
     },
     /// The path of the file, or why there is none.
     SecretWritten {
-        id: TokenId,
+        stem: String,
         path: Result<String, String>,
     },
     Bootstrap {
@@ -276,6 +322,32 @@ pub enum Reply {
     Change(events::Change),
     StreamEnded(Failure),
     Log(Vec<String>),
+}
+
+/// A page of a tab.
+#[derive(Debug)]
+pub struct AccessPage {
+    /// Its lines.
+    pub items: Vec<AccessItem>,
+    /// Where to read on.
+    pub next_cursor: Option<String>,
+    /// The server's clock when it answered.
+    pub server_time_ms: UnixMillis,
+}
+
+impl AccessPage {
+    /// Puts one together.
+    pub fn new(
+        items: impl Iterator<Item = AccessItem>,
+        next_cursor: Option<String>,
+        server_time_ms: UnixMillis,
+    ) -> Self {
+        AccessPage {
+            items: items.collect(),
+            next_cursor,
+            server_time_ms,
+        }
+    }
 }
 
 /// Why an answer is not what was asked for.

@@ -146,6 +146,7 @@ fn settings(args: &Args) -> Settings {
         ascii: args.ascii || linux || !utf8,
         mono: variable("NO_COLOR").is_some(),
         accessible: variable("ACCESSIBLE").is_some_and(|value| value != "0"),
+        ssh_agent: variable("SSH_AUTH_SOCK").is_some(),
     }
 }
 

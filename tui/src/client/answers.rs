@@ -1,7 +1,7 @@
 //! One call, one answer.
 
 use super::http::{Http, Token};
-use super::{Answer, audit, groups, stream, tokens};
+use super::{Answer, access, audit, groups, stream, tokens};
 use crate::message::{Call, Failure, Reply};
 use crate::model::{Change, ChangeBody, Range, Recipe};
 use reqwest::Method;
@@ -24,11 +24,32 @@ pub(super) async fn answer(http: Arc<Http>, call: Call, answer: Answer) {
         | Call::ReadLog
         | Call::WriteSecret { .. }
         | Call::WriteConfig(_)
-        | Call::StopExport(_) => return,
+        | Call::StopExport(_)
+        | Call::AgentKeys => return,
         Call::Stream => return stream::follow(&http, &answer).await,
         Call::SetupState => Reply::SetupState(http.get("/api/v1/setup").await),
         Call::Setup(body) => Reply::Session(enter(&http, http.post("/api/v1/setup", &body).await)),
-        Call::Login(body) => Reply::Session(enter(&http, http.post("/api/v1/sessions", &body).await)),
+        Call::Login(body) => begun(access::log_in(&http, "/api/v1/sessions", &body).await),
+        Call::LoginSsh {
+            username,
+            fingerprint,
+        } => begun(access::log_in_ssh(&http, username, &fingerprint).await),
+        Call::SecondFactor(code) => begun(access::second_half(&http, code.to_string()).await),
+        Call::Account => Reply::Account(access::second_factor(&http).await),
+        Call::AccessList { tab, cursor } => Reply::AccessList {
+            tab,
+            page: access::list(&http, tab, cursor.as_deref()).await,
+        },
+        Call::AccessChange {
+            ticket,
+            key,
+            change,
+            done,
+        } => Reply::AccessChanged {
+            ticket,
+            done,
+            result: access::change(&http, &key, *change).await,
+        },
         Call::Session => Reply::Session(http.get("/api/v1/sessions/current").await),
         Call::Logout => return logout(&http).await,
         Call::Overview => Reply::Overview(http.get("/api/v1/overview").await.map(Box::new)),
@@ -109,6 +130,15 @@ pub(super) async fn answer(http: Arc<Http>, call: Call, answer: Answer) {
         },
     };
     answer.give(reply);
+}
+
+/// A session, half of one, or none.
+fn begun(outcome: Result<Option<Session>, Failure>) -> Reply {
+    match outcome {
+        Ok(Some(session)) => Reply::Session(Ok(session)),
+        Ok(None) => Reply::SecondFactorRequired,
+        Err(failure) => Reply::Session(Err(failure)),
+    }
 }
 
 fn enter(http: &Http, reply: Result<LoginReply, Failure>) -> Result<Session, Failure> {

@@ -2,6 +2,8 @@
 
 use crate::message::Failure;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use scm_protocol::ids::Organization;
+use scm_protocol::organizations::ORGANIZATION_HEADER;
 use scm_protocol::problem::Problem;
 use scm_tls::Trust;
 use serde::Serialize;
@@ -31,10 +33,19 @@ pub(super) struct Http {
     client: reqwest::Client,
     base: String,
     token: Mutex<Option<Token>>,
+    /// Half of a login, until its second factor is given.
+    half: Mutex<Option<Token>>,
+    /// The organization that the local administrator means.
+    organization: Option<Organization>,
 }
 
 impl Http {
-    pub(super) fn new(base: &str, trust: &Trust, token: Option<Token>) -> Result<Self, String> {
+    pub(super) fn new(
+        base: &str,
+        trust: &Trust,
+        token: Option<Token>,
+        organization: Option<Organization>,
+    ) -> Result<Self, String> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = scm_tls::client_config(trust, provider).map_err(|error| chain(&error))?;
         let client = reqwest::Client::builder()
@@ -50,6 +61,8 @@ impl Http {
             client,
             base: base.to_owned(),
             token: Mutex::new(token),
+            half: Mutex::new(None),
+            organization,
         })
     }
 
@@ -58,8 +71,22 @@ impl Http {
         *self.token.lock().unwrap_or_else(PoisonError::into_inner) = token;
     }
 
+    /// Keeps half of a login.
+    pub(super) fn set_half(&self, half: Option<Token>) {
+        *self.half.lock().unwrap_or_else(PoisonError::into_inner) = half;
+    }
+
+    /// Half of a login.
+    pub(super) fn half(&self) -> Option<String> {
+        let half = self.half.lock().unwrap_or_else(PoisonError::into_inner);
+        half.as_ref().map(|Token(text)| text.to_string())
+    }
+
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self.client.request(method, format!("{}{path}", self.base));
+        let mut request = self.client.request(method, format!("{}{path}", self.base));
+        if let Some(organization) = &self.organization {
+            request = request.header(ORGANIZATION_HEADER, organization.as_str());
+        }
         match &*self.token.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(Token(token)) => request.bearer_auth(token.as_str()),
             None => request,

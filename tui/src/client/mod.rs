@@ -3,11 +3,13 @@
 //! It lives on a thread of its own with a small runtime, so that no answer delays a key. The session's token stays here:
 //! the state never holds it.
 
+mod access;
 mod answers;
 mod audit;
 mod groups;
 mod http;
 mod secret_file;
+mod ssh_agent;
 mod stream;
 mod tokens;
 
@@ -103,12 +105,16 @@ async fn run(mut calls: UnboundedReceiver<(u64, Call)>, send: Send, log_file: Op
             (Call::ReadLog, _) => {
                 answer.give(Reply::Log(log_file.as_deref().map_or_else(no_log, read_log)));
             }
-            (Call::WriteSecret { id, name, secret }, _) => {
-                let path = secret_file::write_here(id, &name, &secret);
+            (Call::AgentKeys, _) => {
+                // Needs no server: the agent is of this terminal.
+                tokio::spawn(async move { answer.give(Reply::AgentKeys(ssh_agent::keys().await)) });
+            }
+            (Call::WriteSecret { stem, secret }, _) => {
+                let path = secret_file::write_here(&stem, &secret);
                 if let Err(error) = &path {
-                    tracing::warn!(enrollment_token.id = id.0, "its secret was not written: {error}");
+                    tracing::warn!(secret.of = stem, "it was not written: {error}");
                 }
-                answer.give(Reply::SecretWritten { id, path });
+                answer.give(Reply::SecretWritten { stem, path });
             }
             // What was written goes with the task.
             (Call::StopExport(ticket), _) => {
@@ -150,7 +156,7 @@ fn connect(context: &crate::config::Context) -> Result<(Http, bool), String> {
         None => None,
     };
     let has_token = token.is_some();
-    Http::new(&context.url, &context.trust, token).map(|http| (http, has_token))
+    Http::new(&context.url, &context.trust, token, context.organization.clone()).map(|http| (http, has_token))
 }
 
 fn read_token(path: &Path) -> Result<Token, String> {

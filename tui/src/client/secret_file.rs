@@ -1,7 +1,6 @@
 //! A secret, or a configuration that may hold one, in a file of its own: in the folder that the console was started in, readable by its owner only, and never
 //! over a file that is there.
 
-use scm_protocol::ids::TokenId;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -10,10 +9,10 @@ use std::path::{Path, PathBuf};
 /// Names that are tried.
 const ATTEMPTS: u32 = 100;
 
-/// Writes the secret of a token into a new file of the working folder; answers its path.
-pub(super) fn write_here(id: TokenId, name: &str, secret: &str) -> Result<String, String> {
+/// Writes a secret into a new file of the working folder, whose name begins with `stem`; answers its path.
+pub(super) fn write_here(stem: &str, secret: &str) -> Result<String, String> {
     let folder = std::env::current_dir().map_err(|error| format!("no working folder: {error}"))?;
-    told(&folder, write_token(&folder, id, name, secret))
+    told(&folder, write(&folder, (&plain(stem), "secret"), secret))
 }
 
 /// Writes an agent's configuration into a new file of the working folder; answers its path.
@@ -28,11 +27,6 @@ pub(super) fn write_config_here(config: &str) -> Result<String, String> {
 fn told(folder: &Path, written: io::Result<PathBuf>) -> Result<String, String> {
     let path = written.map_err(|error| format!("cannot write to {}: {error}", folder.display()))?;
     Ok(crate::model::clean(&path.display().to_string()))
-}
-
-fn write_token(folder: &Path, id: TokenId, name: &str, secret: &str) -> io::Result<PathBuf> {
-    let stem = format!("enrollment-token-{id}-{}", plain(name));
-    write(folder, (&stem, "secret"), secret)
 }
 
 fn write(folder: &Path, name: (&str, &str), text: &str) -> io::Result<PathBuf> {
@@ -95,14 +89,15 @@ mod tests {
     #[test]
     fn a_secret_is_its_owners_and_covers_no_other_file() {
         let folder = tempfile::tempdir().unwrap();
-        let first = write_token(folder.path(), TokenId(7), "../site 7", "oscm_a").unwrap();
+        let stem = plain("enrollment-token-7-../site 7");
+        let first = write(folder.path(), (&stem, "secret"), "oscm_a").unwrap();
         assert_eq!(first, folder.path().join("enrollment-token-7----site-7.secret"));
         let mode = std::fs::metadata(&first).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        let second = write_token(folder.path(), TokenId(7), "../site 7", "oscm_b").unwrap();
+        let second = write(folder.path(), (&stem, "secret"), "oscm_b").unwrap();
         assert_ne!(first, second);
         assert_eq!(std::fs::read_to_string(&first).unwrap(), "oscm_a\n");
         assert_eq!(std::fs::read_to_string(&second).unwrap(), "oscm_b\n");
-        assert!(write_token(&folder.path().join("none"), TokenId(1), "a", "s").is_err());
+        assert!(write(&folder.path().join("none"), ("a", "secret"), "s").is_err());
     }
 }

@@ -2,7 +2,7 @@
 
 use super::http::Http;
 use crate::message::Failure;
-use crate::model::{NewToken, TokenChange};
+use crate::model::{ShownSecret, TokenChange};
 use reqwest::Method;
 use scm_protocol::enrollment::{CreateToken, CreatedToken, TokenPage};
 use scm_protocol::ids::TokenId;
@@ -18,13 +18,13 @@ pub(super) async fn list(http: &Http, cursor: Option<&str>) -> Result<TokenPage,
     http.get(&format!("{PATH}?limit={PAGE}{cursor}")).await
 }
 
-pub(super) async fn create(http: &Http, key: &str, body: &CreateToken) -> Result<Box<NewToken>, Failure> {
+pub(super) async fn create(http: &Http, key: &str, body: &CreateToken) -> Result<Box<ShownSecret>, Failure> {
     let created: Result<CreatedToken, Failure> = http.create(PATH, key, body).await;
     match &created {
         Ok(created) => tracing::info!(enrollment_token.id = created.token.id.0, "created"),
         Err(error) => tracing::warn!("could not create an enrollment token: {error}"),
     }
-    created.map(|created| Box::new(NewToken::new(created)))
+    created.map(|created| Box::new(ShownSecret::of_token(created)))
 }
 
 pub(super) async fn change(http: &Http, id: TokenId, change: TokenChange) -> Result<(), Failure> {

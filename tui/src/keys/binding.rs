@@ -77,6 +77,23 @@ pub enum Action {
     FollowAudit,
     ExportAudit,
     StopExport,
+    GoAccess,
+    OwnPassword,
+    OwnSecondFactor,
+    NextTab,
+    PreviousTab,
+    NewUser,
+    UserRole,
+    UserPassword,
+    ResetSecondFactor,
+    EndSessions,
+    DeleteUser,
+    EndSession,
+    NewApiToken,
+    RevokeApiToken,
+    AddSshKey,
+    RemoveSshKey,
+    NewOrganization,
 }
 
 /// Where a binding holds.
@@ -96,6 +113,18 @@ pub enum Scope {
     Settings,
     /// In the audit.
     Audit,
+    /// On the page of users and what belongs to them.
+    Access,
+    /// On its tab of users.
+    Users,
+    /// On its tab of sessions.
+    Sessions,
+    /// On its tab of API tokens.
+    ApiTokens,
+    /// On its tab of SSH keys.
+    SshKeys,
+    /// On its tab of organizations.
+    Organizations,
     /// Wherever there is more than fits: detail, audit, help, log.
     Scroll,
     /// In the menu of actions, which `a` opens.
@@ -104,7 +133,7 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope, in the order of the help page.
-    pub const ALL: [Scope; 9] = [
+    pub const ALL: [Scope; 15] = [
         Self::Global,
         Self::List,
         Self::Detail,
@@ -112,6 +141,12 @@ impl Scope {
         Self::Groups,
         Self::Settings,
         Self::Audit,
+        Self::Access,
+        Self::Users,
+        Self::Sessions,
+        Self::ApiTokens,
+        Self::SshKeys,
+        Self::Organizations,
         Self::Scroll,
         Self::Menu,
     ];
@@ -126,6 +161,12 @@ impl Scope {
             Self::Groups => "groups",
             Self::Settings => "settings",
             Self::Audit => "audit",
+            Self::Access => "access",
+            Self::Users => "users",
+            Self::Sessions => "sessions",
+            Self::ApiTokens => "API tokens",
+            Self::SshKeys => "SSH keys",
+            Self::Organizations => "organizations",
             Self::Scroll => "long pages",
             Self::Menu => "menu of actions",
         }

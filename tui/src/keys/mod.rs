@@ -3,7 +3,9 @@
 //! The table ([`table::BINDINGS`]) feeds dispatch, the help page, the palette, the hints on the last line and
 //! `docs/console.md`.
 
+mod access;
 mod binding;
+mod changes;
 mod press;
 mod rooms;
 mod table;

@@ -1,7 +1,9 @@
 //! The one key table.
 
 use super::Key;
-use super::binding::{Action, Binding, Danger, Scope, change, plain};
+use super::access;
+use super::binding::{Action, Binding, Scope, plain};
+use super::changes;
 use super::rooms;
 use std::sync::LazyLock;
 
@@ -12,10 +14,14 @@ use Scope::{Detail, Global, List, Scroll};
 pub static BINDINGS: LazyLock<Vec<Binding>> = LazyLock::new(|| {
     [
         EVERYWHERE,
+        changes::SYSTEMS,
         rooms::TOKENS,
         rooms::GROUPS,
         rooms::SETTINGS,
         rooms::AUDIT,
+        access::OWN,
+        access::TABS,
+        access::LINES,
     ]
     .concat()
 });
@@ -65,6 +71,13 @@ const EVERYWHERE: &[Binding] = &[
         "groups: manual ones, and automatic ones with their rules",
     ),
     plain(
+        Action::GoAccess,
+        &[Char('8')],
+        Global,
+        "access",
+        "users, sessions, API tokens, SSH keys, organizations",
+    ),
+    plain(
         Action::GoSettings,
         &[Char('9')],
         Global,
@@ -78,7 +91,7 @@ const EVERYWHERE: &[Binding] = &[
             &[Char('N')],
             Global,
             "new system",
-            "what a new machine needs: one line to paste, or a configuration",
+            "what a new machine needs: a line to paste, or a configuration",
         )
     },
     plain(
@@ -321,78 +334,6 @@ const EVERYWHERE: &[Binding] = &[
         Scroll,
         "bottom",
         "to the end",
-    ),
-    change(
-        Action::Approve,
-        &[Char('a')],
-        Danger::Affects,
-        "systems.approve",
-        "approve",
-        "let a pending system in, after comparing its words",
-    ),
-    change(
-        Action::Reject,
-        &[Char('r')],
-        Danger::Affects,
-        "systems.reject",
-        "reject",
-        "delete a pending request; the machine may ask again",
-    ),
-    change(
-        Action::Deny,
-        &[Char('d')],
-        Danger::Destructive,
-        "systems.deny",
-        "deny",
-        "block a system's key for good",
-    ),
-    change(
-        Action::Revoke,
-        &[Char('v')],
-        Danger::Affects,
-        "systems.revoke",
-        "revoke",
-        "cut an active system off at once; its history stays",
-    ),
-    change(
-        Action::Restore,
-        &[Char('s')],
-        Danger::Reversible,
-        "systems.restore",
-        "restore",
-        "let a revoked system in again, or a denied one wait again",
-    ),
-    change(
-        Action::Delete,
-        &[Char('x')],
-        Danger::Destructive,
-        "systems.delete",
-        "delete",
-        "remove a system and its history",
-    ),
-    change(
-        Action::Split,
-        &[Char('i')],
-        Danger::Affects,
-        "systems.split",
-        "split",
-        "two machines, one identity: the quarantined one registers anew",
-    ),
-    change(
-        Action::Swap,
-        &[Char('w')],
-        Danger::Affects,
-        "systems.swap",
-        "swap",
-        "the quarantined machine is the right one: quarantine the other",
-    ),
-    change(
-        Action::Dismiss,
-        &[Char('m')],
-        Danger::Affects,
-        "systems.dismiss",
-        "dismiss",
-        "both are one machine (a restored snapshot): let it speak again",
     ),
 ];
 

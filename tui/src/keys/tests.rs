@@ -52,6 +52,9 @@ fn asks(binding: &Binding) -> bool {
         Scope::Menu => true,
         Scope::Tokens | Scope::Groups => matches!(binding.danger, Danger::Reversible | Danger::Destructive),
         Scope::Settings => binding.danger == Danger::Reversible,
+        Scope::Users | Scope::Sessions | Scope::ApiTokens | Scope::SshKeys => {
+            matches!(binding.danger, Danger::Affects | Danger::Destructive)
+        }
         _ => false,
     }
 }

@@ -1,5 +1,8 @@
 //! What the console knows: values only, changed by `update`, read by `view`.
 
+mod access;
+mod access_form;
+mod access_question;
 mod audit;
 mod change;
 mod detail;
@@ -9,12 +12,14 @@ mod groups;
 mod history;
 mod link;
 mod list;
+mod login;
 mod members;
 mod new_system;
 mod overlay;
 mod row;
 mod row_filter;
 mod rule_editor;
+mod secret;
 mod settings;
 mod state;
 mod text_field;
@@ -23,6 +28,9 @@ mod toast;
 mod token_form;
 mod tokens;
 
+pub use access::{AccessFront, AccessItem, AccessList, AccessTab, AccessView, AgentKey};
+pub use access_form::{AccessField, AccessForm, FormKind};
+pub use access_question::{AccessChange, AccessDone, AccessQuestion};
 pub use audit::{AuditExport, AuditField, AuditFilter, AuditForm, AuditFront, AuditView};
 pub use change::{Change, ChangeBody, Outcome, Target, tier};
 pub use detail::{AnnotationForm, AnnotationKind, DetailView};
@@ -32,18 +40,18 @@ pub use groups::{GroupField, GroupForm, GroupFront, GroupQuestion, GroupsView};
 pub use history::{Chart, Range};
 pub use link::{Link, ServerClock};
 pub use list::{List, ListScope};
+pub use login::{Login, LoginStep};
 pub use members::{DualList, Side};
 pub use new_system::{NewSystemField, NewSystemView, Recipe};
 pub use overlay::{Entry, Goal, Menu, Overlay, Palette};
 pub use row::{Flags, Row, StateWord, clean};
 pub use row_filter::RowFilter;
 pub use rule_editor::{DraftRow, EditorMode, RowPart, RuleEditor};
+pub use secret::{Secret, SecretLabel, ShownSecret};
 pub use settings::{ABOUT_ROWS, SettingForm, SettingsView, setting_obstacle, setting_route, setting_text};
-pub use state::{Dirty, Login, LoginStep, Page, Settings, State};
+pub use state::{Dirty, Page, Settings, State};
 pub use text_field::TextField;
 pub use timers::Timers;
 pub use toast::{Toast, ToastKind, Undo};
 pub use token_form::{FormField, TokenForm};
-pub use tokens::{
-    NewToken, Secret, TokenChange, TokenFront, TokenQuestion, TokensView, status_at, token_name,
-};
+pub use tokens::{TokenChange, TokenFront, TokenQuestion, TokensView, status_at, token_name};

@@ -1,7 +1,7 @@
 //! The page "New system": what a new machine needs for a first contact that is pinned already.
 
+use super::secret::Secret;
 use super::text_field::TextField;
-use super::tokens::Secret;
 use scm_protocol::bootstrap::{BootstrapReply, BootstrapRequest};
 
 /// A field of the form.

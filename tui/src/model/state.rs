@@ -1,5 +1,6 @@
 //! Everything at once.
 
+use super::access::{AccessFront, AccessView};
 use super::audit::{AuditFront, AuditView};
 use super::detail::DetailView;
 use super::dialog::Dialog;
@@ -7,18 +8,18 @@ use super::fleet::Fleet;
 use super::groups::{GroupFront, GroupsView};
 use super::link::{Link, ServerClock};
 use super::list::{List, ListScope};
+use super::login::Login;
 use super::new_system::NewSystemView;
 use super::overlay::Overlay;
 use super::settings::SettingsView;
-use super::text_field::TextField;
 use super::timers::Timers;
 use super::toast::{Toast, ToastKind};
 use super::tokens::{TokenFront, TokensView};
 use crate::clock::Moment;
 use crate::config::Context;
 use crate::keys::Action;
-use scm_protocol::access;
-use scm_protocol::auth::Session;
+use scm_protocol::access::{self, Audience};
+use scm_protocol::auth::{CredentialKind, Session};
 use scm_protocol::events::Overview;
 use scm_protocol::ids::{SystemId, UnixMillis};
 use scm_protocol::systems::SystemDetail;
@@ -33,6 +34,8 @@ pub struct Settings {
     pub mono: bool,
     /// No borders, no animation (`ACCESSIBLE=1`).
     pub accessible: bool,
+    /// There is an SSH agent here (`SSH_AUTH_SOCK`).
+    pub ssh_agent: bool,
 }
 
 /// A room of the console.
@@ -58,43 +61,8 @@ pub enum Page {
     Settings,
     /// What a new machine needs.
     NewSystem,
-}
-
-/// What the login page shows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LoginStep {
-    /// The server is being asked.
-    #[default]
-    Connecting,
-    /// Name and password.
-    Password,
-    /// The first owner: setup code, name, password, repeat.
-    Setup,
-}
-
-/// The login page.
-#[derive(Debug, Default)]
-pub struct Login {
-    /// Which form.
-    pub step: LoginStep,
-    /// The one-time code of the first start.
-    pub code: TextField,
-    /// The name.
-    pub username: TextField,
-    /// The password.
-    pub password: TextField,
-    /// The password again.
-    pub repeat: TextField,
-    /// The field with the cursor, from the top.
-    pub focus: usize,
-    /// An answer is awaited.
-    pub busy: bool,
-    /// What is wrong.
-    pub error: Option<String>,
-    /// Where to go after the login.
-    pub resume: Option<Page>,
-    /// The session that was lost: what is on the screen belongs to it.
-    pub before: Option<Session>,
+    /// Users, sessions, API tokens, SSH keys, organizations.
+    Access,
 }
 
 /// How urgently the screen wants to be drawn.
@@ -146,6 +114,7 @@ pub struct State {
     /// The organization's settings.
     pub organization: SettingsView,
     pub new_system: NewSystemView,
+    pub access: AccessView,
     pub toasts: Vec<Toast>,
     /// Changes of the server are held back.
     pub paused: bool,
@@ -191,6 +160,7 @@ impl State {
             groups: GroupsView::default(),
             organization: SettingsView::default(),
             new_system: NewSystemView::default(),
+            access: AccessView::default(),
             toasts: Vec::new(),
             paused: false,
             dirty: Dirty::Key,
@@ -255,9 +225,14 @@ impl State {
         if changes && self.server().is_some_and(|context| context.read_only) {
             return Some("read-only mode".to_owned());
         }
-        let role = self.session.as_ref()?.role;
+        let session = self.session.as_ref()?;
+        let role = session.role;
         if access::allows(role, route) {
             return None;
+        }
+        if access::by_name(route).is_some_and(|route| route.audience == Audience::LocalAdmin) {
+            let local = session.credential == CredentialKind::LocalAdmin;
+            return (!local).then(|| "needs the local administrator".to_owned());
         }
         // The least powerful of the roles that may.
         let needed = scm_protocol::auth::Role::ALL
@@ -320,6 +295,12 @@ impl State {
             .filter(|_| page == Page::Settings)
             .map(str::to_owned);
         self.groups_drawn(now);
+        self.access.drawn(page == Page::Access);
+        if page != Page::Login
+            && let Some(question) = &mut self.access.question
+        {
+            question.shown_at.get_or_insert(now);
+        }
         self.tokens_drawn(now);
     }
 
@@ -357,6 +338,17 @@ impl State {
     /// What of the audit takes the keys, on its page.
     pub fn audit_front(&self) -> Option<AuditFront> {
         self.audit.front().filter(|_| self.page == Page::Audit)
+    }
+
+    /// What about access takes the keys, on every page but the login.
+    pub fn access_front(&self) -> Option<AccessFront> {
+        if self.page == Page::Login {
+            None
+        } else if self.access.question.is_some() {
+            Some(AccessFront::Question)
+        } else {
+            self.access.form.is_some().then_some(AccessFront::Form)
+        }
     }
 
     /// What of the enrollment tokens takes the keys: a secret on every page, the rest on its own.

@@ -5,8 +5,8 @@ use std::fmt;
 use tui_input::{Input, InputRequest};
 use zeroize::Zeroizing;
 
-/// Longest text that a field takes.
-const MAX_CHARS: usize = 256;
+/// Longest text that a field takes: an SSH public key of 4096 bits fits.
+const MAX_CHARS: usize = 1024;
 
 /// Text and a cursor in it. Debug output does not show the text, which may be a password.
 #[derive(Default)]

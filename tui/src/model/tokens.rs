@@ -1,14 +1,13 @@
 //! Enrollment tokens: the list, the form, the question before a deletion, and the secret of a new one.
 
 use super::row::clean;
+use super::secret::ShownSecret;
 use super::text_field::TextField;
 use super::token_form::TokenForm;
 use crate::clock::Moment;
 use crate::keys::{Action, binding};
-use scm_protocol::enrollment::{CreatedToken, EnrollmentToken, TokenStatus};
+use scm_protocol::enrollment::{EnrollmentToken, TokenStatus};
 use scm_protocol::ids::{TokenId, UnixMillis};
-use std::fmt;
-use zeroize::Zeroizing;
 
 /// A change of an existing token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -83,61 +82,6 @@ impl TokenChange {
     }
 }
 
-/// A text that is wiped when it is dropped and that debug output does not show.
-pub struct Secret(Zeroizing<String>);
-
-impl Secret {
-    /// Takes a text over.
-    pub fn new(text: String) -> Self {
-        Secret(Zeroizing::new(text))
-    }
-
-    /// The text.
-    pub fn expose(&self) -> &Zeroizing<String> {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
-    }
-}
-
-/// The secret of a new token, on the screen until the administrator says that it is stored.
-#[derive(Debug)]
-pub struct NewToken {
-    /// What nothing shows again.
-    pub secret: Secret,
-    /// The token.
-    pub token: EnrollmentToken,
-    /// When it was first on the screen: keys that were read before a while after it are dropped.
-    pub shown_at: Option<Moment>,
-    /// The box is ticked.
-    pub stored: bool,
-    /// What was done with it, and what is missing.
-    pub notice: Option<Result<String, String>>,
-    /// The file that it was written to.
-    pub file: Option<String>,
-    /// It is being written to a file.
-    pub writing: bool,
-}
-
-impl NewToken {
-    /// A secret that was not shown yet.
-    pub fn new(created: CreatedToken) -> Self {
-        NewToken {
-            secret: Secret::new(created.secret),
-            token: created.token,
-            shown_at: None,
-            stored: false,
-            notice: None,
-            file: None,
-            writing: false,
-        }
-    }
-}
-
 /// The question before a deletion.
 #[derive(Debug)]
 pub struct TokenQuestion {
@@ -188,7 +132,7 @@ pub struct TokensView {
     /// The question before a deletion.
     pub question: Option<TokenQuestion>,
     /// A secret to be stored.
-    pub created: Option<NewToken>,
+    pub created: Option<ShownSecret>,
 }
 
 impl TokensView {
@@ -337,7 +281,7 @@ mod tests {
 
     #[test]
     fn debug_output_does_not_show_a_secret() {
-        let new = NewToken::new(CreatedToken {
+        let new = ShownSecret::of_token(scm_protocol::enrollment::CreatedToken {
             secret: "oscm_xyz".to_owned(),
             token: token(1),
         });

@@ -8,13 +8,19 @@ use ratatui::layout::Rect;
 const WIDTH: u16 = 66;
 /// Column of the fields' text.
 const TEXT: u16 = 16;
+/// Most keys of the SSH agent that are shown at once.
+const SHOWN_KEYS: usize = 4;
 
 /// Draws the form; answers where the text cursor is.
 pub fn draw(state: &State, canvas: &mut Canvas<'_>, body: Rect) -> Option<(u16, u16)> {
     let theme = canvas.theme;
     let login = &state.login;
-    let setup = login.step == LoginStep::Setup;
-    let inside = canvas.window(body, WIDTH, if setup { 17 } else { 13 }, "OpenSCM");
+    let keys_shown = u16::try_from(login.keys.len().min(SHOWN_KEYS)).unwrap_or(0);
+    let height = match login.step {
+        LoginStep::Setup => 17,
+        _ => 13 + keys_shown,
+    };
+    let inside = canvas.window(body, WIDTH, height, "OpenSCM");
     let server = state
         .server()
         .map(|context| context.url.clone())
@@ -40,6 +46,10 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, body: Rect) -> Option<(u16, 
             };
             canvas.put(inside, row, 0, note, theme.dim());
         }
+        LoginStep::SecondFactor => {
+            let note = "A code of your authenticator, or a recovery code.";
+            canvas.put(inside, row, 0, note, theme.dim());
+        }
         LoginStep::Setup => {
             canvas.put(
                 inside,
@@ -58,6 +68,7 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, body: Rect) -> Option<(u16, 
             ("name", &login.username, false),
             ("password", &login.password, true),
         ],
+        LoginStep::SecondFactor => vec![("code", &login.second, false)],
         LoginStep::Setup => vec![
             ("setup code", &login.code, false),
             ("name", &login.username, false),
@@ -78,9 +89,39 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, body: Rect) -> Option<(u16, 
         }
         row += 1;
     }
+    if login.step == LoginStep::Password {
+        row += keys(state, canvas, inside, row);
+    }
     row += 1;
     message(state, canvas, inside, row);
     cursor.filter(|_| !login.busy && state.overlay.is_none())
+}
+
+/// The keys of the SSH agent, as many as fit; answers how many rows they took.
+fn keys(state: &State, canvas: &mut Canvas<'_>, inside: Rect, row: u16) -> u16 {
+    let theme = canvas.theme;
+    let login = &state.login;
+    let chosen = login.focus.checked_sub(2);
+    let from = chosen.map_or(0, |at| at.saturating_sub(SHOWN_KEYS - 1));
+    let mut rows = 0;
+    for (index, key) in login.keys.iter().enumerate().skip(from).take(SHOWN_KEYS) {
+        let here = chosen == Some(index);
+        let style = if here { theme.title() } else { theme.dim() };
+        canvas.put(
+            inside,
+            row + rows,
+            0,
+            if here { ">" } else { " " },
+            theme.accent(),
+        );
+        canvas.put(inside, row + rows, 2, "or SSH key", style);
+        let width = usize::from(inside.width.saturating_sub(TEXT));
+        let name = format!("{} {}", key.name, key.fingerprint);
+        let name = text::cut(&name, width, theme.ellipsis());
+        canvas.put(inside, row + rows, TEXT, &name, style);
+        rows += 1;
+    }
+    rows
 }
 
 pub(super) fn draw_field(
@@ -120,7 +161,9 @@ fn message(state: &State, canvas: &mut Canvas<'_>, area: Rect, from: u16) {
     let note = match (&state.link, login.step) {
         (Link::Waiting { .. }, _) => "trying again by itself",
         (_, LoginStep::Connecting) if !login.busy => "Enter tries again, @ chooses another server, q quits",
-        (_, LoginStep::Password | LoginStep::Setup) if login.busy => "asking the server",
+        (_, LoginStep::Password | LoginStep::Setup | LoginStep::SecondFactor) if login.busy => {
+            "asking the server"
+        }
         _ => "",
     };
     canvas.put(area, row, 0, note, theme.dim());

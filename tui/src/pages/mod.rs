@@ -1,5 +1,7 @@
 //! The console's rooms and what lies over them: each draws itself from the state.
 
+pub mod access;
+pub mod access_front;
 pub mod audit;
 pub mod audit_entry;
 pub mod dashboard;

@@ -1,33 +1,49 @@
-//! The secret of a new enrollment token, shown this once.
+//! A secret, shown this once.
 
-use crate::model::{NewToken, token_name};
+use crate::model::ShownSecret;
 use crate::view::{Canvas, text};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 /// Draws the screen.
-pub fn draw(created: &NewToken, canvas: &mut Canvas<'_>, body: Rect) {
+pub fn draw(created: &ShownSecret, canvas: &mut Canvas<'_>, body: Rect) {
     let theme = canvas.theme;
-    let inside = canvas.window(body, 76, 19, "the secret of a new enrollment token");
+    let inside = canvas.window(body, 76, 19, created.label.title);
     let width = usize::from(inside.width);
-    let name = text::cut(
-        &token_name(&created.token),
-        width.saturating_sub(6),
-        theme.ellipsis(),
-    );
-    let column = canvas.put(inside, 0, 0, "token ", theme.dim());
+    let column = canvas.put(inside, 0, 0, &format!("{} ", created.label.kind), theme.dim());
+    let left = width.saturating_sub(usize::from(column));
+    let name = text::cut(&created.label.name, left, theme.ellipsis());
     canvas.put(inside, 0, column, &name, theme.title());
     let once = "It is shown this once: nothing can show it again.";
     canvas.put(inside, 1, 0, once, theme.warn());
-    canvas.put(inside, 3, 0, created.secret.expose(), theme.title());
-    let agent = "Goes into `enrollment_token` of the agent's configuration.";
-    canvas.put(inside, 4, 0, agent, theme.dim());
-    canvas.put(inside, 6, 0, "y", theme.accent());
-    canvas.put(inside, 6, 3, "copy through the terminal (OSC 52)", Style::new());
-    canvas.put(inside, 7, 0, "w", theme.accent());
+    // Several lines stand in two columns, so that everything fits.
+    let lines: Vec<&str> = created.secret.expose().lines().collect();
+    let rows = if lines.len() > 1 {
+        lines.len().div_ceil(2)
+    } else {
+        1
+    };
+    let first = if lines.len() > 1 { 2 } else { 3 };
+    for (index, line) in lines.iter().enumerate() {
+        let place = |number: usize| u16::try_from(number).unwrap_or(0);
+        let (row, column) = (first + place(index % rows), place(index / rows * 34));
+        canvas.put(inside, row, column, line, theme.title());
+    }
+    let note = first + u16::try_from(rows).unwrap_or(0);
+    canvas.put(inside, note, 0, created.label.note, theme.dim());
+    let keys = note + 2;
+    canvas.put(inside, keys, 0, "y", theme.accent());
+    canvas.put(
+        inside,
+        keys,
+        3,
+        "copy through the terminal (OSC 52)",
+        Style::new(),
+    );
+    canvas.put(inside, keys + 1, 0, "w", theme.accent());
     let write = "write to a new file here, which only you can read (0600)";
-    canvas.put(inside, 7, 3, write, Style::new());
-    let mut row = 8;
+    canvas.put(inside, keys + 1, 3, write, Style::new());
+    let mut row = keys + 2;
     let state = match (&created.file, created.writing) {
         (Some(path), _) => format!("written to {path}"),
         (None, true) => "writing".to_owned(),

@@ -131,5 +131,6 @@ pub(super) fn page(state: &mut State) -> Vec<Effect> {
         Page::Groups => super::groups::fetch(state),
         Page::Tokens => super::tokens::fetch(state),
         Page::Settings => super::settings::fetch(state),
+        Page::Access => super::access::fetch(state),
     }
 }

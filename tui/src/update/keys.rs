@@ -1,13 +1,13 @@
 //! From a key to what it means where the administrator is.
 
 use super::{
-    annotations, audit, changes, fetch, groups, lists, navigate, new_system, palette, questions, session,
+    access, annotations, audit, changes, fetch, groups, lists, navigate, new_system, palette, questions,
     settings, tokens,
 };
 use crate::clock::Moment;
 use crate::keys::{Action, Key, Press, Scope, lookup};
 use crate::message::Effect;
-use crate::model::{Overlay, Page, Range, State};
+use crate::model::{AccessTab, LoginStep, Overlay, Page, Range, State};
 
 /// Where a key may be bound on the present page.
 fn scopes(state: &State) -> &'static [Scope] {
@@ -19,6 +19,19 @@ fn scopes(state: &State) -> &'static [Scope] {
         Page::Tokens => &[Scope::Tokens, Scope::Scroll, Scope::Global],
         Page::Groups => &[Scope::Groups, Scope::Scroll, Scope::Global],
         Page::Settings => &[Scope::Settings, Scope::Scroll, Scope::Global],
+        Page::Access => access_scopes(state.access.tab),
+    }
+}
+
+/// A tab's own keys come first.
+fn access_scopes(tab: AccessTab) -> &'static [Scope] {
+    use Scope::{Access, ApiTokens, Global, Organizations, Scroll, Sessions, SshKeys, Users};
+    match tab {
+        AccessTab::Users => &[Users, Access, Scroll, Global],
+        AccessTab::Sessions => &[Sessions, Access, Scroll, Global],
+        AccessTab::ApiTokens => &[ApiTokens, Access, Scroll, Global],
+        AccessTab::SshKeys => &[SshKeys, Access, Scroll, Global],
+        AccessTab::Organizations => &[Organizations, Access, Scroll, Global],
     }
 }
 
@@ -33,6 +46,11 @@ pub fn acts_on_the_drawn_row(state: &State, key: Key) -> bool {
         let line = lookup(key, scopes(state));
         let plain = state.overlay.is_none() && !groups::has_front(state);
         return plain && line.is_some_and(|line| groups::acts(line.action));
+    }
+    if state.page == Page::Access {
+        let line = lookup(key, scopes(state));
+        let plain = state.overlay.is_none() && state.access_front().is_none();
+        return plain && line.is_some_and(|line| access::acts(line.action));
     }
     if state.page == Page::Settings {
         let line = lookup(key, scopes(state));
@@ -57,6 +75,9 @@ pub(super) fn press(state: &mut State, press: Press, now: Moment) -> Vec<Effect>
     }
     if let Some(front) = state.token_front() {
         return tokens::front_key(state, front, press, now);
+    }
+    if let Some(front) = state.access_front() {
+        return access::front_key(state, front, press);
     }
     if state.dialog.as_ref().is_some_and(|dialog| !dialog.hidden) {
         return questions::dialog_key(state, press);
@@ -107,6 +128,14 @@ pub(super) fn act(state: &mut State, action: Action, now: Moment) -> Vec<Effect>
         Some(Scope::Groups) => groups::act(state, action, now),
         Some(Scope::Settings) => settings::act(state, action, now),
         Some(Scope::Audit) => audit::act(state, action, now),
+        Some(
+            Scope::Access
+            | Scope::Users
+            | Scope::Sessions
+            | Scope::ApiTokens
+            | Scope::SshKeys
+            | Scope::Organizations,
+        ) => access::act(state, action, now),
         Some(Scope::Scroll) => navigate::scroll(state, action, now),
         Some(Scope::Global) => navigate::global(state, action, now),
         Some(Scope::Menu) | None => Vec::new(),
@@ -150,7 +179,7 @@ fn filter(state: &mut State, key: Key, now: Moment) -> Vec<Effect> {
 }
 
 fn login(state: &mut State, key: Key) -> Vec<Effect> {
-    let fields = session::fields(&state.login);
+    let fields = super::login::fields(&state.login);
     let login = &mut state.login;
     match key {
         Key::Ctrl('c') => return vec![Effect::Quit],
@@ -158,18 +187,30 @@ fn login(state: &mut State, key: Key) -> Vec<Effect> {
         Key::Char('@') if fields == 0 || login.username.text().is_empty() && login.focus == 0 => {
             state.overlay = Some(Overlay::Servers(state.context));
         }
+        Key::Char('#')
+            if login.step == LoginStep::Password && login.username.text().is_empty() && login.focus == 0 =>
+        {
+            login.step = LoginStep::Setup;
+        }
+        Key::Esc if login.step == LoginStep::SecondFactor => {
+            login.step = LoginStep::Password;
+        }
         Key::Ctrl('r') => {
-            if state.login.step == crate::model::LoginStep::Connecting {
-                return session::submit(state);
+            if state.login.step == LoginStep::Connecting {
+                return super::login::submit(state);
             }
         }
         Key::Tab | Key::Down => login.focus = (login.focus + 1) % fields.max(1),
         Key::BackTab | Key::Up => login.focus = (login.focus + fields.max(1) - 1) % fields.max(1),
         // Enter goes through the form and sends it from the last field.
-        Key::Enter if login.focus + 1 < fields => login.focus += 1,
-        Key::Enter => return session::submit(state),
+        Key::Enter if login.step == LoginStep::Password && login.focus == 0 => {
+            state.login.focus = super::login::after_name(state);
+        }
+        // The password is the last field; keys below it are chosen, not gone through.
+        Key::Enter if login.step != LoginStep::Password && login.focus + 1 < fields => login.focus += 1,
+        Key::Enter => return super::login::submit(state),
         key => {
-            if let Some(field) = session::field(login) {
+            if let Some(field) = super::login::field(login) {
                 field.key(key);
             }
         }

@@ -1,5 +1,7 @@
 //! What happens: `(state, message, moment) → effects`, pure and synchronous.
 
+mod access;
+mod access_form;
 mod annotations;
 mod audit;
 mod changes;
@@ -8,6 +10,7 @@ mod group_form;
 mod groups;
 mod keys;
 mod lists;
+mod login;
 mod members;
 mod navigate;
 mod new_system;
@@ -80,6 +83,7 @@ pub fn resize(state: &mut State, columns: u16, rows: u16) {
     state.tokens.set_height(height);
     state.audit.set_height(height.saturating_sub(audit::CHROME));
     state.groups.set_height(height);
+    state.access.set_height(height);
     state.organization.set_height(height);
     state.mark(Dirty::Key);
 }

@@ -96,6 +96,8 @@ pub(super) fn global(state: &mut State, action: Action, now: Moment) -> Vec<Effe
         Action::GoTokens => return go(state, Page::Tokens, now),
         Action::GoNewSystem => return new_system(state, now),
         Action::GoGroups => return go(state, Page::Groups, now),
+        Action::GoAccess => return go(state, Page::Access, now),
+        Action::OwnPassword | Action::OwnSecondFactor => return super::access_form::own(state, action, now),
         Action::GoSettings => return go(state, Page::Settings, now),
         Action::Palette => palette::open(state),
         Action::Help => state.overlay = Some(Overlay::Help(0)),
@@ -187,6 +189,10 @@ pub(super) fn typed(state: &mut State, now: Moment) {
 
 /// A key on a page that only scrolls, or on a system's page.
 pub(super) fn scroll(state: &mut State, action: Action, now: Moment) -> Vec<Effect> {
+    if state.page == Page::Access {
+        super::access::scroll(state, action);
+        return Vec::new();
+    }
     if state.page == Page::Tokens {
         super::tokens::scroll(state, action);
         return Vec::new();

@@ -72,6 +72,14 @@ fn commands(state: &State) -> impl Iterator<Item = Entry> + '_ {
             Scope::Detail => detail,
             Scope::Tokens => state.page == Page::Tokens,
             Scope::Groups => state.page == Page::Groups,
+            scope @ (Scope::Users
+            | Scope::Sessions
+            | Scope::ApiTokens
+            | Scope::SshKeys
+            | Scope::Organizations) => {
+                state.page == Page::Access && crate::pages::access::scope(state.access.tab) == scope
+            }
+            Scope::Access => false,
             Scope::Settings => state.page == Page::Settings,
             Scope::Audit => state.page == Page::Audit,
             Scope::Scroll => false,

@@ -1,8 +1,8 @@
 //! What the server says.
 
 use super::{
-    audit, call, changes, fetch, groups, lists, new_system, session, settings, token_form, token_secret,
-    tokens,
+    access, access_form, audit, call, changes, fetch, groups, lists, new_system, session, settings,
+    token_form, token_secret, tokens,
 };
 use crate::clock::Moment;
 use crate::message::{Call, Effect, Failure, Reply};
@@ -20,7 +20,7 @@ pub(super) fn reply(state: &mut State, reply: Reply, now: Moment) -> Vec<Effect>
     match reply {
         Reply::Connected(result) => session::connected(state, result),
         Reply::SetupState(answer) => session::setup_state(state, answer, now),
-        Reply::Session(answer) => session::session(state, answer, now),
+        Reply::Session(answer) => super::login::answered(state, answer, now),
         Reply::Overview(Ok(overview)) => {
             told(state, overview.server_time_ms, now);
             state.server_version = Some(crate::model::clean(&overview.version));
@@ -49,6 +49,13 @@ pub(super) fn reply(state: &mut State, reply: Reply, now: Moment) -> Vec<Effect>
         Reply::AuditForwarding(forwarding) => audit::forwarding(state, forwarding, now),
         Reply::Exporting { ticket, bytes } => audit::exporting(state, ticket, bytes),
         Reply::Exported { ticket, result } => audit::exported(state, ticket, result, now),
+        Reply::SecondFactorRequired => super::login::second_factor_required(state),
+        Reply::AgentKeys(keys) => access_form::agent(state, keys),
+        Reply::Account(second_factor) => access_form::account(state, second_factor, now),
+        Reply::AccessList { tab, page } => access::listed(state, tab, page, now),
+        Reply::AccessChanged { ticket, done, result } => {
+            access_form::changed(state, ticket, done, result, now)
+        }
         Reply::Tokens(page) => tokens::listed(state, page, now),
         Reply::TokenCreated { ticket, created } => token_form::created(state, ticket, created, now),
         Reply::TokenChanged {
@@ -57,10 +64,10 @@ pub(super) fn reply(state: &mut State, reply: Reply, now: Moment) -> Vec<Effect>
             change,
             result,
         } => tokens::changed(state, (id, name, change), result, now),
-        Reply::SecretWritten { id, path } => token_secret::written(state, id, path),
         Reply::Bootstrap { ticket, made } => new_system::made(state, ticket, made, now),
         Reply::ConfigWritten(path) => new_system::written(state, path),
         Reply::Group(answer) => groups::reply(state, answer, now),
+        Reply::SecretWritten { stem, path } => token_secret::written(state, &stem, path),
         Reply::Settings(answer) => settings::listed(state, answer, now),
         Reply::SettingChanged {
             ticket,
@@ -133,6 +140,9 @@ fn changed(state: &mut State, change: &events::Change, now: Moment) -> Vec<Effec
     }
     fetch::look_around(state, now);
     fetch::plan_overview(state, now);
+    if change.audit && state.page == Page::Access {
+        return access::fetch(state);
+    }
     if change.groups && state.page == Page::Groups {
         return groups::fetch(state);
     }

@@ -4,11 +4,11 @@ use super::{call, fetch};
 use crate::clock::Moment;
 use crate::message::{Call, Effect, Failure};
 use crate::model::{
-    AuditView, DetailView, Dirty, Fleet, GroupsView, Link, List, ListScope, Login, LoginStep, NewSystemView,
-    Outcome, Overlay, Page, Phase, ServerClock, SettingsView, State, TextField, Timers, ToastKind, TokenForm,
-    TokenFront, TokensView,
+    AccessView, AuditView, DetailView, Dirty, Fleet, GroupsView, Link, List, ListScope, Login, LoginStep,
+    NewSystemView, Outcome, Overlay, Page, Phase, ServerClock, SettingsView, State, TextField, Timers,
+    ToastKind, TokenForm, TokenFront, TokensView,
 };
-use scm_protocol::auth::{LoginRequest, MIN_PASSWORD_CHARS, Session, SetupRequest, SetupState};
+use scm_protocol::auth::{Session, SetupState};
 
 /// Begins with the chosen server.
 pub fn start(state: &mut State) -> Vec<Effect> {
@@ -40,6 +40,7 @@ fn forget(state: &mut State) {
     state.audit = AuditView::default();
     state.tokens = TokensView::default();
     state.groups = GroupsView::default();
+    state.access = AccessView::default();
     state.organization = SettingsView::default();
     state.new_system = NewSystemView::default();
     state.timers = Timers::default();
@@ -55,7 +56,8 @@ fn forget(state: &mut State) {
     super::resize(state, columns, rows);
 }
 
-fn connect(state: &mut State) -> Vec<Effect> {
+/// Reaches the server of the state anew.
+pub(super) fn connect(state: &mut State) -> Vec<Effect> {
     state.generation += 1;
     state.page = Page::Login;
     state.link = Link::Idle;
@@ -90,6 +92,7 @@ pub(super) fn setup_state(
     now: Moment,
 ) -> Vec<Effect> {
     state.mark(Dirty::Key);
+    let mut effects = Vec::new();
     match answer {
         Ok(setup) => {
             state.link = Link::Idle;
@@ -100,41 +103,40 @@ pub(super) fn setup_state(
             } else {
                 LoginStep::Password
             };
+            if state.settings.ssh_agent && !setup.needed {
+                effects.push(call(state, Call::AgentKeys));
+            }
             // What was typed before the connection was lost stays; the error of the connection does not.
-            state.login.focus = state.login.focus.min(fields(&state.login).saturating_sub(1));
+            state.login.focus = state
+                .login
+                .focus
+                .min(super::login::fields(&state.login).saturating_sub(1));
             if state.login.before.is_none() {
                 state.login.error = None;
             }
         }
         Err(error) => wait(state, &error, now),
     }
-    Vec::new()
-}
-
-/// How many fields the form has.
-pub(super) fn fields(login: &Login) -> usize {
-    match login.step {
-        LoginStep::Connecting => 0,
-        LoginStep::Password => 2,
-        LoginStep::Setup => 4,
-    }
-}
-
-/// The field of the form with the cursor.
-pub(super) fn field(login: &mut Login) -> Option<&mut TextField> {
-    match (login.step, login.focus) {
-        (LoginStep::Password, 0) | (LoginStep::Setup, 1) => Some(&mut login.username),
-        (LoginStep::Password, 1) | (LoginStep::Setup, 2) => Some(&mut login.password),
-        (LoginStep::Setup, 0) => Some(&mut login.code),
-        (LoginStep::Setup, 3) => Some(&mut login.repeat),
-        _ => None,
-    }
+    effects
 }
 
 /// The text field that takes what is pasted.
 pub(super) fn typed_into(state: &mut State) -> Option<&mut TextField> {
     if state.dialog.as_ref().is_some_and(|dialog| !dialog.hidden) {
         return None;
+    }
+    if state.access_front().is_some() {
+        let asked = state
+            .access
+            .question
+            .as_mut()
+            .filter(|question| question.phrase.is_some());
+        let form = state.access.form.as_mut().filter(|form| form.waits_for.is_none());
+        let field = form.and_then(|form| form.fields.get_mut(form.focus));
+        let field = field
+            .filter(|field| field.choices.is_none())
+            .map(|field| &mut field.text);
+        return asked.map(|question| &mut question.typed).or(field);
     }
     if let Some(front) = state.token_front() {
         let form = Some(&mut state.tokens.form);
@@ -160,7 +162,7 @@ pub(super) fn typed_into(state: &mut State) -> Option<&mut TextField> {
     match (overlay, page) {
         (Some(Overlay::Palette(palette)), _) => Some(&mut palette.field),
         (Some(_), _) => None,
-        (None, Page::Login) => field(login),
+        (None, Page::Login) => super::login::field(login),
         (None, Page::Systems) => Some(systems)
             .filter(|list| list.filtering)
             .map(|list| &mut list.filter),
@@ -185,86 +187,8 @@ pub(super) fn typed_into(state: &mut State) -> Option<&mut TextField> {
     }
 }
 
-/// Sends the form, or says what is missing.
-pub(super) fn submit(state: &mut State) -> Vec<Effect> {
-    let login = &mut state.login;
-    if login.busy {
-        return Vec::new();
-    }
-    let username = login.username.text().trim().to_owned();
-    let problem = match login.step {
-        LoginStep::Connecting => return connect(state),
-        LoginStep::Password if username.is_empty() => Some((0, "type your name")),
-        LoginStep::Setup => setup_problem(login, &username),
-        LoginStep::Password => None,
-    };
-    if let Some((focus, text)) = problem {
-        login.focus = focus;
-        login.error = Some(text.to_owned());
-        return Vec::new();
-    }
-    login.busy = true;
-    login.error = None;
-    let password = login.password.text().to_owned();
-    let question = if login.step == LoginStep::Setup {
-        let setup_code = login.code.text().trim().to_owned();
-        Call::Setup(SetupRequest {
-            setup_code,
-            username,
-            password,
-        })
-    } else {
-        Call::Login(LoginRequest { username, password })
-    };
-    vec![call(state, question)]
-}
-
-fn setup_problem(login: &Login, username: &str) -> Option<(usize, &'static str)> {
-    if login.code.text().trim().is_empty() {
-        Some((
-            0,
-            "type the setup code that the server printed at its first start",
-        ))
-    } else if username.is_empty() {
-        Some((1, "choose a name"))
-    } else if login.password.chars() < MIN_PASSWORD_CHARS {
-        Some((2, "the password needs at least 12 characters"))
-    } else if login.password.text() == username {
-        Some((2, "the password must not be the name"))
-    } else if login.password.text() != login.repeat.text() {
-        Some((3, "the two passwords differ"))
-    } else {
-        None
-    }
-}
-
-/// A login, a setup or a token was accepted or not.
-pub(super) fn session(state: &mut State, answer: Result<Session, Failure>, now: Moment) -> Vec<Effect> {
-    state.mark(Dirty::Key);
-    let by_token = state.login.step == LoginStep::Connecting;
-    match answer {
-        Ok(session) => enter(state, session),
-        Err(Failure::Unauthorized(_)) if by_token => {
-            state.login.error = Some("the local administrator token was refused: log in".to_owned());
-            vec![call(state, Call::SetupState)]
-        }
-        Err(error @ Failure::Unreachable(_)) if by_token => {
-            wait(state, &error, now);
-            Vec::new()
-        }
-        Err(error) => {
-            state.login.busy = false;
-            state.login.error = Some(error.to_string());
-            if state.login.step == LoginStep::Password && matches!(error, Failure::Unauthorized(_)) {
-                state.login.password.clear();
-                state.login.focus = 1;
-            }
-            Vec::new()
-        }
-    }
-}
-
-fn enter(state: &mut State, session: Session) -> Vec<Effect> {
+/// A session began: its page, and the live stream.
+pub(super) fn enter(state: &mut State, session: Session) -> Vec<Effect> {
     let login = std::mem::take(&mut state.login);
     let same = login.before.as_ref().is_some_and(|before| {
         before.username == session.username && before.organization == session.organization
@@ -287,6 +211,7 @@ pub(super) fn lost(state: &mut State, reason: &str) -> Vec<Effect> {
     };
     end_dialog(state);
     state.tokens.interrupted();
+    state.access.interrupted();
     state.organization.interrupted();
     state.audit.interrupted();
     state.new_system.interrupted();

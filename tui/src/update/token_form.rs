@@ -4,7 +4,7 @@ use super::{call, session, tokens};
 use crate::clock::Moment;
 use crate::keys::Key;
 use crate::message::{Call, Effect, Failure};
-use crate::model::{Dirty, FormField, NewToken, State, ToastKind, TokenForm};
+use crate::model::{Dirty, FormField, ShownSecret, State, ToastKind, TokenForm};
 
 /// Opens the form with what was typed before.
 pub(super) fn open(state: &mut State, now: Moment) {
@@ -80,7 +80,7 @@ fn submit(state: &mut State, now: Moment) -> Vec<Effect> {
 pub(super) fn created(
     state: &mut State,
     ticket: u64,
-    created: Result<Box<NewToken>, Failure>,
+    created: Result<Box<ShownSecret>, Failure>,
     now: Moment,
 ) -> Vec<Effect> {
     if state.tokens.form.waits_for != Some(ticket) {

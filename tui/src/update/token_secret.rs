@@ -1,11 +1,10 @@
-//! The screen with a new token's secret: it goes only when the administrator says that the secret is stored.
+//! The screen with a new secret: it goes only when the administrator says that the secret is stored.
 
 use super::{call, tokens};
 use crate::clock::Moment;
 use crate::keys::{Key, Press};
 use crate::message::{Call, Effect};
 use crate::model::{Dirty, State, ToastKind};
-use scm_protocol::ids::TokenId;
 
 /// A key on the screen.
 pub(super) fn key(state: &mut State, press: Press, now: Moment) -> Vec<Effect> {
@@ -28,10 +27,10 @@ pub(super) fn key(state: &mut State, press: Press, now: Moment) -> Vec<Effect> {
             created.notice = None;
         }
         Key::Enter if created.stored => {
-            let name = crate::model::token_name(&created.token);
+            let done = created.label.done.clone();
             // Wipes the secret.
             state.tokens.created = None;
-            state.toast(ToastKind::Done, format!("created {name}"), now);
+            state.toast(ToastKind::Done, done, now);
         }
         Key::Enter | Key::Esc | Key::Char('q') | Key::Ctrl('c') => {
             let text = if created.stored {
@@ -55,18 +54,17 @@ fn write(state: &mut State) -> Vec<Effect> {
     }
     created.writing = true;
     let question = Call::WriteSecret {
-        id: created.token.id,
-        name: created.token.name.clone(),
+        stem: created.label.stem.clone(),
         secret: created.secret.expose().clone(),
     };
     vec![call(state, question)]
 }
 
 /// The file was written, or not.
-pub(super) fn written(state: &mut State, id: TokenId, path: Result<String, String>) -> Vec<Effect> {
+pub(super) fn written(state: &mut State, stem: &str, path: Result<String, String>) -> Vec<Effect> {
     state.mark(Dirty::Key);
     let created = state.tokens.created.as_mut();
-    let Some(created) = created.filter(|created| created.token.id == id) else {
+    let Some(created) = created.filter(|created| created.label.stem == stem) else {
         return Vec::new();
     };
     created.writing = false;

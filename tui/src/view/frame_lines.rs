@@ -100,6 +100,10 @@ pub(super) fn place(state: &State, canvas: &mut Canvas<'_>, row: Rect) {
     let plain = match state.page {
         Page::Tokens => Some((state.tokens.items().len(), crate::pages::tokens::forbidden(state))),
         Page::Groups => Some((state.groups.items().len(), crate::pages::groups::forbidden(state))),
+        Page::Access => Some((
+            state.access.list(state.access.tab).items().len(),
+            crate::pages::access::forbidden(state),
+        )),
         Page::Settings => Some((
             state.organization.items().len(),
             crate::pages::settings::forbidden(state),
@@ -176,6 +180,7 @@ fn title(state: &State) -> String {
         Page::Groups => "Groups".to_owned(),
         Page::Settings => "Settings".to_owned(),
         Page::NewSystem => "New system".to_owned(),
+        Page::Access => "Access".to_owned(),
         Page::System(id) => {
             let name = state
                 .fleet

@@ -2,7 +2,7 @@
 
 use super::{Canvas, text};
 use crate::keys::{Action, Scope, binding};
-use crate::model::{EditorMode, GroupFront, LoginStep, Overlay, Page, Phase, State, TokenFront};
+use crate::model::{AccessFront, EditorMode, GroupFront, LoginStep, Overlay, Page, Phase, State, TokenFront};
 use ratatui::layout::Rect;
 
 /// The newest message, or the keys that matter now.
@@ -48,6 +48,14 @@ fn keys_that_matter(state: &State) -> Vec<(String, String)> {
     };
     if let Some(front) = state.token_front() {
         return fixed(token_front_keys(front));
+    }
+    if let Some(front) = state.access_front() {
+        let typed = state
+            .access
+            .question
+            .as_ref()
+            .is_some_and(|question| question.phrase.is_some());
+        return fixed(access_front_keys(front, typed));
     }
     if let Some(dialog) = state.dialog.as_ref().filter(|dialog| !dialog.hidden) {
         return match &dialog.phase {
@@ -98,6 +106,10 @@ fn keys_that_matter(state: &State) -> Vec<(String, String)> {
             fixed(&[("Enter", "change it"), ("Ctrl-U", "empty"), ("Esc", "cancel")])
         }
         (None, Page::Audit) if state.audit_front().is_some() => fixed(&[("Esc", "close")]),
+        (None, Page::Access) => listed(
+            crate::pages::access::actions(state.access.tab),
+            crate::pages::access::scope(state.access.tab),
+        ),
         (None, page) => {
             let (actions, scope) = page_keys(page);
             listed(actions, scope)
@@ -108,7 +120,7 @@ fn keys_that_matter(state: &State) -> Vec<(String, String)> {
 /// Actions that matter on a page, and where most of them are bound.
 fn page_keys(page: Page) -> (&'static [Action], Scope) {
     match page {
-        Page::Login | Page::NewSystem => (&[], Scope::Global),
+        Page::Login | Page::NewSystem | Page::Access => (&[], Scope::Global),
         Page::Dashboard => (
             &[
                 Action::GoSystems,
@@ -242,6 +254,14 @@ fn token_front_keys(front: TokenFront) -> &'static [(&'static str, &'static str)
             ("Enter", "go on"),
             ("Esc", "close, keeping what is typed"),
         ],
+    }
+}
+
+fn access_front_keys(front: AccessFront, typed: bool) -> &'static [(&'static str, &'static str)] {
+    match front {
+        AccessFront::Question if typed => &[("Enter", "confirm what was typed"), ("Esc", "cancel")],
+        AccessFront::Question => &[("Tab", "other button"), ("Enter", "press it"), ("Esc", "cancel")],
+        AccessFront::Form => &[("Tab", "next field"), ("Enter", "go on"), ("Esc", "close")],
     }
 }
 

@@ -53,6 +53,9 @@ pub fn view(state: &State, frame: &mut Frame) {
     if let Some(front) = state.audit_front().filter(|_| state.overlay.is_none()) {
         cursor = pages::audit::draw_front(state, front, &mut canvas, body);
     }
+    if let Some(front) = state.access_front() {
+        cursor = pages::access_front::draw(state, front, &mut canvas, body);
+    }
     if let Some(front) = state.token_front() {
         cursor = pages::tokens::draw_front(state, front, &mut canvas, body);
     }
@@ -86,6 +89,7 @@ fn page(state: &State, canvas: &mut Canvas<'_>, body: Rect) -> Cursor {
             let front = state.groups.front.as_ref()?;
             return pages::groups::draw_front(state, front, canvas, body);
         }
+        Page::Access => pages::access::draw(state, canvas, body),
         Page::Settings => {
             pages::settings::draw(state, canvas, body);
             let form = state.organization.form.as_ref()?;

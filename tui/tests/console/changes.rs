@@ -1,7 +1,8 @@
 //! Changes of systems: from the key over the question to the outcome of each.
 
 use crate::driver::Driver;
-use crate::server::{Server, system};
+use crate::samples::system;
+use crate::server::Server;
 use scm_protocol::auth::Role;
 use scm_protocol::ids::SystemId;
 use scm_protocol::systems::SystemStatus;

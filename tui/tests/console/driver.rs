@@ -57,6 +57,8 @@ pub(crate) fn context(name: &str, production: bool) -> Context {
         token_file: None,
         read_only: false,
         production,
+        organization: None,
+        ssh_key: None,
     }
 }
 

@@ -1,7 +1,8 @@
 //! Lists, connections, logins: what happens around an administrator at work.
 
 use crate::driver::Driver;
-use crate::server::{Server, system};
+use crate::samples::system;
+use crate::server::Server;
 use scm_protocol::ids::SystemId;
 use scm_protocol::systems::SystemStatus;
 use scmtui::message::{Call, Failure, Reply};

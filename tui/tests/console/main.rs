@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here is a failed test")]
 
+mod access;
+mod access_server;
 mod audit;
 mod bytes;
 mod changes;
@@ -11,6 +13,7 @@ mod group_server;
 mod groups;
 mod new_system;
 mod properties;
+mod samples;
 mod screens;
 mod server;
 mod settings;

@@ -1,7 +1,8 @@
 //! The two properties that come first, and that no size breaks the console.
 
 use crate::driver::Driver;
-use crate::server::{Server, system};
+use crate::samples::system;
+use crate::server::Server;
 use proptest::prelude::*;
 use scm_protocol::ids::SystemId;
 use scm_protocol::systems::SystemStatus;
@@ -229,7 +230,7 @@ proptest! {
         accessible: bool,
         events in proptest::collection::vec(event(), 0..30),
     ) {
-        let settings = Settings { ascii, accessible, mono: false };
+        let settings = Settings { ascii, accessible, mono: false, ssh_agent: false };
         let mut driver = Driver::start(Server::new(3, 30), settings, (columns, rows));
         driver.log_in();
         for page in ["1", "2", "3", "4", "?", "Esc", ":", "Esc", "@", "Esc", "2", "a", "Esc", "Enter", "a", "x"] {

@@ -1,24 +1,23 @@
 //! A server in memory: answers the console's calls as the real one would.
 
+use crate::access_server::AccessServer;
 use crate::group_server::GroupServer;
+use crate::samples::{GIB, recipe, system};
 use crate::settings_server::SettingsServer;
 use crate::token_server::TokenServer;
 use scm_protocol::audit::AuditEntry;
 use scm_protocol::auth::{Role, Session, SetupState};
-use scm_protocol::bootstrap::BootstrapReply;
 use scm_protocol::events::{FleetCounts, Hello, OfflineSystem, Overview};
-use scm_protocol::identity::{Fingerprint, PublicKey};
 use scm_protocol::ids::{Organization, SystemId, UnixMillis};
 use scm_protocol::problem::Problem;
-use scm_protocol::systems::{Duplicate, Presence, SystemDetail, SystemPage, SystemStatus, SystemSummary};
-use scm_protocol::telemetry::{Container, TelemetryHistory, TelemetryPoint};
+use scm_protocol::systems::{Presence, SystemDetail, SystemPage, SystemStatus, SystemSummary};
+use scm_protocol::telemetry::{TelemetryHistory, TelemetryPoint};
 use scmtui::message::{Call, Failure, Reply};
-use scmtui::model::{Change, ChangeBody, Recipe};
+use scmtui::model::{Change, ChangeBody};
 use std::collections::BTreeMap;
 
 /// 2026-11-22 14:00:00Z.
 pub(crate) const START: i64 = 1_795_356_000_000;
-const GIB: i64 = 1 << 30;
 
 /// What the server knows.
 pub(crate) struct Server {
@@ -40,75 +39,7 @@ pub(crate) struct Server {
     pub(crate) settings: SettingsServer,
     /// Configurations that were to be written to a file.
     pub(crate) configs: Vec<String>,
-}
-
-/// A system with plausible values that follow from its id.
-pub(crate) fn system(id: i64, status: SystemStatus) -> SystemDetail {
-    let key: PublicKey = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo".parse().unwrap();
-    let pending = status == SystemStatus::Pending;
-    let mut fingerprint = [7u8; 32];
-    fingerprint[..8].copy_from_slice(&id.to_be_bytes());
-    let fingerprint = Fingerprint(fingerprint);
-    SystemDetail {
-        summary: SystemSummary {
-            id: SystemId(id),
-            hostname: format!("host-{id:03}"),
-            status,
-            presence: if id % 7 == 0 {
-                Presence::Offline
-            } else {
-                Presence::Online
-            },
-            rebooted: id % 11 == 0,
-            cloned: false,
-            clock_skew_ms: (id % 13 == 0).then_some(42_000),
-            first_seen_ms: UnixMillis(START - id * 3_600_000),
-            last_seen_ms: Some(UnixMillis(START - if id % 7 == 0 { 7_200_000 } else { id * 900 })),
-            agent_version: "0.1.0".to_owned(),
-            os: "Debian GNU/Linux 12".to_owned(),
-            os_family: "linux".to_owned(),
-            arch: "x86_64".to_owned(),
-            address: format!("192.0.2.{}", id % 250),
-            cpu_percent: (!pending).then_some((id * 37 % 101) as f32),
-            mem_used_bytes: (!pending).then_some(id % 15 * GIB + GIB / 2),
-            mem_total_bytes: (!pending).then_some(16 * GIB),
-            disk_used_bytes: (!pending).then_some(id * 13 % 500 * GIB),
-            disk_total_bytes: (!pending).then_some(512 * GIB),
-            uptime_secs: (!pending).then_some(id * 90_000),
-            container_count: (id % 2 == 0).then_some(1),
-            tags: Vec::new(),
-        },
-        public_key: key,
-        fingerprint,
-        fingerprint_words: fingerprint.words(),
-        claimed_addresses: vec![format!("10.0.0.{id}"), "fd00::7".to_owned()],
-        kernel: Some("6.1.0-40-amd64".to_owned()),
-        machine_id_hash: None,
-        boot_id: "b".to_owned(),
-        containers: (id % 2 == 0)
-            .then(|| Container {
-                runtime: "docker".to_owned(),
-                name: "web".to_owned(),
-                image: "docker.io/library/nginx:1.27".to_owned(),
-            })
-            .into_iter()
-            .collect(),
-        checkin_interval_secs: 30,
-        status_changed_ms: UnixMillis(START - 86_400_000),
-        status_changed_by: "user:jdoe".to_owned(),
-        certificate: None,
-        note: None,
-        duplicates: (id == 2)
-            .then(|| Duplicate {
-                id: SystemId(9),
-                hostname: "host-009".to_owned(),
-                status: SystemStatus::Active,
-                shares: vec!["hostname".to_owned(), "machine_id".to_owned()],
-            })
-            .into_iter()
-            .collect(),
-        conflicts: Vec::new(),
-    }
+    pub(crate) access: AccessServer,
 }
 
 impl Server {
@@ -163,6 +94,7 @@ impl Server {
             groups: GroupServer::default(),
             settings: SettingsServer::default(),
             configs: Vec::new(),
+            access: AccessServer::default(),
         }
     }
 
@@ -177,7 +109,15 @@ impl Server {
                     version: "0.1.0".to_owned(),
                 }))]
             }
-            Call::Setup(_) | Call::Login(_) | Call::Session => {
+            call
+            @ (Call::AccessList { .. } | Call::AccessChange { .. } | Call::AgentKeys | Call::Account) => {
+                self.access.answer(call)
+            }
+            Call::Setup(_)
+            | Call::Login(_)
+            | Call::LoginSsh { .. }
+            | Call::SecondFactor(_)
+            | Call::Session => {
                 self.expired = false;
                 vec![Reply::Session(Ok(Session {
                     username: "jdoe".to_owned(),
@@ -394,18 +334,6 @@ impl Server {
             recent_audit: self.audit.clone(),
         }
     }
-}
-
-fn recipe(url: &str, token: Option<&str>) -> Recipe {
-    let reply = BootstrapReply {
-        bootstrap: "oscm-bootstrap-1.eyJ1cmwiOiJodHRwczovL3NjbSJ9".to_owned(),
-        config: format!("[server]\nurl = \"{url}\"\norganization = \"default\"\nca_pin = \"sha256:00\"\n"),
-        install_line: format!(
-            "scmclient enroll oscm-bootstrap-1.{}",
-            "eyJ1cmwiOiJodHRwczovL3NjbSJ9".repeat(6)
-        ),
-    };
-    Recipe::new(reply, token.is_some())
 }
 
 /// A refusal that names a member.

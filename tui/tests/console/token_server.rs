@@ -4,7 +4,7 @@ use crate::server::{START, refused};
 use scm_protocol::enrollment::{CreateToken, CreatedToken, EnrollmentToken, TokenPage, TokenStatus};
 use scm_protocol::ids::{TokenId, UnixMillis};
 use scmtui::message::{Call, Failure, Reply};
-use scmtui::model::{NewToken, TokenChange};
+use scmtui::model::{ShownSecret, TokenChange};
 
 /// What every new token's secret is.
 pub(crate) const SECRET: &str = "oscm_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
@@ -101,16 +101,16 @@ impl TokenServer {
                     result,
                 }]
             }
-            Call::WriteSecret { id, name, secret } => {
+            Call::WriteSecret { stem, secret } => {
                 self.written.push(secret.to_string());
-                let path = Ok(format!("/root/enrollment-token-{id}-{name}.secret"));
-                vec![Reply::SecretWritten { id, path }]
+                let path = Ok(format!("/root/{stem}.secret"));
+                vec![Reply::SecretWritten { stem, path }]
             }
             _ => Vec::new(),
         }
     }
 
-    fn create(&mut self, body: &CreateToken, now: UnixMillis) -> Result<Box<NewToken>, Failure> {
+    fn create(&mut self, body: &CreateToken, now: UnixMillis) -> Result<Box<ShownSecret>, Failure> {
         if self.items.iter().any(|token| token.name == body.name) {
             let detail = format!("there is an enrollment token named `{}` already", body.name);
             return Err(refused(409, "name_taken", &detail));
@@ -122,7 +122,7 @@ impl TokenServer {
             ..token(10, &body.name, TokenStatus::Active)
         };
         self.items.insert(0, token.clone());
-        Ok(Box::new(NewToken::new(CreatedToken {
+        Ok(Box::new(ShownSecret::of_token(CreatedToken {
             secret: SECRET.to_owned(),
             token,
         })))

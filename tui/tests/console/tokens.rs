@@ -150,7 +150,7 @@ fn a_secret_is_copied_and_written_and_logged_nowhere() {
     let failed = Err("cannot write to /root: no space left".to_owned());
     let mut driver = with_secret("site 9");
     driver.say(Reply::SecretWritten {
-        id: TokenId(10),
+        stem: "enrollment-token-10-site 9".to_owned(),
         path: failed,
     });
     assert!(driver.screen().contains("no space left"));
