@@ -3,7 +3,7 @@
 use super::process::binary;
 use super::{Server, eventually};
 use anyhow::{Context, Result, ensure};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -20,6 +20,24 @@ impl Console {
     /// # Errors
     /// When tmux or the console cannot be started.
     pub async fn start(server: &Server) -> Result<Self> {
+        let console = Console::shell(&[]).await?;
+        let token = server.token_file();
+        console.launch(server, &format!("--local-admin-token '{}'", token.display()))?;
+        Ok(console)
+    }
+
+    /// Starts one for `server` that finds an SSH agent and nothing else to log in with.
+    ///
+    /// # Errors
+    /// When tmux or the console cannot be started.
+    pub async fn start_with_agent(server: &Server, socket: &Path) -> Result<Self> {
+        let console = Console::shell(&[format!("SSH_AUTH_SOCK={}", socket.display())]).await?;
+        console.launch(server, "")?;
+        Ok(console)
+    }
+
+    /// A shell in tmux, with an environment of its own.
+    async fn shell(environment: &[String]) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("scm-console-").tempdir()?;
         let console = Console { folder };
         let mut command = console.tmux();
@@ -28,6 +46,8 @@ impl Console {
             "env",
             "-u",
             "NO_COLOR",
+            "-u",
+            "SSH_AUTH_SOCK",
             "PS1=shell> ",
             "HISTFILE=/dev/null",
             "TERM=screen-256color",
@@ -42,19 +62,22 @@ impl Console {
         ] {
             command.arg(format!("{variable}={}", console.folder.path().display()));
         }
+        command.args(environment);
         command.args(["bash", "--noprofile", "--norc", "-i"]);
         run(command)?;
         console.await_text("shell>", 10).await?;
+        Ok(console)
+    }
+
+    fn launch(&self, server: &Server, options: &str) -> Result<()> {
         let start = format!(
-            "'{}' --server {} --ca-file '{}' --local-admin-token '{}'; echo ended: $?",
+            "'{}' --server {} --ca-file '{}' {options}; echo ended: $?",
             binary("scmtui")?.display(),
             server.url(),
             server.ca_file().display(),
-            server.token_file().display()
         );
-        console.type_text(&start)?;
-        console.key("Enter")?;
-        Ok(console)
+        self.type_text(&start)?;
+        self.key("Enter")
     }
 
     /// What is on the screen.
