@@ -3,9 +3,9 @@
 use crate::app::{App, Parts, Settings};
 use crate::auth::{LocalAdmin, offer_setup};
 use crate::clock::{Clock, SystemClock};
-use crate::config::Config;
+use crate::config::{Config, ProxyAddress};
 use crate::error::Error;
-use crate::listen::{CertificateFiles, Listener, TlsReloader};
+use crate::listen::{CertificateFiles, Forwarding, Listener, TlsReloader};
 use crate::organization_settings::{self, SettingsCache};
 use crate::pki::{Names, Pki};
 use crate::signing::{MasterKey, Organizations};
@@ -60,7 +60,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         stopping: stopping.clone(),
     };
     let app = App::start(parts);
-    let listener = Listener::bind(&config.server.listen.0, Arc::clone(&tls), config.listen_limits())?;
+    let listener = listener(&config, &tls)?;
     announce(&app, &config, &listener).await?;
     tokio::spawn(Arc::clone(&tls).watch(stopping.clone()));
     tokio::spawn(telemetry::keep_clean(
@@ -143,6 +143,22 @@ fn tls(
     Ok((TlsReloader::open(files, provider, clients)?, Arc::new(pki)))
 }
 
+/// Binds every address of the configuration.
+fn listener(config: &Config, tls: &Arc<TlsReloader>) -> anyhow::Result<Listener> {
+    let proxy = &config.proxy;
+    let forwarding = Forwarding::new(
+        proxy.trusted.clone(),
+        proxy.certificate_header.clone(),
+        proxy.verify_header.clone(),
+        tls.clients().clone(),
+    );
+    let listener = Listener::bind(&config.server.listen.0, tls, config.listen_limits(), forwarding)?;
+    Ok(match &proxy.listen {
+        Some(address) => listener.also_plain(address)?,
+        None => listener,
+    })
+}
+
 async fn storage(config: &Config) -> anyhow::Result<Storage> {
     let url: DatabaseUrl = config.database_url().parse().map_err(anyhow::Error::msg)?;
     let storage = tokio::task::spawn_blocking(move || Storage::open(&url)).await??;
@@ -191,7 +207,16 @@ async fn announce(app: &App, config: &Config, listener: &Listener) -> anyhow::Re
             app.settings.setup_code_file.display()
         );
     }
-    let addresses: Vec<String> = listener.local_addrs().iter().map(ToString::to_string).collect();
+    let mut addresses: Vec<String> = listener.local_addrs().iter().map(ToString::to_string).collect();
+    addresses.extend(
+        listener
+            .plain_addrs()
+            .iter()
+            .map(|address| format!("http://{address}")),
+    );
+    if let Some(ProxyAddress::Unix(path)) = &config.proxy.listen {
+        addresses.push(format!("unix:{}", path.display()));
+    }
     private_file::replace(
         &state.join("listening"),
         format!("{}\n", addresses.join("\n")).as_bytes(),

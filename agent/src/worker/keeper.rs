@@ -2,7 +2,8 @@
 //!
 //! Invariants: asking for a certificate never keeps a check-in from being made; one that has expired by the server's
 //! clock is not shown; after something in between refused a connection with a certificate, one without is tried, because
-//! what stands in front of the server (a proxy with a list of revocations) may not let the server answer at all.
+//! what stands in front of the server (a proxy with a list of revocations) may not let the server answer at all; and a
+//! new certificate is asked for.
 
 use crate::decide::{Action, Change, Standing, Task};
 use crate::identity::Identity;
@@ -15,6 +16,8 @@ use std::time::Duration;
 
 /// After a request for a certificate that failed, the next one waits at least so long, unless the server asks for one.
 const LEAST_PAUSE_MS: i64 = 60_000;
+/// After one that was got because the former was refused on the way.
+const BARE_PAUSE_MS: i64 = 3_600_000;
 /// A machine that became active asks for its certificate within this time, so that many approved together spread.
 const SPREAD: Duration = Duration::from_secs(3);
 
@@ -39,7 +42,7 @@ impl Keeper {
             .certificate()
             .is_none_or(|(certificate, _)| clocks.server >= certificate.renew_after());
         let proven = standing == Standing::Active && identity.server_key().is_some();
-        identity.id().is_some() && (self.asked_for || (proven && due && !paused))
+        identity.id().is_some() && (self.asked_for || (proven && (due || self.bare) && !paused))
     }
 
     /// What to show with a request.
@@ -69,10 +72,14 @@ impl Keeper {
         if let Task::Certificate(_) = task {
             self.asked_for = false;
             self.failures = if taken { 0 } else { self.failures.saturating_add(1) };
-            self.not_before = (!taken).then(|| {
-                let backoff = schedule::backoff(self.failures, jitter).as_millis();
-                host_time.plus(LEAST_PAUSE_MS + i64::try_from(backoff).unwrap_or_default())
-            });
+            let backoff_ms = i64::try_from(schedule::backoff(self.failures, jitter).as_millis());
+            let pause_ms = match (taken, self.bare) {
+                (true, false) => 0,
+                // If the new one is refused on the way as the former was, others will be too.
+                (true, true) => BARE_PAUSE_MS,
+                (false, _) => LEAST_PAUSE_MS + backoff_ms.unwrap_or_default(),
+            };
+            self.not_before = Some(host_time.plus(pause_ms));
         }
         if taken {
             self.bare = false;

@@ -28,8 +28,9 @@ fn server(config: &Config, document: &Document) -> Result<(), Error> {
         ));
     }
     let listen = server.listen.as_slice();
-    if listen.is_empty() {
-        return Err(document.refuse("server.listen", "must name at least one address"));
+    if listen.is_empty() && config.proxy.listen.is_none() {
+        let reason = "must name at least one address where `proxy.listen` is not set";
+        return Err(document.refuse("server.listen", reason));
     }
     if let Some(twice) = listen
         .iter()

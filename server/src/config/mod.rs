@@ -7,6 +7,7 @@
 mod addresses;
 mod audit;
 mod check;
+mod proxy;
 mod sections;
 
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use serde::Deserialize;
 
 pub use addresses::Addresses;
 pub use audit::{Audit, Forward, ForwardKind};
+pub use proxy::{Proxy, ProxyAddress};
 pub use sections::{
     Agents, Certificates, Database, Level, Limits, Log, LogFormat, Server, Sessions, Telemetry, Tls,
 };
@@ -34,6 +36,8 @@ pub struct Config {
     pub server: Server,
     /// `[tls]`: own certificates instead of the private authority's.
     pub tls: Tls,
+    /// `[proxy]`: a reverse proxy in front of the server.
+    pub proxy: Proxy,
     /// `[database]`: where the data is.
     pub database: Database,
     /// `[agents]`: how often agents report.

@@ -42,6 +42,7 @@ fn the_packaged_file_shows_the_defaults() {
     assert_eq!(shown.database_url(), Config::default().database_url());
     let mut shown = shown;
     shown.database.url = None;
+    assert!(shown.proxy.listen.take().is_some());
     assert_eq!(shown, Config::default());
     assert!(parse(&switched_on(&[])).unwrap().own_certificate().is_some());
 }
@@ -93,6 +94,17 @@ fn every_section_is_read() {
 }
 
 #[test]
+fn behind_a_proxy_the_server_may_do_without_an_address_of_its_own() {
+    let text = "[server]\nlisten = []\n[proxy]\nlisten = 'unix:/run/x.sock'\ntrusted = ['10.0.0.0/8', '::1']";
+    let config = parse(text).unwrap();
+    assert_eq!(config.proxy.listen, Some("unix:/run/x.sock".parse().unwrap()));
+    assert_eq!(config.proxy.trusted.len(), 2);
+    assert!(
+        parse("[proxy]\nlisten = '[::1]:80'").is_ok() && parse("[proxy]\nlisten = '127.0.0.9:80'").is_ok()
+    );
+}
+
+#[test]
 fn faults_name_place_key_and_reason() {
     let cases = [
         (
@@ -109,7 +121,7 @@ fn faults_name_place_key_and_reason() {
         ),
         (
             "[server]\nlisten = []",
-            "f:2:1: `server.listen` must name at least one address",
+            "f:2:1: `server.listen` must name at least one address where `proxy.listen` is not set",
         ),
         (
             "[server]\nlisten = ['[::]:1', '[::]:1']",
@@ -172,8 +184,25 @@ fn faults_name_place_key_and_reason() {
             "f:4:1: `audit.forward[0].address` must be an https URL without user and password",
         ),
         (
-            "[proxy]",
-            "f:1:2: unknown key `proxy`, expected `server`, `tls`, `database`, `agents`, `certificates`, `limits`, `sessions`, `telemetry`, `audit` or `log`",
+            "[proxy]\nlisten = '0.0.0.0:80'",
+            "f:2:10: `proxy.listen` must be a loopback address or a Unix socket, not `0.0.0.0:80`: what passes there is not encrypted",
+        ),
+        (
+            "[proxy]\nlisten = 'unix:socket'",
+            "f:2:10: `proxy.listen` must name an absolute path after `unix:`, not `unix:socket`",
+        ),
+        (
+            "[proxy]\ntrusted = ['10.0.0.1/8']",
+            "f:2:12: `proxy.trusted[0]` `10.0.0.1/8` has bits beyond its prefix: write 10.0.0.0/8",
+        ),
+        (
+            "[proxy]\ncertificate_header = 'X Client'",
+            "f:2:22: `proxy.certificate_header` must be the name of a header field, not `X Client`",
+        ),
+        ("[prox]", "f:1:2: unknown key `prox`, did you mean `proxy`?"),
+        (
+            "[gateway]",
+            "f:1:2: unknown key `gateway`, expected `server`, `tls`, `proxy`, `database`, `agents`, `certificates`, `limits`, `sessions`, `telemetry`, `audit` or `log`",
         ),
     ];
     for (text, expected) in cases {

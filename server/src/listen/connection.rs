@@ -11,7 +11,7 @@ use hyper::server::conn::http1;
 use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::TokioIo;
 use socket2::{SockRef, TcpKeepalive};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
@@ -21,13 +21,15 @@ use super::activity::{Activity, Noticed, Watched};
 use super::guard::{Guard, Shared};
 use super::limits::Limits;
 use super::serve::{Admission, App, ReplyBody, stopped};
+use super::stream::{Raw, Stream};
 use super::tls::TlsReloader;
 use super::{Peer, refusal};
 
 /// What a connection needs of the server around it.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
-    pub(super) tls: Arc<TlsReloader>,
+    /// None where plain text is spoken.
+    pub(super) tls: Option<Arc<TlsReloader>>,
     pub(super) shared: Shared,
     pub(super) shutdown: watch::Receiver<bool>,
 }
@@ -55,26 +57,33 @@ const TURNED_AWAY: Duration = Duration::from_secs(5);
 
 /// Serves one connection to its end.
 pub(super) async fn run<S: App>(
-    stream: TcpStream,
+    socket: Raw,
     mut peer: Peer,
     admission: Admission,
     app: S,
     mut place: Place,
 ) -> Result<(), Fault> {
     let limits = place.shared.limits.clone();
-    prepare(&stream, &limits).map_err(Fault::Socket)?;
-    let handshake = TlsAcceptor::from(place.tls.current()).accept(stream);
-    let stream = tokio::select! {
-        () = stopped(&mut place.shutdown) => return Ok(()),
-        shaken = tokio::time::timeout(limits.header_timeout, handshake) => {
-            shaken.map_err(|_| Fault::SlowHandshake)?.map_err(Fault::Handshake)?
+    let proxied = matches!(socket, Raw::Unix(_)) || place.shared.forwarding.trusts(peer.address.ip());
+    let stream = match (socket, place.tls.clone()) {
+        (Raw::Unix(stream), _) => Stream::Unix(stream),
+        (Raw::Tcp(stream), None) => {
+            prepare(&stream, &limits).map_err(Fault::Socket)?;
+            Stream::Tcp(stream)
+        }
+        (Raw::Tcp(stream), Some(tls)) => {
+            prepare(&stream, &limits).map_err(Fault::Socket)?;
+            let Some(stream) = shake_hands(stream, &tls, &limits, &mut place.shutdown).await? else {
+                return Ok(());
+            };
+            // Also of a resumed session: it carries the certificate that it was begun with.
+            let shown = stream.get_ref().1.peer_certificates();
+            if let Some(certificate) = shown.and_then(<[_]>::first) {
+                peer.certificate = tls.clients().examine(certificate);
+            }
+            Stream::Tls(Box::new(stream))
         }
     };
-    // Also of a resumed session: it carries the certificate that it was begun with.
-    let shown = stream.get_ref().1.peer_certificates();
-    if let Some(certificate) = shown.and_then(<[_]>::first) {
-        peer.certificate = place.tls.clients().examine(certificate);
-    }
     let (_permit, stream, outcome, unread) = match admission {
         Admission::Seat(permit) => {
             let activity = Activity::new(limits);
@@ -82,6 +91,7 @@ pub(super) async fn run<S: App>(
                 service: app,
                 shared: place.shared,
                 peer,
+                proxied,
                 activity: activity.clone(),
             };
             let http = builder(&activity);
@@ -111,6 +121,22 @@ pub(super) async fn run<S: App>(
     outcome
 }
 
+/// None when the server stops meanwhile.
+async fn shake_hands(
+    stream: TcpStream,
+    tls: &TlsReloader,
+    limits: &Limits,
+    shutdown: &mut watch::Receiver<bool>,
+) -> Result<Option<TlsStream<TcpStream>>, Fault> {
+    let handshake = TlsAcceptor::from(tls.current()).accept(stream);
+    tokio::select! {
+        () = stopped(shutdown) => Ok(None),
+        shaken = tokio::time::timeout(limits.header_timeout, handshake) => {
+            Ok(Some(shaken.map_err(|_| Fault::SlowHandshake)?.map_err(Fault::Handshake)?))
+        }
+    }
+}
+
 /// No waiting to fill packets; a peer that is gone, or takes nothing of what it is sent, is given up by the kernel.
 fn prepare(stream: &TcpStream, limits: &Limits) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
@@ -137,11 +163,11 @@ fn builder(activity: &Activity) -> http1::Builder {
 /// Speaks HTTP until the client or the server has enough, or a limit is passed.
 async fn drive<S>(
     http: &http1::Builder,
-    stream: TlsStream<TcpStream>,
+    stream: Stream,
     service: S,
     activity: &Arc<Activity>,
     mut shutdown: watch::Receiver<bool>,
-) -> (TlsStream<TcpStream>, Result<(), Fault>)
+) -> (Stream, Result<(), Fault>)
 where
     S: HttpService<Incoming, ResBody: ReplyBody, Future: Unpin> + Unpin,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -168,12 +194,10 @@ where
 
 /// Ends both directions. A client that is still sending what was refused is listened to for a moment: closing at once
 /// would reset the connection, and the reply that says why would be lost on the way.
-async fn close(mut stream: TlsStream<TcpStream>, unread: bool) -> std::io::Result<()> {
+async fn close(mut stream: Stream, unread: bool) -> std::io::Result<()> {
     stream.shutdown().await?;
     if unread {
-        let (socket, _) = stream.get_mut();
-        let mut scrap = [0; 4096];
-        while socket.read(&mut scrap).await? > 0 {}
+        stream.scrap().await?;
     }
     Ok(())
 }

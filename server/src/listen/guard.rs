@@ -13,6 +13,7 @@ use hyper::{Request, Response};
 
 use super::activity::{Activity, Noticed};
 use super::body::{BodyError, Budget, Held, read_limited};
+use super::forwarded::Forwarding;
 use super::limits::Limits;
 use super::serve::App;
 use super::{Peer, refusal, target};
@@ -25,6 +26,7 @@ pub(super) type Reply<B> = Response<Either<Full<Bytes>, B>>;
 pub(super) struct Shared {
     pub(super) limits: Arc<Limits>,
     pub(super) budget: Budget,
+    pub(super) forwarding: Arc<Forwarding>,
 }
 
 /// The service as one connection sees it.
@@ -33,6 +35,8 @@ pub(super) struct Guard<S> {
     pub(super) service: S,
     pub(super) shared: Shared,
     pub(super) peer: Peer,
+    /// A trusted proxy is at the other end: its word on who asks is taken.
+    pub(super) proxied: bool,
     pub(super) activity: Arc<Activity>,
 }
 
@@ -64,7 +68,12 @@ impl<S: App> Guard<S> {
                 Ok(held) => held,
                 Err(error) => return self.refuse_body(error).map(Either::Left),
             };
-        head.extensions.insert(self.peer);
+        let peer = if self.proxied {
+            self.shared.forwarding.client(&self.peer, &head.headers)
+        } else {
+            self.peer
+        };
+        head.extensions.insert(peer);
         let place = (head.method.clone(), head.uri.path().to_owned());
         let request = Request::from_parts(head, Full::new(bytes));
         match AssertUnwindSafe(call(self.service, request)).catch_unwind().await {

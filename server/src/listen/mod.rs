@@ -16,10 +16,12 @@ mod bind;
 mod body;
 mod connection;
 mod descriptors;
+mod forwarded;
 mod guard;
 mod limits;
 mod refusal;
 mod serve;
+mod stream;
 mod target;
 mod tls;
 
@@ -29,6 +31,7 @@ use crate::pki::Presented;
 
 pub use bind::{BindError, Listener};
 pub use body::{BodyError, Budget, Held, read_limited};
+pub use forwarded::Forwarding;
 pub use limits::Limits;
 pub use serve::{App, ReplyBody};
 pub use tls::{CertificateFiles, TlsReloader};
@@ -36,7 +39,8 @@ pub use tls::{CertificateFiles, TlsReloader};
 /// Who is at the other end of a connection, as the service finds it among a request's extensions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
-    /// The address that the connection comes from; an IPv4 address is one, also where an IPv6 socket took it.
+    /// The address that the connection comes from, or that a trusted proxy names; an IPv4 address is one, also where an
+    /// IPv6 socket took it.
     pub address: SocketAddr,
     /// The certificate that it showed itself with.
     pub certificate: Presented,

@@ -9,16 +9,16 @@ use futures_util::future::join_all;
 use http_body_util::Full;
 use hyper::body::{Body, Bytes};
 use hyper::{Request, Response};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 use tower::Service;
 
-use super::bind::Listener;
+use super::bind::{Listener, Socket};
 use super::body::Budget;
 use super::connection::{self, Place};
 use super::guard::Shared;
+use super::stream::Raw;
 use super::{Peer, descriptors};
 
 /// The body of an app's reply.
@@ -72,7 +72,11 @@ impl Listener {
     /// once, lets requests in flight finish for as long as [`super::Limits`] allow, and returns. Replies that stream
     /// without end have to be ended by the app, or they are cut off then.
     pub async fn serve<S: App>(self, app: S, shutdown: watch::Receiver<bool>) {
-        let Self { sockets, tls, limits } = self;
+        let Self {
+            doors,
+            limits,
+            forwarding,
+        } = self;
         descriptors::allow(limits.connections + limits.reserve);
         let door = Arc::new(Door {
             seats: Arc::new(Semaphore::new(limits.connections)),
@@ -82,10 +86,11 @@ impl Listener {
         let shared = Shared {
             budget: Budget::new(limits.body_memory_kib),
             limits,
+            forwarding,
         };
-        let loops = sockets.into_iter().map(|socket| {
+        let loops = doors.into_iter().map(|(socket, tls)| {
             let place = Place {
-                tls: tls.clone(),
+                tls,
                 shared: shared.clone(),
                 shutdown: shutdown.clone(),
             };
@@ -141,7 +146,7 @@ impl Door {
     }
 }
 
-async fn accept<S: App>(socket: TcpListener, door: Arc<Door>, app: S, place: Place) {
+async fn accept<S: App>(socket: Socket, door: Arc<Door>, app: S, place: Place) {
     let mut connections = JoinSet::new();
     let mut shutdown = place.shutdown.clone();
     loop {
@@ -164,7 +169,7 @@ async fn accept<S: App>(socket: TcpListener, door: Arc<Door>, app: S, place: Pla
     drain(connections, place.shared.limits.drain_timeout).await;
 }
 
-async fn admitted<S: App>(stream: TcpStream, peer: Peer, admission: Admission, app: S, place: Place) {
+async fn admitted<S: App>(stream: Raw, peer: Peer, admission: Admission, app: S, place: Place) {
     let address = peer.address;
     if let Err(fault) = connection::run(stream, peer, admission, app, place).await {
         tracing::debug!(%fault, peer.address = %address, "a connection ended early");

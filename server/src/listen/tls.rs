@@ -72,7 +72,7 @@ impl TlsReloader {
     }
 
     /// What examines the certificates of clients.
-    pub(super) fn clients(&self) -> &ClientAuthority {
+    pub fn clients(&self) -> &ClientAuthority {
         &self.clients
     }
 

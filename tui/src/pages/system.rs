@@ -4,6 +4,7 @@ use crate::model::{Chart, Flags, State, StateWord, clean};
 use crate::view::{Canvas, Theme, format, text};
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
+use scm_protocol::certificates::CertificateStatus;
 use scm_protocol::ids::SystemId;
 use scm_protocol::systems::{ConflictState, SystemDetail};
 use scm_protocol::telemetry::{TelemetryHistory, TelemetryPoint};
@@ -168,7 +169,26 @@ fn identity(state: &State, detail: &SystemDetail, theme: Theme, width: usize) ->
         whole("first", format::date_time(system.first_seen_ms)),
         whole("words", detail.fingerprint_words.clone()),
         whole("sha256", detail.fingerprint.to_string()),
+        whole("cert", certificate(detail)),
     ]
+}
+
+/// The newest client certificate in words.
+fn certificate(detail: &SystemDetail) -> String {
+    let Some(certificate) = &detail.certificate else {
+        return "none issued".to_owned();
+    };
+    let day = |at| format::date_time(at).chars().take(10).collect::<String>();
+    let when = match (certificate.status, certificate.revoked_ms) {
+        (CertificateStatus::Revoked, Some(at)) => format!("on {}", day(at)),
+        (CertificateStatus::Expired, _) => format!("since {}", day(certificate.not_after_ms)),
+        _ => format!(
+            "until {}, renewal {}",
+            day(certificate.not_after_ms),
+            day(certificate.renew_after_ms)
+        ),
+    };
+    format!("{} {when}  {}", certificate.status.words(), certificate.serial)
 }
 
 fn telemetry(

@@ -2,6 +2,7 @@
 
 use crate::server::START;
 use scm_protocol::bootstrap::BootstrapReply;
+use scm_protocol::certificates::{CertificateStatus, SystemCertificate};
 use scm_protocol::identity::{Fingerprint, PublicKey};
 use scm_protocol::ids::{SystemId, UnixMillis};
 use scm_protocol::systems::{Duplicate, Presence, SystemDetail, SystemStatus, SystemSummary};
@@ -64,7 +65,14 @@ pub(crate) fn system(id: i64, status: SystemStatus) -> SystemDetail {
         checkin_interval_secs: 30,
         status_changed_ms: UnixMillis(START - 86_400_000),
         status_changed_by: "user:jdoe".to_owned(),
-        certificate: None,
+        certificate: (!pending).then(|| SystemCertificate {
+            serial: format!("4f{id:030x}"),
+            not_before_ms: UnixMillis(START - 86_400_000),
+            not_after_ms: UnixMillis(START + 89 * 86_400_000),
+            renew_after_ms: UnixMillis(START + 59 * 86_400_000),
+            status: CertificateStatus::Valid,
+            revoked_ms: None,
+        }),
         note: None,
         duplicates: (id == 2)
             .then(|| Duplicate {

@@ -144,8 +144,11 @@ impl Running {
             key: pki.key_path(),
         };
         let clients = pki.client_authority(provider()).unwrap();
-        let tls = TlsReloader::open(files, provider(), clients).unwrap();
-        let listener = Listener::bind(&["[::1]:0".parse().unwrap()], tls.clone(), limits).unwrap();
+        let tls = TlsReloader::open(files, provider(), clients.clone()).unwrap();
+        let [certificate, verify] =
+            ["x-client-cert", "x-client-verify"].map(hyper::header::HeaderName::from_static);
+        let nobody = super::Forwarding::new(Vec::new(), certificate, verify, clients);
+        let listener = Listener::bind(&["[::1]:0".parse().unwrap()], &tls, limits, nobody).unwrap();
         let address = listener.local_addrs()[0];
         let (stop, stopped) = watch::channel(false);
         let served = tokio::spawn(listener.serve(warp::service(routes()), stopped));
