@@ -30,20 +30,20 @@ pub struct BindError {
 
 /// A bound socket.
 #[derive(Debug)]
-pub(super) enum Socket {
+pub(super) enum Bound {
     Tcp(TcpListener),
     Unix(UnixListener),
 }
 
-impl Socket {
+impl Bound {
     /// The next connection, and the address that it comes from; through a Unix socket, from this machine.
     pub(super) async fn accept(&self) -> std::io::Result<(Raw, SocketAddr)> {
         match self {
-            Socket::Tcp(socket) => {
+            Bound::Tcp(socket) => {
                 let (stream, address) = socket.accept().await?;
                 Ok((Raw::Tcp(stream), address))
             }
-            Socket::Unix(socket) => {
+            Bound::Unix(socket) => {
                 let (stream, _) = socket.accept().await?;
                 Ok((Raw::Unix(stream), SocketAddr::from((Ipv4Addr::LOCALHOST, 0))))
             }
@@ -55,7 +55,7 @@ impl Socket {
 #[derive(Debug)]
 pub struct Listener {
     /// Each with the TLS that is spoken there, or none.
-    pub(super) doors: Vec<(Socket, Option<Arc<TlsReloader>>)>,
+    pub(super) doors: Vec<(Bound, Option<Arc<TlsReloader>>)>,
     pub(super) limits: Arc<Limits>,
     pub(super) forwarding: Arc<Forwarding>,
 }
@@ -78,7 +78,7 @@ impl Listener {
                 let only_v6 = addresses.contains(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port())));
                 bind(*address, only_v6)
                     .or_else(|reason| bind_without_v6(*address, reason))
-                    .map(|socket| (Socket::Tcp(socket), Some(tls.clone())))
+                    .map(|socket| (Bound::Tcp(socket), Some(tls.clone())))
                     .map_err(|reason| failed(address, reason))
             })
             .collect::<Result<_, _>>()?;
@@ -95,8 +95,8 @@ impl Listener {
     /// [`BindError`] when the address cannot be bound.
     pub fn also_plain(mut self, address: &ProxyAddress) -> Result<Self, BindError> {
         let bound = match address {
-            ProxyAddress::Loopback(address) => bind(*address, false).map(Socket::Tcp),
-            ProxyAddress::Unix(path) => bind_unix(path).map(Socket::Unix),
+            ProxyAddress::Loopback(address) => bind(*address, false).map(Bound::Tcp),
+            ProxyAddress::Unix(path) => bind_unix(path).map(Bound::Unix),
         };
         let socket = bound.map_err(|reason| failed(address, reason))?;
         self.doors.push((socket, None));
@@ -118,14 +118,14 @@ impl Listener {
     }
 }
 
-fn socket_addr(socket: &Socket) -> Option<SocketAddr> {
+fn socket_addr(socket: &Bound) -> Option<SocketAddr> {
     match socket {
-        Socket::Tcp(socket) => socket.local_addr().ok(),
-        Socket::Unix(_) => None,
+        Bound::Tcp(socket) => socket.local_addr().ok(),
+        Bound::Unix(_) => None,
     }
 }
 
-fn failed(address: impl ToString, reason: std::io::Error) -> BindError {
+fn failed(address: &impl ToString, reason: std::io::Error) -> BindError {
     BindError {
         address: address.to_string(),
         reason,

@@ -14,7 +14,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 use tower::Service;
 
-use super::bind::{Listener, Socket};
+use super::bind::{Bound, Listener};
 use super::body::Budget;
 use super::connection::{self, Place};
 use super::guard::Shared;
@@ -146,7 +146,7 @@ impl Door {
     }
 }
 
-async fn accept<S: App>(socket: Socket, door: Arc<Door>, app: S, place: Place) {
+async fn accept<S: App>(socket: Bound, door: Arc<Door>, app: S, place: Place) {
     let mut connections = JoinSet::new();
     let mut shutdown = place.shutdown.clone();
     loop {

@@ -3,7 +3,7 @@
 use super::process::Process;
 use super::{AgentBuilder, Server, eventually};
 use anyhow::{Context, Result, ensure};
-use rustix::process::{Pid, Signal, geteuid, kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -89,18 +89,17 @@ fn program() -> Result<PathBuf> {
 }
 
 fn config(folder: &Path, pki: &Path, socket: &Path, port: u16) -> String {
-    // Its workers would leave root's rights behind, and with them the folders of the test.
-    let user = if geteuid().is_root() { "user root;\n" } else { "" };
     let folder = folder.display();
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .iter()
         .map(|kind| format!("    {kind}_temp_path {folder}/{kind};\n"))
         .collect();
     format!(
-        r#"{user}daemon off;
-worker_processes 1;
+        r#"# One process: nothing of it outlives the test.
+master_process off;
+daemon off;
 pid {folder}/pid;
-error_log {folder}/error.log notice;
+error_log {folder}/error.log info;
 events {{ worker_connections 256; }}
 http {{
     access_log off;

@@ -170,6 +170,13 @@ fn identity(state: &State, detail: &SystemDetail, theme: Theme, width: usize) ->
         whole("words", detail.fingerprint_words.clone()),
         whole("sha256", detail.fingerprint.to_string()),
         whole("cert", certificate(detail)),
+        whole(
+            "serial",
+            detail
+                .certificate
+                .as_ref()
+                .map_or_else(|| "-".to_owned(), |found| found.serial.clone()),
+        ),
     ]
 }
 
@@ -188,7 +195,7 @@ fn certificate(detail: &SystemDetail) -> String {
             day(certificate.renew_after_ms)
         ),
     };
-    format!("{} {when}  {}", certificate.status.words(), certificate.serial)
+    format!("{} {when}", certificate.status.words())
 }
 
 fn telemetry(

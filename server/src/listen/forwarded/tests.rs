@@ -120,16 +120,17 @@ fn a_certificate_that_the_proxy_verified_is_examined_again() {
     let der = shown(&[("x-client-verify", "SUCCESS"), ("x-client-cert", &base64)]);
     assert!(matches!(der, Presented::Certificate(_)), "{der:?}");
     let foreign = Place::new().escaped();
+    let (escaped, foreign) = (escaped.as_str(), foreign.as_str());
     let refused: [&[(&'static str, &str)]; 6] = [
-        &[("x-client-verify", "FAILED:expired"), ("x-client-cert", &escaped)],
-        &[("x-client-cert", &escaped)],
+        &[("x-client-verify", "FAILED:expired"), ("x-client-cert", escaped)],
+        &[("x-client-cert", escaped)],
         &[("x-client-verify", "FAILED:x")],
         &[("x-client-verify", "SUCCESS"), ("x-client-cert", "%zz")],
-        &[("x-client-verify", "SUCCESS"), ("x-client-cert", &foreign)],
+        &[("x-client-verify", "SUCCESS"), ("x-client-cert", foreign)],
         &[
             ("x-client-verify", "SUCCESS"),
             ("x-client-verify", "SUCCESS"),
-            ("x-client-cert", &escaped),
+            ("x-client-cert", escaped),
         ],
     ];
     for fields in refused {
