@@ -109,9 +109,7 @@ async fn a_lost_owner_stops_the_listener() {
 #[tokio::test]
 async fn an_address_in_use_is_named() {
     let server = Running::with(short());
-    let error = super::Listener::bind(&[server.address], server.tls.clone(), short())
-        .unwrap_err()
-        .to_string();
+    let error = server.bind(server.address).unwrap_err().to_string();
     assert!(
         error.starts_with(&format!("cannot listen on {}: ", server.address)),
         "{error}"
@@ -121,7 +119,7 @@ async fn an_address_in_use_is_named() {
 #[tokio::test]
 async fn every_address_of_the_machine_is_one_socket() {
     let server = Running::with(short());
-    let listener = super::Listener::bind(&["[::]:0".parse().unwrap()], server.tls.clone(), short()).unwrap();
+    let listener = server.bind("[::]:0".parse().unwrap()).unwrap();
     let port = listener.local_addrs()[0].port();
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let served = tokio::spawn(listener.serve(warp::service(super::routes()), stopped));

@@ -135,7 +135,20 @@ struct Running {
     served: JoinHandle<()>,
 }
 
+/// No proxy whose word is taken.
+fn nobody_trusted(clients: crate::pki::ClientAuthority) -> super::Forwarding {
+    let [certificate, verify] =
+        ["x-client-cert", "x-client-verify"].map(hyper::header::HeaderName::from_static);
+    super::Forwarding::new(Vec::new(), certificate, verify, clients)
+}
+
 impl Running {
+    /// As the server itself does, for a second listener of the same machine.
+    fn bind(&self, address: SocketAddr) -> Result<Listener, super::BindError> {
+        let clients = pki(self.folder.path()).client_authority(provider()).unwrap();
+        Listener::bind(&[address], &self.tls, short(), nobody_trusted(clients))
+    }
+
     fn with(limits: Limits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let pki = pki(folder.path());
@@ -145,10 +158,13 @@ impl Running {
         };
         let clients = pki.client_authority(provider()).unwrap();
         let tls = TlsReloader::open(files, provider(), clients.clone()).unwrap();
-        let [certificate, verify] =
-            ["x-client-cert", "x-client-verify"].map(hyper::header::HeaderName::from_static);
-        let nobody = super::Forwarding::new(Vec::new(), certificate, verify, clients);
-        let listener = Listener::bind(&["[::1]:0".parse().unwrap()], &tls, limits, nobody).unwrap();
+        let listener = Listener::bind(
+            &["[::1]:0".parse().unwrap()],
+            &tls,
+            limits,
+            nobody_trusted(clients),
+        )
+        .unwrap();
         let address = listener.local_addrs()[0];
         let (stop, stopped) = watch::channel(false);
         let served = tokio::spawn(listener.serve(warp::service(routes()), stopped));
