@@ -193,6 +193,12 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/api/v1/systems/{id}/split", "systems.split", EDITORS),
     route("POST", "/api/v1/systems/{id}/swap", "systems.swap", EDITORS),
     route("POST", "/api/v1/systems/{id}/dismiss", "systems.dismiss", EDITORS),
+    route("GET", "/api/v1/jobs", "jobs.list", NOT_COMPLIANCE),
+    route("POST", "/api/v1/jobs", "jobs.create", EDITORS),
+    route("GET", "/api/v1/jobs/{id}", "jobs.show", NOT_COMPLIANCE),
+    route("GET", "/api/v1/jobs/{id}/targets", "jobs.targets", NOT_COMPLIANCE),
+    route("POST", "/api/v1/jobs/{id}/cancel", "jobs.cancel", EDITORS),
+    route("POST", "/api/v1/jobs/{id}/retry", "jobs.retry", EDITORS),
     route("GET", "/api/v1/audit", "audit.list", NOT_COMPLIANCE),
     route("GET", "/api/v1/audit/chain", "audit.chain", NOT_COMPLIANCE),
     route(

@@ -45,6 +45,9 @@ pub struct Change {
     /// Settings were changed.
     #[serde(default)]
     pub settings: bool,
+    /// Bulk jobs were created, went on or ended.
+    #[serde(default)]
+    pub jobs: bool,
 }
 
 /// How many systems are in which state.

@@ -56,6 +56,8 @@ id! {
     GroupId,
     /// A saved filter's id: positive, never used again.
     FilterId,
+    /// A bulk job's id: positive, never used again.
+    JobId,
 }
 
 /// An instant as milliseconds since 1970-01-01T00:00:00Z.

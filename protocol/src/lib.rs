@@ -19,6 +19,7 @@ pub mod events;
 pub mod groups;
 pub mod identity;
 pub mod ids;
+pub mod jobs;
 pub mod network;
 pub mod organizations;
 pub mod problem;

@@ -17,7 +17,7 @@ use scm_protocol::ids::UnixMillis;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 /// A server's parts.
 #[derive(Debug)]
@@ -42,6 +42,8 @@ pub struct App {
     pub pki: Arc<Pki>,
     /// The list of revoked client certificates.
     pub revocations: Revocations,
+    /// Wakes the work on bulk jobs.
+    pub jobs: Notify,
     /// Tells the consoles what changed.
     pub events: Events,
     /// Compiled rules of automatic groups.
@@ -134,6 +136,7 @@ impl App {
             holds: Holds::default(),
             pki: parts.pki,
             revocations: Revocations::default(),
+            jobs: Notify::new(),
             events,
             rules,
             password_work: Semaphore::new(2),

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::pki::Presented;
 use crate::storage::Conn;
 use bytes::Bytes;
-use scm_protocol::ids::{SystemId, TokenId, UnixMillis};
+use scm_protocol::ids::{JobId, SystemId, TokenId, UnixMillis};
 use scm_protocol::problem::from_json;
 use scm_protocol::settings::{self, Definition};
 use serde::de::DeserializeOwned;
@@ -53,6 +53,14 @@ impl Call {
     /// [`Error::NotFound`] when it is no positive number.
     pub fn token_id(&self) -> Result<TokenId, Error> {
         self.id("enrollment token").map(TokenId)
+    }
+
+    /// The `{id}` of a bulk job in the path.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when it is no positive number.
+    pub fn job_id(&self) -> Result<JobId, Error> {
+        self.id("job").map(JobId)
     }
 
     /// The `{name}` of a setting in the path.

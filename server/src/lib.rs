@@ -16,6 +16,7 @@ pub mod events;
 pub mod groups;
 pub mod health;
 pub mod idempotency;
+pub mod jobs;
 pub mod listen;
 pub mod logging;
 pub mod openapi;

@@ -6,7 +6,7 @@ use crate::call::{Authorized, Call};
 use crate::error::Error;
 use crate::pki::Presented;
 use crate::{
-    annotations, api_tokens, audit, auth, certificates, enrollment, events, groups, health, openapi,
+    annotations, api_tokens, audit, auth, certificates, enrollment, events, groups, health, jobs, openapi,
     organization_settings, organizations, overview, pki_routes, problem, rules, saved_filters,
     second_factors, ssh_keys, systems, telemetry, users,
 };
@@ -40,6 +40,7 @@ pub fn routes(
         groups::routes::routes(app),
         rules::routes::routes(app),
         saved_filters::routes::routes(app),
+        jobs::routes::routes(app),
         audit::routes::routes(app),
         enrollment::routes::routes(app),
         enrollment::token_routes::routes(app),

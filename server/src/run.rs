@@ -11,7 +11,7 @@ use crate::pki::{Names, Pki};
 use crate::signing::{MasterKey, Organizations};
 use crate::storage::{DatabaseUrl, Storage};
 use crate::systems::Intervals;
-use crate::{audit, auth, certificates, enrollment, private_file, router, rules, systems, telemetry};
+use crate::{audit, auth, certificates, enrollment, jobs, private_file, router, rules, systems, telemetry};
 use anyhow::Context;
 use http::{Extensions, HeaderMap, StatusCode, Version};
 use rustls::crypto::CryptoProvider;
@@ -76,6 +76,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     tokio::spawn(audit::watch_chains(Arc::clone(&app)));
     tokio::spawn(audit::keep_pruned(Arc::clone(&app)));
     audit::start_forwarding(&app)?;
+    tokio::spawn(jobs::work(Arc::clone(&app)));
     tokio::spawn(housekeeping(Arc::clone(&app), config.server.hostnames.clone()));
     tokio::spawn(stop_on_signal(stop)?);
     let service = tower::ServiceBuilder::new()
@@ -264,6 +265,7 @@ async fn housekeeping(app: Arc<App>, hostnames: Vec<String>) {
 async fn sweep(app: &App) -> Result<(), Error> {
     enrollment::sweep_nonces(app).await?;
     certificates::sweep(app).await?;
+    jobs::sweep(app).await?;
     auth::sweep_failures(app).await
 }
 

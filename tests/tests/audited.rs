@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use scm_protocol::access::{Audience, ROUTES};
 use scm_protocol::audit::AuditPage;
 use scm_protocol::auth::Role;
-use scm_tests::programs::{Admin, PASSWORD, Person, Server};
+use scm_tests::programs::{Admin, PASSWORD, Person, Server, eventually};
 use serde_json::{Value, json};
 
 /// Routes that are no GET and change nothing that could be recorded, and why.
@@ -92,6 +92,12 @@ impl World {
         Ok(format!("/api/v1/groups/{}", created["id"]))
     }
 
+    /// The path of a new bulk job.
+    async fn job(&mut self, body: &Value) -> Result<String> {
+        let created: Value = self.local.call("POST", "/api/v1/jobs", body).await?;
+        Ok(format!("/api/v1/jobs/{}", created["id"]))
+    }
+
     /// The path of a new enrollment token.
     async fn enrollment_token(&mut self) -> Result<String> {
         let body = json!({ "name": self.name() });
@@ -99,6 +105,15 @@ impl World {
         let created: Value = self.local.call("POST", path, &body).await?;
         Ok(format!("{path}/{}", created["token"]["id"]))
     }
+}
+
+/// The body of a bulk job on systems that were seen pending.
+fn job(kind: &str, ids: &[i64]) -> Value {
+    json!({ "kind": kind, "systems": [{ "expected_status": "pending", "ids": ids }] })
+}
+
+fn id_in(path: &str) -> Result<i64> {
+    Ok(path.rsplit('/').next().unwrap_or_default().parse()?)
 }
 
 /// A call of the route that succeeds.
@@ -194,6 +209,26 @@ async fn example(world: &mut World, route: &str) -> Result<Call> {
                 format!("{path}/{decision}")
             };
             call(&local, path, body)
+        }
+        "jobs.create" => {
+            let (path, _) = world.system(&[]).await?;
+            call(&local, "/api/v1/jobs", job("approve", &[id_in(&path)?]))
+        }
+        "jobs.cancel" => {
+            // So many that it is not over when it is cancelled; none of them exists.
+            let many: Vec<i64> = (1_000_000..1_090_000).collect();
+            let path = world.job(&job("delete", &many)).await?;
+            call(&local, format!("{path}/cancel"), none)
+        }
+        "jobs.retry" => {
+            let (path, _) = world.system(&["approve"]).await?;
+            let path = world.job(&job("delete", &[id_in(&path)?])).await?;
+            eventually("the job's end", 30, async || {
+                let job: Value = local.get(&path).await?;
+                Ok((job["counts"]["failed"] == 1 && job["state"] == "done").then_some(()))
+            })
+            .await?;
+            call(&local, format!("{path}/retry"), none)
         }
         "enrollment.tokens.create" => {
             let body = json!({ "name": world.name() });

@@ -52,8 +52,14 @@ async fn things(server: &Server, name: &str) -> Result<Things> {
         .api
         .call("POST", "/api/v1/ssh-keys", &json!({ "public_key": key }))
         .await?;
+    let job = json!({
+        "kind": "deny",
+        "systems": [{ "expected_status": "pending", "ids": [rogue.system] }],
+    });
+    let job: Value = owner.api.call("POST", "/api/v1/jobs", &job).await?;
     let ids = vec![
         ("systems", json!(rogue.system)),
+        ("jobs", job["id"].clone()),
         ("users", json!(person.id)),
         ("sessions", first(&person.api, "/api/v1/sessions").await?),
         ("api-tokens", first(&owner.api, "/api/v1/api-tokens").await?),

@@ -3,8 +3,8 @@
 use crate::config::Context;
 use crate::group_message::{GroupCall, GroupReply};
 use crate::model::{
-    AccessChange, AccessDone, AccessItem, AccessTab, AgentKey, AuditFilter, Change, ChangeBody, Range,
-    Recipe, ShownSecret, TokenChange,
+    AccessChange, AccessDone, AccessItem, AccessTab, AgentKey, AuditFilter, Change, ChangeBody, JobChange,
+    Range, Recipe, ShownSecret, TokenChange,
 };
 use crate::terminal::TerminalEvent;
 use scm_protocol::audit::{AuditChain, AuditForwarding, AuditPage};
@@ -12,7 +12,8 @@ use scm_protocol::auth::{LoginRequest, Session, SetupRequest, SetupState};
 use scm_protocol::bootstrap::BootstrapRequest;
 use scm_protocol::enrollment::{CreateToken, TokenPage};
 use scm_protocol::events::{self, Hello, Overview};
-use scm_protocol::ids::{SystemId, TokenId, UnixMillis};
+use scm_protocol::ids::{JobId, SystemId, TokenId, UnixMillis};
+use scm_protocol::jobs::{CreateJob, Job, JobPage, JobTargetPage};
 use scm_protocol::problem::Problem;
 use scm_protocol::settings::{SettingList, SettingValue};
 use scm_protocol::systems::{SystemDetail, SystemPage};
@@ -201,6 +202,35 @@ pub enum Call {
     WriteConfig(Zeroizing<String>),
     /// About groups, rules and tags.
     Group(GroupCall),
+    /// The newest bulk jobs.
+    Jobs,
+    /// A page of the systems of a job.
+    JobTargets {
+        /// Which job.
+        id: JobId,
+        /// Where to read on.
+        cursor: Option<String>,
+    },
+    /// The failed systems of a job, to mark them.
+    JobFailed(JobId),
+    /// `POST /api/v1/jobs`.
+    CreateJob {
+        /// Which dialog.
+        ticket: u64,
+        /// The `Idempotency-Key`.
+        key: String,
+        /// What, and on which systems.
+        body: CreateJob,
+    },
+    /// Cancels a job, or tries its failed systems again.
+    ChangeJob {
+        /// Which job.
+        id: JobId,
+        /// What.
+        change: JobChange,
+        /// The `Idempotency-Key` of a retry.
+        key: String,
+    },
     /// `GET /api/v1/settings`.
     Settings,
     /// Changes a setting, or puts it back to its default.
@@ -310,6 +340,26 @@ pub enum Reply {
     /// The path of the file, or why there is none.
     ConfigWritten(Result<String, String>),
     Group(GroupReply),
+    Jobs(Result<JobPage, Failure>),
+    JobTargets {
+        id: JobId,
+        cursor: Option<String>,
+        page: Result<JobTargetPage, Failure>,
+    },
+    JobFailed {
+        id: JobId,
+        page: Result<JobTargetPage, Failure>,
+    },
+    JobCreated {
+        ticket: u64,
+        created: Result<Job, Failure>,
+    },
+    /// A retry answers with its new job.
+    JobChanged {
+        id: JobId,
+        change: JobChange,
+        result: Result<Option<Job>, Failure>,
+    },
     Settings(Result<SettingList, Failure>),
     SettingChanged {
         ticket: u64,

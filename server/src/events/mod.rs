@@ -17,9 +17,10 @@ const BACKLOG: usize = 1024;
 #[derive(Clone, Debug)]
 enum Notice {
     Updated(i64, Arc<[SystemId]>),
-    Listed(i64, SystemId),
+    Listed(i64, Arc<[SystemId]>),
     Audit(i64),
     Settings(i64),
+    Jobs(i64),
     Access(i64),
     Groups(i64),
 }
@@ -62,7 +63,12 @@ impl Events {
 
     /// A system appeared, went, or changed its status; that is audited, too.
     pub fn listed(&self, organization_id: i64, system: SystemId) {
-        let _ = self.sender.send(Notice::Listed(organization_id, system));
+        self.listed_all(organization_id, &[system]);
+    }
+
+    /// As [`Events::listed`], for many at once.
+    pub fn listed_all(&self, organization_id: i64, systems: &[SystemId]) {
+        let _ = self.sender.send(Notice::Listed(organization_id, systems.into()));
         self.audited(organization_id);
     }
 
@@ -87,6 +93,11 @@ impl Events {
     pub fn access_changed(&self, organization_id: i64) {
         let _ = self.sender.send(Notice::Access(organization_id));
         self.audited(organization_id);
+    }
+
+    /// A bulk job was created, went on or ended.
+    pub fn jobs(&self, organization_id: i64) {
+        let _ = self.sender.send(Notice::Jobs(organization_id));
     }
 
     /// Listens to one organization.
@@ -141,13 +152,16 @@ impl Listener {
                     gather(&mut change.updated, &mut change.updated_overflow, *system);
                 }
             }
-            Ok(Notice::Listed(of, system)) if of == self.organization_id => {
-                gather(&mut change.listed, &mut change.listed_overflow, system);
+            Ok(Notice::Listed(of, systems)) if of == self.organization_id => {
+                for system in systems.iter() {
+                    gather(&mut change.listed, &mut change.listed_overflow, *system);
+                }
             }
             Ok(Notice::Audit(of)) if of == self.organization_id => change.audit = true,
             Ok(Notice::Settings(of)) if of == self.organization_id => change.settings = true,
             Ok(Notice::Groups(of)) if of == self.organization_id => change.groups = true,
             Ok(Notice::Access(of)) if of == self.organization_id => self.access = true,
+            Ok(Notice::Jobs(of)) if of == self.organization_id => change.jobs = true,
             Ok(_) => {}
             Err(broadcast::error::RecvError::Lagged(_)) => {
                 change.updated_overflow = true;
@@ -156,6 +170,7 @@ impl Listener {
                 change.settings = true;
                 change.groups = true;
                 self.access = true;
+                change.jobs = true;
             }
             Err(broadcast::error::RecvError::Closed) => return None,
         }

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::call::Call;
 use crate::error::Error;
 use crate::router::open_endpoint;
-use crate::{audit, enrollment, systems, telemetry};
+use crate::{audit, enrollment, jobs, systems, telemetry};
 use scm_protocol::access::{Audience, ROUTES, Route};
 use scm_protocol::agent::{CheckIn, CheckInReply, RegisterReply, RegisterRequest};
 use scm_protocol::audit::{AuditChain, AuditForwarding, AuditPage};
@@ -19,6 +19,7 @@ use scm_protocol::bootstrap::{BootstrapReply, BootstrapRequest};
 use scm_protocol::certificates::{CertificateReply, CertificateRequest};
 use scm_protocol::enrollment::{CreateToken, CreatedToken, TokenPage};
 use scm_protocol::events::{Change, Hello, Overview};
+use scm_protocol::jobs::{CreateJob, Job, JobPage, JobTargetPage};
 use scm_protocol::problem::{PROBLEM_JSON, Problem};
 use scm_protocol::refusal::Refusal;
 use scm_protocol::settings::{ChangeSetting, SettingList};
@@ -163,6 +164,29 @@ fn shape(route: &str) -> Option<Shape> {
         "systems.split" => settle("Let the quarantined machine become a system of its own"),
         "systems.swap" => settle("Let the quarantined machine have the identity, and keep the other out"),
         "systems.dismiss" => settle("Both are one machine: let it speak again"),
+        "jobs.list" => Shape {
+            parameters: jobs::routes::list_parameters(),
+            ..get("Bulk jobs, newest first", "JobPage")
+        },
+        "jobs.create" => Shape {
+            parameters: vec![idempotency_key()],
+            ..made(
+                "Do one thing to many systems, in the background",
+                "CreateJob",
+                "Job",
+            )
+        },
+        "jobs.show" => get("A bulk job and how far it is", "Job"),
+        "jobs.targets" => Shape {
+            parameters: jobs::routes::targets_parameters(),
+            ..get("What came of each system of a bulk job", "JobTargetPage")
+        },
+        "jobs.cancel" => done("Stop what a bulk job has not done yet"),
+        "jobs.retry" => Shape {
+            status: "201",
+            parameters: vec![idempotency_key()],
+            ..get("A new job with the failed systems of one that is over", "Job")
+        },
         "audit.list" => Shape {
             parameters: audit::routes::list_parameters(),
             ..get("The audit, newest first", "AuditPage")
@@ -347,6 +371,10 @@ fn schemas() -> ComponentsBuilder {
     add::<AuditPage>(&mut all);
     add::<AuditChain>(&mut all);
     add::<AuditForwarding>(&mut all);
+    add::<CreateJob>(&mut all);
+    add::<Job>(&mut all);
+    add::<JobPage>(&mut all);
+    add::<JobTargetPage>(&mut all);
     add::<CreateToken>(&mut all);
     add::<CreatedToken>(&mut all);
     add::<TokenPage>(&mut all);

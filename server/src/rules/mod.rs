@@ -15,5 +15,5 @@ mod why;
 
 pub use apply::drop_unfinished;
 pub use cache::RulesCache;
-pub use reconcile::{Observed, reconcile, reconcile_one};
+pub use reconcile::{Observed, reconcile, reconcile_one, reconcile_these};
 pub use service::{RuleOf, changed, of_group, of_organization};

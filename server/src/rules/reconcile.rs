@@ -128,11 +128,25 @@ pub fn reconcile_one(
     system: SystemId,
     now: UnixMillis,
 ) -> Result<bool, Error> {
+    reconcile_these(conn, cache, organization_id, &[system.0], now)
+}
+
+/// As [`reconcile_one`], for many at once.
+///
+/// # Errors
+/// When the database fails.
+pub fn reconcile_these(
+    conn: &mut Conn,
+    cache: &RulesCache,
+    organization_id: i64,
+    ids: &[i64],
+    now: UnixMillis,
+) -> Result<bool, Error> {
     let rules = cache.current(conn, organization_id)?;
     if rules.rules.is_empty() {
         return Ok(false);
     }
-    let found = systems::facts_of(conn, organization_id, &[system.0], rules.needs)?;
+    let found = systems::facts_of(conn, organization_id, ids, rules.needs)?;
     let observed: Vec<Observed<'_>> = found
         .iter()
         .map(|one| Observed {

@@ -138,6 +138,42 @@ diesel::table! {
 }
 
 diesel::table! {
+    jobs (id) {
+        id -> BigInt,
+        organization_id -> BigInt,
+        kind -> Text,
+        argument -> Text,
+        filter -> Nullable<Text>,
+        retry_of -> Nullable<BigInt>,
+        state -> Text,
+        total -> BigInt,
+        done -> BigInt,
+        failed -> BigInt,
+        skipped -> BigInt,
+        created_ms -> BigInt,
+        created_by -> Text,
+        created_from -> Text,
+        started_ms -> Nullable<BigInt>,
+        finished_ms -> Nullable<BigInt>,
+        cancelled_by -> Nullable<Text>,
+        lease_owner -> Text,
+        lease_until_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    job_targets (job_id, system_id) {
+        job_id -> BigInt,
+        system_id -> BigInt,
+        hostname -> Text,
+        expected_status -> Text,
+        outcome -> Text,
+        reason -> Nullable<Text>,
+        at_ms -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
     audit_entries (organization_id, id) {
         organization_id -> BigInt,
         id -> BigInt,
@@ -410,6 +446,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     setup_codes,
     login_failures,
     audit_anchors,
+    jobs,
+    job_targets,
     audit_entries,
     audit_forward_cursors,
     enrollment_tokens,

@@ -1,8 +1,9 @@
 //! `/api/v1/systems`: the console's side of this room.
 
 use super::conflict_service::{self, Settlement};
+use super::decision::Decision;
 use super::list::{self, CountQuery, ListQuery};
-use super::service::{self, Decision};
+use super::service;
 use crate::app::App;
 use crate::call::Authorized;
 use crate::error::Error;

@@ -1,77 +1,55 @@
 //! What administrators do with systems. A change and its audit entry are one transaction.
 
 use super::conflict_store;
+use super::decision::{Decision, Effect, Refused, Shown, check};
 use super::overview_store::{self, Fleet};
-use super::store::{self, Record, SystemRecord};
+use super::store::{self, SystemRecord};
 use super::view::{self, Instants};
 use crate::annotations;
 use crate::app::App;
-use crate::audit::{Actor, Entry, Outcome};
-use crate::certificates::{self, Reason, Withdrawal};
+use crate::audit::{self, Actor, Entry, Outcome};
+use crate::certificates::{self, Withdrawal};
 use crate::error::Error;
-use crate::rules;
+use crate::rules::{self, RulesCache};
 use crate::storage::Conn;
 use scm_protocol::identity::Fingerprint;
-use scm_protocol::ids::{SystemId, UnixMillis};
+use scm_protocol::ids::{JobId, SystemId, UnixMillis};
 use scm_protocol::systems::{StatusChange, SystemDetail, SystemStatus};
-use serde_json::json;
+use serde_json::{Value, json};
+use std::collections::HashMap;
 
-/// What an administrator does with a system.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Decision {
-    Approve,
-    Reject,
-    Deny,
-    Revoke,
-    Restore,
-    Delete,
+/// Systems that are asked for in one statement.
+const NAMES_AT_ONCE: usize = 1000;
+
+/// A decision on systems of an organization, and who made it.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'a> {
+    /// Whose systems.
+    pub organization_id: i64,
+    /// What is decided.
+    pub decision: Decision,
+    /// The audit's action: the name of the route that does this to one system.
+    pub action: &'static str,
+    /// Who decided.
+    pub actor: &'a Actor,
+    /// The bulk job that it belongs to.
+    pub job: Option<JobId>,
+    /// When it is carried out.
+    pub now: UnixMillis,
+    /// Rules of automatic groups: a status is a field of theirs.
+    pub rules: &'a RulesCache,
 }
 
-/// What becomes of the row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Effect {
-    Becomes(SystemStatus),
-    Goes,
+/// What became of a decision.
+#[derive(Clone, Debug)]
+pub struct Decided {
+    /// Of each system, in their order.
+    pub outcomes: Vec<Result<(), Refused>>,
+    /// Members of automatic groups changed with it.
+    pub moved: bool,
 }
 
-impl Decision {
-    /// The effect on a system of that status, or why there is none.
-    fn effect(self, status: SystemStatus) -> Result<Effect, &'static str> {
-        use SystemStatus::{Active, Denied, Pending, Revoked};
-        match (self, status) {
-            (Decision::Approve, Pending) => Ok(Effect::Becomes(Active)),
-            (Decision::Approve, _) => Err("only a pending system can be approved"),
-            (Decision::Reject, Pending) => Ok(Effect::Goes),
-            (Decision::Reject, _) => Err("only a pending system can be rejected; delete it instead"),
-            (Decision::Deny, Denied) => Err("its key is denied already"),
-            (Decision::Deny, _) => Ok(Effect::Becomes(Denied)),
-            (Decision::Revoke, Active) => Ok(Effect::Becomes(Revoked)),
-            (Decision::Revoke, _) => Err("only an active system can be revoked"),
-            (Decision::Restore, Revoked) => Ok(Effect::Becomes(Active)),
-            // Whoever was denied never was approved as what it is now: it waits again.
-            (Decision::Restore, Denied) => Ok(Effect::Becomes(Pending)),
-            (Decision::Restore, _) => Err("only a revoked or denied system can be restored"),
-            (Decision::Delete, Denied) => {
-                Err("deleting it would let its key register again; restore it first if that is wanted")
-            }
-            (Decision::Delete, _) => Ok(Effect::Goes),
-        }
-    }
-}
-
-impl Decision {
-    /// Why the system's certificates are withdrawn with it, if they are.
-    fn withdraws(self) -> Option<Reason> {
-        match self {
-            Decision::Deny => Some(Reason::Denied),
-            Decision::Revoke => Some(Reason::Revoked),
-            Decision::Delete => Some(Reason::Deleted),
-            Decision::Approve | Decision::Reject | Decision::Restore => None,
-        }
-    }
-}
-
-/// Carries out a decision; `change` says what the administrator was shown, and anything else than that is refused.
+/// Carries out a decision on one system.
 pub(super) async fn carry_out(
     app: &App,
     organization_id: i64,
@@ -85,55 +63,165 @@ pub(super) async fn carry_out(
         .storage
         .writer
         .run(move |conn| {
-            let record = store::find(conn, organization_id, id)?.ok_or_else(|| unknown(id))?;
-            let effect = check(&record, decision, &change)?;
-            if let Some(reason) = decision.withdraws() {
-                let withdrawal = Withdrawal {
-                    organization_id,
-                    system: id,
-                    reason,
-                    actor: &actor,
-                    now,
-                };
-                certificates::withdraw(conn, withdrawal)?;
-            }
-            apply(conn, id, effect, &actor.name, now)?;
-            let after = match effect {
-                Effect::Becomes(status) => status.as_str(),
-                Effect::Goes => "gone",
-            };
-            let detail = json!({
-                "hostname": record.0.hostname,
-                "fingerprint": change.fingerprint,
-                "before": record.0.status,
-                "after": after,
-            });
-            let target = format!("system:{id}");
-            Entry {
+            let order = Order {
                 organization_id,
-                at: now,
-                actor: &actor,
+                decision,
                 action,
-                target: &target,
-                outcome: Outcome::Done,
-                detail,
+                actor: &actor,
+                job: None,
+                now,
+                rules: &rules,
+            };
+            let shown = Shown {
+                id,
+                status: change.expected_status,
+                fingerprint: Some(change.fingerprint),
+            };
+            let mut decided = decide(conn, order, &[shown])?;
+            match decided.outcomes.pop() {
+                Some(Ok(())) => Ok(decided.moved),
+                Some(Err(refused)) => Err(refused.into_error(id)),
+                None => Err(Error::internal("a decision without outcome")),
             }
-            .write(conn)?;
-            rules::reconcile_one(conn, &rules, organization_id, id, now)
         })
         .await?;
-    if moved {
-        app.events.groups(organization_id);
+    tell(app, organization_id, decision, &[id], moved);
+    Ok(())
+}
+
+/// Carries out a decision on systems, each of which is refused by itself: what became of them, in their order. Those on
+/// whom it was carried out have their audit entries. To be followed by [`tell`] after the commit.
+///
+/// # Errors
+/// When the database fails.
+pub fn decide(conn: &mut Conn, order: Order<'_>, shown: &[Shown]) -> Result<Decided, Error> {
+    let ids: Vec<i64> = shown.iter().map(|shown| shown.id.0).collect();
+    let found: HashMap<i64, SystemRecord> = store::find_all(conn, order.organization_id, &ids)?
+        .into_iter()
+        .map(|system| (system.id, system))
+        .collect();
+    let mut outcomes = Vec::with_capacity(shown.len());
+    let mut agreed: Vec<(&SystemRecord, Effect)> = Vec::new();
+    for shown in shown {
+        let system = found.get(&shown.id.0);
+        let Some(system) = system else {
+            outcomes.push(Err(Refused::Gone));
+            continue;
+        };
+        let is = (status_of(system)?, view::public_key(system)?.fingerprint());
+        let effect = check(is, order.decision, shown);
+        outcomes.push(effect.map(|effect| agreed.push((system, effect))));
     }
-    if matches!(decision, Decision::Reject | Decision::Delete) {
-        app.keys.forget(id);
+    withdraw(conn, order, &agreed)?;
+    apply(conn, order, &agreed)?;
+    record(conn, order, &agreed)?;
+    let changed: Vec<i64> = agreed.iter().map(|(system, _)| system.id).collect();
+    let moved = rules::reconcile_these(conn, order.rules, order.organization_id, &changed, order.now)?;
+    Ok(Decided { outcomes, moved })
+}
+
+fn status_of(system: &SystemRecord) -> Result<SystemStatus, Error> {
+    SystemStatus::parse(&system.status)
+        .ok_or_else(|| Error::internal(format!("the row of system {} is damaged", system.id)))
+}
+
+/// Certificates go with the system, and before it: nothing else would name them afterwards.
+fn withdraw(conn: &mut Conn, order: Order<'_>, agreed: &[(&SystemRecord, Effect)]) -> Result<(), Error> {
+    let Some(reason) = order.decision.withdraws() else {
+        return Ok(());
+    };
+    for (system, _) in agreed {
+        let withdrawal = Withdrawal {
+            organization_id: order.organization_id,
+            system: SystemId(system.id),
+            reason,
+            actor: order.actor,
+            now: order.now,
+        };
+        certificates::withdraw(conn, withdrawal)?;
+    }
+    Ok(())
+}
+
+/// One statement for each change, however many systems there are. A system that another server changes at the same moment
+/// fails them all, and nothing is done.
+fn apply(conn: &mut Conn, order: Order<'_>, agreed: &[(&SystemRecord, Effect)]) -> Result<(), Error> {
+    let mut left = agreed.to_vec();
+    while let Some((system, effect)) = left.first().copied() {
+        let same =
+            |(other, wanted): &(&SystemRecord, Effect)| *wanted == effect && other.status == system.status;
+        let ids: Vec<i64> = left
+            .iter()
+            .filter(|one| same(one))
+            .map(|(one, _)| one.id)
+            .collect();
+        let changed = match effect {
+            Effect::Becomes(status) => {
+                let by = (order.actor.name.as_str(), order.now);
+                store::set_status(conn, &ids, &system.status, status, by)?
+            }
+            Effect::Goes => store::delete(conn, &ids, &system.status)?,
+        };
+        if changed != ids.len() {
+            return Err(Error::Busy);
+        }
+        left.retain(|one| !same(one));
+    }
+    Ok(())
+}
+
+fn record(conn: &mut Conn, order: Order<'_>, agreed: &[(&SystemRecord, Effect)]) -> Result<(), Error> {
+    let targets: Vec<String> = agreed
+        .iter()
+        .map(|(system, _)| format!("system:{}", system.id))
+        .collect();
+    let entries = agreed.iter().zip(&targets).map(|((system, effect), target)| {
+        Ok(Entry {
+            organization_id: order.organization_id,
+            at: order.now,
+            actor: order.actor,
+            action: order.action,
+            target,
+            outcome: Outcome::Done,
+            detail: detail(system, *effect, order.job)?,
+        })
+    });
+    let entries: Vec<Entry<'_>> = entries.collect::<Result<_, Error>>()?;
+    audit::record_all(conn, &entries)
+}
+
+fn detail(system: &SystemRecord, effect: Effect, job: Option<JobId>) -> Result<Value, Error> {
+    let after = match effect {
+        Effect::Becomes(status) => status.as_str(),
+        Effect::Goes => "gone",
+    };
+    let mut detail = json!({
+        "hostname": system.hostname,
+        "fingerprint": view::public_key(system)?.fingerprint(),
+        "before": system.status,
+        "after": after,
+    });
+    if let Some(job) = job {
+        detail["job"] = json!(job);
+    }
+    Ok(detail)
+}
+
+/// After the commit: those who wait for such a decision are told, and what is remembered of the systems is forgotten.
+pub fn tell(app: &App, organization_id: i64, decision: Decision, ids: &[SystemId], moved: bool) {
+    for id in ids {
+        if matches!(decision, Decision::Reject | Decision::Delete) {
+            app.keys.forget(*id);
+        }
+        app.holds.wake(*id);
     }
     if decision.withdraws().is_some() {
         app.revocations.changed();
     }
-    app.events.listed(organization_id, id);
-    app.holds.wake(id);
-    Ok(())
+    if moved {
+        app.events.groups(organization_id);
+    }
+    app.events.listed_all(organization_id, ids);
 }
 
 /// The host name of a system, when it has the key that the administrator was shown.
@@ -144,42 +232,28 @@ pub(super) fn shown(
     fingerprint: Fingerprint,
 ) -> Result<String, Error> {
     let (system, _) = store::find(conn, organization_id, id)?.ok_or_else(|| unknown(id))?;
-    has_key(&system, fingerprint)?;
+    if view::public_key(&system)?.fingerprint() != fingerprint {
+        return Err(Refused::OtherKey.into_error(id));
+    }
     Ok(system.hostname)
 }
 
-fn has_key(system: &SystemRecord, fingerprint: Fingerprint) -> Result<(), Error> {
-    if view::public_key(system)?.fingerprint() == fingerprint {
-        return Ok(());
+/// Host names of those systems that the organization has, by id.
+///
+/// # Errors
+/// When the database fails.
+pub fn names(
+    conn: &mut Conn,
+    organization_id: i64,
+    ids: &[SystemId],
+) -> Result<HashMap<SystemId, String>, Error> {
+    let mut names = HashMap::with_capacity(ids.len());
+    for part in ids.chunks(NAMES_AT_ONCE) {
+        let part: Vec<i64> = part.iter().map(|id| id.0).collect();
+        let found = store::names(conn, organization_id, &part)?;
+        names.extend(found.into_iter().map(|(id, hostname)| (SystemId(id), hostname)));
     }
-    Err(Error::Conflict {
-        code: "fingerprint_changed",
-        detail: "the system has another key than the one you were shown; look at it again".to_owned(),
-    })
-}
-
-fn check((system, _): &Record, decision: Decision, change: &StatusChange) -> Result<Effect, Error> {
-    let status = SystemStatus::parse(&system.status)
-        .ok_or_else(|| Error::internal(format!("the row of system {} is damaged", system.id)))?;
-    has_key(system, change.fingerprint)?;
-    if status != change.expected_status {
-        let detail = format!("the system is {} by now; look at it again", status.as_str());
-        return Err(Error::Conflict {
-            code: "status_changed",
-            detail,
-        });
-    }
-    decision.effect(status).map_err(|reason| Error::Conflict {
-        code: "wrong_status",
-        detail: format!("the system is {}: {reason}", status.as_str()),
-    })
-}
-
-fn apply(conn: &mut Conn, id: SystemId, effect: Effect, by: &str, now: UnixMillis) -> Result<(), Error> {
-    match effect {
-        Effect::Becomes(status) => store::set_status(conn, id, status, by, now),
-        Effect::Goes => store::delete(conn, id),
-    }
+    Ok(names)
 }
 
 /// Everything about one system.
@@ -235,29 +309,4 @@ pub async fn fleet(app: &App, organization_id: i64) -> Result<Fleet, Error> {
         .readers
         .run(move |conn| overview_store::fleet(conn, organization_id, started, now))
         .await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_decision_fits_some_statuses_only() {
-        use Decision::*;
-        let fits = |decision: Decision| {
-            SystemStatus::ALL
-                .into_iter()
-                .filter(|s| decision.effect(*s).is_ok())
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(fits(Approve), [SystemStatus::Pending]);
-        assert_eq!(fits(Reject), [SystemStatus::Pending]);
-        assert_eq!(fits(Revoke), [SystemStatus::Active]);
-        assert_eq!(fits(Restore), [SystemStatus::Revoked, SystemStatus::Denied]);
-        assert!(!fits(Deny).contains(&SystemStatus::Denied) && !fits(Delete).contains(&SystemStatus::Denied));
-        assert_eq!(
-            Restore.effect(SystemStatus::Denied),
-            Ok(Effect::Becomes(SystemStatus::Pending))
-        );
-    }
 }

@@ -229,26 +229,52 @@ pub(super) fn similar(
         .load(c)?))
 }
 
-/// Sets the status.
-pub(super) fn set_status(
+/// What rarely changes of those systems that the organization has.
+pub(super) fn find_all(
     conn: &mut Conn,
-    id: SystemId,
-    status: SystemStatus,
-    by: &str,
-    now: UnixMillis,
-) -> Result<(), Error> {
-    diesel::update(systems::table.find(id.0))
-        .set((
-            systems::status.eq(status.as_str()),
-            systems::status_changed_ms.eq(now.0),
-            systems::status_changed_by.eq(by),
-        ))
-        .execute(conn)?;
-    Ok(())
+    organization_id: i64,
+    ids: &[i64],
+) -> Result<Vec<SystemRecord>, Error> {
+    Ok(per_backend!(conn, c => systems::table
+        .filter(systems::organization_id.eq(organization_id))
+        .filter(systems::id.eq_any(ids))
+        .select(SystemRecord::as_select())
+        .load(c)?))
 }
 
-/// Deletes a system with its history.
-pub(super) fn delete(conn: &mut Conn, id: SystemId) -> Result<(), Error> {
-    diesel::delete(systems::table.find(id.0)).execute(conn)?;
-    Ok(())
+/// Ids and host names of those systems that the organization has.
+pub(super) fn names(conn: &mut Conn, organization_id: i64, ids: &[i64]) -> Result<Vec<(i64, String)>, Error> {
+    Ok(per_backend!(conn, c => systems::table
+        .filter(systems::organization_id.eq(organization_id))
+        .filter(systems::id.eq_any(ids))
+        .select((systems::id, systems::hostname))
+        .load(c)?))
+}
+
+/// Sets the status of those that have the status `before`; how many they are.
+pub(super) fn set_status(
+    conn: &mut Conn,
+    ids: &[i64],
+    before: &str,
+    status: SystemStatus,
+    (by, now): (&str, UnixMillis),
+) -> Result<usize, Error> {
+    let change = (
+        systems::status.eq(status.as_str()),
+        systems::status_changed_ms.eq(now.0),
+        systems::status_changed_by.eq(by),
+    );
+    Ok(per_backend!(conn, c => diesel::update(systems::table)
+        .filter(systems::id.eq_any(ids))
+        .filter(systems::status.eq(before))
+        .set(change)
+        .execute(c))?)
+}
+
+/// Deletes those that have the status `before`, with their history; how many they are.
+pub(super) fn delete(conn: &mut Conn, ids: &[i64], before: &str) -> Result<usize, Error> {
+    Ok(per_backend!(conn, c => diesel::delete(systems::table)
+        .filter(systems::id.eq_any(ids))
+        .filter(systems::status.eq(before))
+        .execute(c))?)
 }

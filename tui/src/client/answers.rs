@@ -1,7 +1,7 @@
 //! One call, one answer.
 
 use super::http::{Http, Token};
-use super::{Answer, access, audit, groups, stream, tokens};
+use super::{Answer, access, audit, groups, jobs, stream, tokens};
 use crate::message::{Call, Failure, Reply};
 use crate::model::{Change, ChangeBody, Range, Recipe};
 use reqwest::Method;
@@ -115,6 +115,25 @@ pub(super) async fn answer(http: Arc<Http>, call: Call, answer: Answer) {
             made: bootstrap(&http, &body).await,
         },
         Call::Group(question) => Reply::Group(groups::answer(&http, question).await),
+        Call::Jobs => Reply::Jobs(jobs::list(&http).await),
+        Call::JobTargets { id, cursor } => Reply::JobTargets {
+            page: jobs::targets(&http, id, cursor.as_deref()).await,
+            id,
+            cursor,
+        },
+        Call::JobFailed(id) => Reply::JobFailed {
+            id,
+            page: jobs::failed(&http, id).await,
+        },
+        Call::CreateJob { ticket, key, body } => Reply::JobCreated {
+            ticket,
+            created: jobs::create(&http, &key, &body).await,
+        },
+        Call::ChangeJob { id, change, key } => Reply::JobChanged {
+            id,
+            change,
+            result: jobs::change(&http, id, change, &key).await,
+        },
         Call::Settings => Reply::Settings(http.get(SETTINGS_PATH).await),
         Call::ChangeSetting {
             ticket,

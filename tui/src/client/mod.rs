@@ -8,6 +8,7 @@ mod answers;
 mod audit;
 mod groups;
 mod http;
+mod jobs;
 mod secret_file;
 mod ssh_agent;
 mod stream;

@@ -15,6 +15,7 @@ pub enum Action {
     GoAudit,
     GoTokens,
     GoGroups,
+    GoJobs,
     GoSettings,
     GoNewSystem,
     Palette,
@@ -70,6 +71,10 @@ pub enum Action {
     DeleteGroup,
     EditTags,
     EditNote,
+    OpenJob,
+    CancelJob,
+    RetryJob,
+    MarkFailed,
     EditSetting,
     ResetSetting,
     OpenEntry,
@@ -109,6 +114,8 @@ pub enum Scope {
     Tokens,
     /// In the list of groups.
     Groups,
+    /// In the list of bulk jobs and on the page of one.
+    Jobs,
     /// In the list of settings.
     Settings,
     /// In the audit.
@@ -133,12 +140,13 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope, in the order of the help page.
-    pub const ALL: [Scope; 15] = [
+    pub const ALL: [Scope; 16] = [
         Self::Global,
         Self::List,
         Self::Detail,
         Self::Tokens,
         Self::Groups,
+        Self::Jobs,
         Self::Settings,
         Self::Audit,
         Self::Access,
@@ -159,6 +167,7 @@ impl Scope {
             Self::Detail => "a system's page",
             Self::Tokens => "enrollment tokens",
             Self::Groups => "groups",
+            Self::Jobs => "bulk jobs",
             Self::Settings => "settings",
             Self::Audit => "audit",
             Self::Access => "access",

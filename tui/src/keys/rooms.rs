@@ -4,7 +4,7 @@ use super::Key;
 use super::binding::{Action, Binding, Danger, Scope, change, plain};
 
 use Key::Char;
-use Scope::{Audit, Groups, Settings, Tokens};
+use Scope::{Audit, Groups, Jobs, Settings, Tokens};
 
 /// Enrollment tokens.
 pub(super) const TOKENS: &[Binding] = &[
@@ -107,6 +107,46 @@ pub(super) const GROUPS: &[Binding] = &[
             "remove a group and its rule; its systems stay",
         )
     },
+];
+
+/// Bulk jobs.
+pub(super) const JOBS: &[Binding] = &[
+    plain(
+        Action::OpenJob,
+        &[Key::Enter],
+        Jobs,
+        "open",
+        "the job's own page: what came of each system, and why",
+    ),
+    Binding {
+        scope: Jobs,
+        ..change(
+            Action::CancelJob,
+            &[Char('x')],
+            Danger::Affects,
+            "jobs.cancel",
+            "cancel",
+            "leave what the job has not done yet; what is done stays",
+        )
+    },
+    Binding {
+        scope: Jobs,
+        ..change(
+            Action::RetryJob,
+            &[Char('r')],
+            Danger::Affects,
+            "jobs.retry",
+            "retry failed",
+            "try the failed systems again, in a job of their own",
+        )
+    },
+    plain(
+        Action::MarkFailed,
+        &[Char('m')],
+        Jobs,
+        "mark failed",
+        "mark the failed systems in the lists",
+    ),
 ];
 
 /// Settings of the organization.

@@ -17,6 +17,7 @@ pub static BINDINGS: LazyLock<Vec<Binding>> = LazyLock::new(|| {
         changes::SYSTEMS,
         rooms::TOKENS,
         rooms::GROUPS,
+        rooms::JOBS,
         rooms::SETTINGS,
         rooms::AUDIT,
         access::OWN,
@@ -61,6 +62,16 @@ const EVERYWHERE: &[Binding] = &[
             Global,
             "tokens",
             "enrollment tokens: what lets machines in without approval",
+        )
+    },
+    Binding {
+        route: Some("jobs.list"),
+        ..plain(
+            Action::GoJobs,
+            &[Char('7')],
+            Global,
+            "jobs",
+            "bulk jobs: what is done to many systems at once",
         )
     },
     plain(

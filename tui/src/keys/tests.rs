@@ -46,11 +46,12 @@ fn every_route_is_served() {
 }
 
 /// The menu comes between; of a token or a setting, what is done at once is taken back by one key, and the rest is
-/// typed.
+/// typed; a job is cancelled or repeated after a question.
 fn asks(binding: &Binding) -> bool {
     match binding.scope {
         Scope::Menu => true,
         Scope::Tokens | Scope::Groups => matches!(binding.danger, Danger::Reversible | Danger::Destructive),
+        Scope::Jobs => binding.danger == Danger::Affects,
         Scope::Settings => binding.danger == Danger::Reversible,
         Scope::Users | Scope::Sessions | Scope::ApiTokens | Scope::SshKeys => {
             matches!(binding.danger, Danger::Affects | Danger::Destructive)

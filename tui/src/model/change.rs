@@ -1,7 +1,7 @@
 //! The changes that can be asked of the server, on whom, and what came of it.
 
 use super::dialog::Tier;
-use super::row::clean;
+use super::row::{Row, clean};
 use crate::keys::{Action, Danger, binding};
 use scm_protocol::identity::Fingerprint;
 use scm_protocol::ids::SystemId;
@@ -165,8 +165,8 @@ pub struct Target {
     pub id: SystemId,
     /// Its host name, fit for the terminal.
     pub hostname: String,
-    /// Its key.
-    pub fingerprint: Fingerprint,
+    /// Its key; none where the list alone was asked, for many at once.
+    pub fingerprint: Option<Fingerprint>,
     /// The words of its key.
     pub words: String,
     /// Its status.
@@ -185,7 +185,7 @@ impl Target {
         Target {
             id: detail.summary.id,
             hostname: clean(&detail.summary.hostname),
-            fingerprint: detail.fingerprint,
+            fingerprint: Some(detail.fingerprint),
             words: clean(&detail.fingerprint_words),
             status: detail.summary.status,
             presence: detail.summary.presence,
@@ -198,18 +198,33 @@ impl Target {
         }
     }
 
-    /// The body of the request.
-    pub fn request(&self, change: Change) -> ChangeBody {
-        match &self.conflict {
+    /// The target of a row of the list.
+    pub fn of_row(row: &Row) -> Self {
+        Target {
+            id: row.id,
+            hostname: row.hostname.to_string(),
+            fingerprint: None,
+            words: String::new(),
+            status: row.status,
+            presence: row.presence,
+            address: row.address.to_string(),
+            conflict: None,
+        }
+    }
+
+    /// The body of the request; none where the key was not looked at.
+    pub fn request(&self, change: Change) -> Option<ChangeBody> {
+        let fingerprint = self.fingerprint?;
+        Some(match &self.conflict {
             Some((conflict, _)) if change.settles() => ChangeBody::Conflict(ConflictDecision {
-                fingerprint: self.fingerprint,
+                fingerprint,
                 conflict: *conflict,
             }),
             _ => ChangeBody::Status(StatusChange {
-                fingerprint: self.fingerprint,
+                fingerprint,
                 expected_status: self.status,
             }),
-        }
+        })
     }
 }
 

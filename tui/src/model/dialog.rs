@@ -76,6 +76,8 @@ pub struct Dialog {
     pub skipped: Vec<(String, String)>,
     /// How it is confirmed.
     pub tier: Tier,
+    /// It concerned more than one system when its key was pressed: the server does it as one job.
+    pub bulk: bool,
     /// Runs on while the administrator does something else.
     pub hidden: bool,
     /// First line of the outcomes that is shown.

@@ -6,6 +6,7 @@ use super::detail::DetailView;
 use super::dialog::Dialog;
 use super::fleet::Fleet;
 use super::groups::{GroupFront, GroupsView};
+use super::jobs::JobsView;
 use super::link::{Link, ServerClock};
 use super::list::{List, ListScope};
 use super::login::Login;
@@ -21,7 +22,7 @@ use crate::keys::Action;
 use scm_protocol::access::{self, Audience};
 use scm_protocol::auth::{CredentialKind, Session};
 use scm_protocol::events::Overview;
-use scm_protocol::ids::{SystemId, UnixMillis};
+use scm_protocol::ids::{JobId, SystemId, UnixMillis};
 use scm_protocol::systems::SystemDetail;
 use std::collections::{BTreeSet, HashMap};
 
@@ -57,6 +58,10 @@ pub enum Page {
     Tokens,
     /// Groups and their rules.
     Groups,
+    /// Bulk jobs.
+    Jobs,
+    /// One bulk job.
+    Job(JobId),
     /// The organization's settings.
     Settings,
     /// What a new machine needs.
@@ -111,6 +116,7 @@ pub struct State {
     pub audit: AuditView,
     pub tokens: TokensView,
     pub groups: GroupsView,
+    pub jobs: JobsView,
     /// The organization's settings.
     pub organization: SettingsView,
     pub new_system: NewSystemView,
@@ -158,6 +164,7 @@ impl State {
             audit: AuditView::default(),
             tokens: TokensView::default(),
             groups: GroupsView::default(),
+            jobs: JobsView::default(),
             organization: SettingsView::default(),
             new_system: NewSystemView::default(),
             access: AccessView::default(),
@@ -298,6 +305,12 @@ impl State {
         self.access.drawn(page == Page::Access);
         if page != Page::Login
             && let Some(question) = &mut self.access.question
+        {
+            question.shown_at.get_or_insert(now);
+        }
+        self.jobs.drawn = self.jobs.cursor().filter(|_| page == Page::Jobs);
+        if let Some(question) = &mut self.jobs.question
+            && matches!(page, Page::Jobs | Page::Job(_))
         {
             question.shown_at.get_or_insert(now);
         }

@@ -61,7 +61,13 @@ fn question(
         let x = inside.x + column + u16::try_from(field.column()).unwrap_or(0);
         return Some((x, inside.y + row));
     }
-    let verb = dialog.change.verb();
+    buttons(canvas, inside, row, dialog.change.verb(), focus == Focus::Cancel);
+    None
+}
+
+/// Two buttons and what to press; `cancel`: the focus is on Cancel.
+pub(super) fn buttons(canvas: &mut Canvas<'_>, inside: Rect, row: u16, verb: &str, cancel: bool) {
+    let theme = canvas.theme;
     let button = |name: &str, focused: bool| {
         if focused {
             format!(">[ {name} ]<")
@@ -70,7 +76,7 @@ fn question(
         }
     };
     let style = |focused: bool| if focused { theme.cursor() } else { Style::new() };
-    let (cancel, confirm) = (focus == Focus::Cancel, focus == Focus::Confirm);
+    let confirm = !cancel;
     let column = canvas.put(inside, row, 0, &button("Cancel", cancel), style(cancel));
     canvas.put(inside, row, column + 2, &button(verb, confirm), style(confirm));
     canvas.put(
@@ -80,7 +86,6 @@ fn question(
         "Tab changes the button, Enter presses it, Esc cancels",
         theme.dim(),
     );
-    None
 }
 
 /// What, where, how many, and who not.
@@ -92,7 +97,7 @@ fn explanation(state: &State, dialog: &Dialog, canvas: &Canvas<'_>) -> Vec<Line<
     let count = dialog.targets.len();
     let whom = match dialog.targets.as_slice() {
         [(one, _)] => format!("{} (system {})", one.hostname, one.id),
-        _ => format::systems(count),
+        _ => format!("{} in one job", format::systems(count)),
     };
     let head = format!(
         "{} {whom} on {}?",
@@ -111,7 +116,7 @@ fn explanation(state: &State, dialog: &Dialog, canvas: &Canvas<'_>) -> Vec<Line<
     );
     lines.push(plain(String::new()));
     match dialog.targets.as_slice() {
-        [(one, _)] => lines.extend(one_target(one, theme)),
+        [(one, _)] if !dialog.bulk => lines.extend(one_target(one, theme)),
         many => lines.extend(some(many, 5).map(|line| Line::styled(line, theme.accent()))),
     }
     let offline = dialog.offline();
@@ -147,13 +152,13 @@ fn one_target(target: &Target, theme: crate::view::Theme) -> Vec<Line<'static>> 
             Span::styled(value, style),
         ])
     };
+    let key = target.fingerprint.map_or_else(String::new, |fingerprint| {
+        let hex = fingerprint.to_string();
+        format!("sha256:{}", hex.get(..32).unwrap_or(&hex))
+    });
     vec![
         member("words", target.words.clone(), theme.warn()),
-        member(
-            "key",
-            format!("sha256:{}", &target.fingerprint.to_string()[..32]),
-            Style::new(),
-        ),
+        member("key", key, Style::new()),
         member("address", target.address.clone(), Style::new()),
         member("status", target.status.as_str().to_owned(), Style::new()),
     ]

@@ -8,6 +8,7 @@ pub mod dashboard;
 pub mod dialog;
 pub mod groups;
 pub mod help;
+pub mod jobs;
 pub mod log;
 pub mod login;
 pub mod members;

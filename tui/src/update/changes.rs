@@ -1,19 +1,18 @@
 //! Changes of systems: the menu, the question, the requests and their outcomes.
 
-use super::{fetch, session};
+use super::{fetch, jobs, session};
 use crate::clock::Moment;
 use crate::message::{Call, Effect, Failure};
 use crate::model::{
     Change, Dialog, Dirty, Focus, Menu, Outcome, Overlay, Phase, State, Target, TextField, Tier, Toast,
-    ToastKind, Undo, tier,
+    ToastKind, Undo, job_kind, tier,
 };
 use scm_protocol::ids::SystemId;
+use scm_protocol::jobs::MAX_TARGETS;
 use scm_protocol::systems::SystemDetail;
 
 /// Requests under way at once.
 const PARALLEL: usize = 4;
-/// Most systems of one change.
-const MAX_TARGETS: usize = 1_000;
 
 /// Opens the menu of actions on frozen targets.
 pub(super) fn open_menu(state: &mut State, targets: Vec<SystemId>, now: Moment) -> Vec<Effect> {
@@ -48,6 +47,11 @@ pub(super) fn begin(state: &mut State, change: Change, ids: Vec<SystemId>, now: 
         Some("the change before this one is still running".to_owned())
     } else if ids.is_empty() {
         Some(format!("{}: no system is chosen", change.verb()))
+    } else if ids.len() > 1 && job_kind(change).is_none() {
+        Some(format!(
+            "{}: one system at a time, each takes a look",
+            change.verb()
+        ))
     } else if ids.len() > MAX_TARGETS {
         Some(format!(
             "{}: at most {MAX_TARGETS} systems at once, {} are marked",
@@ -62,21 +66,46 @@ pub(super) fn begin(state: &mut State, change: Change, ids: Vec<SystemId>, now: 
         return Vec::new();
     }
     state.tickets += 1;
-    state.dialog = Some(Dialog {
+    let bulk = ids.len() > 1;
+    let mut dialog = Dialog {
         change,
-        phase: Phase::Gathering {
-            missing: ids.len(),
-            ids,
-            asked: 0,
-        },
+        phase: Phase::Finished,
         targets: Vec::new(),
         skipped: Vec::new(),
         tier: Tier::Typed,
+        bulk,
         hidden: false,
         scroll: 0,
         ticket: state.tickets,
-    });
+    };
+    if bulk {
+        choose(state, &mut dialog, &ids);
+        state.dialog = Some(dialog);
+        return ask(state, now);
+    }
+    dialog.phase = Phase::Gathering {
+        missing: ids.len(),
+        ids,
+        asked: 0,
+    };
+    state.dialog = Some(dialog);
     gather(state, PARALLEL)
+}
+
+/// Many at once are as the list shows them: the server looks at each when its turn comes, and leaves what is another by then.
+fn choose(state: &State, dialog: &mut Dialog, ids: &[SystemId]) {
+    for id in ids {
+        let Some(row) = state.fleet.get(*id) else {
+            dialog
+                .skipped
+                .push((format!("system {id}"), "is gone".to_owned()));
+            continue;
+        };
+        match dialog.change.obstacle(row.status, row.cloned) {
+            None => dialog.targets.push((Target::of_row(row), Outcome::Waiting)),
+            Some(reason) => dialog.skipped.push((row.hostname.to_string(), reason)),
+        }
+    }
 }
 
 fn gather(state: &mut State, count: usize) -> Vec<Effect> {
@@ -174,6 +203,9 @@ fn ask(state: &mut State, now: Moment) -> Vec<Effect> {
 }
 
 pub(super) fn run(state: &mut State) -> Vec<Effect> {
+    if state.dialog.as_ref().is_some_and(|dialog| dialog.bulk) {
+        return jobs::create(state);
+    }
     if let Some(dialog) = &mut state.dialog {
         dialog.phase = Phase::Running { sent: 0 };
         dialog.scroll = 0;
@@ -198,14 +230,15 @@ fn send(state: &mut State, count: usize) -> Vec<Effect> {
         .iter()
         .skip(*sent)
         .take(count)
-        .map(|(target, _)| Effect::Call {
-            generation,
-            call: Call::Change {
+        .filter_map(|(target, _)| {
+            let body = target.request(*change)?;
+            let call = Call::Change {
                 ticket: *ticket,
                 id: target.id,
                 change: *change,
-                body: target.request(*change),
-            },
+                body,
+            };
+            Some(Effect::Call { generation, call })
         })
         .collect();
     *sent += next.len();
@@ -332,6 +365,7 @@ pub(super) fn undo(state: &mut State, now: Moment) -> Vec<Effect> {
         targets: vec![(target, Outcome::Waiting)],
         skipped: Vec::new(),
         tier: Tier::AtOnce,
+        bulk: false,
         hidden: false,
         scroll: 0,
         ticket: state.tickets,

@@ -130,6 +130,12 @@ pub(super) fn page(state: &mut State) -> Vec<Effect> {
         Page::Audit => super::audit::fetch(state),
         Page::Groups => super::groups::fetch(state),
         Page::Tokens => super::tokens::fetch(state),
+        Page::Jobs => super::jobs::fetch(state),
+        Page::Job(_) => {
+            let mut effects = super::jobs::fetch(state);
+            effects.extend(super::job_pages::fetch_targets(state));
+            effects
+        }
         Page::Settings => super::settings::fetch(state),
         Page::Access => super::access::fetch(state),
     }

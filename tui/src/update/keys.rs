@@ -1,8 +1,8 @@
 //! From a key to what it means where the administrator is.
 
 use super::{
-    access, annotations, audit, changes, fetch, groups, lists, navigate, new_system, palette, questions,
-    settings, tokens,
+    access, annotations, audit, changes, fetch, groups, job_pages, lists, navigate, new_system, palette,
+    questions, settings, tokens,
 };
 use crate::clock::Moment;
 use crate::keys::{Action, Key, Press, Scope, lookup};
@@ -18,6 +18,7 @@ fn scopes(state: &State) -> &'static [Scope] {
         Page::Audit => &[Scope::Audit, Scope::Scroll, Scope::Global],
         Page::Tokens => &[Scope::Tokens, Scope::Scroll, Scope::Global],
         Page::Groups => &[Scope::Groups, Scope::Scroll, Scope::Global],
+        Page::Jobs | Page::Job(_) => &[Scope::Jobs, Scope::Scroll, Scope::Global],
         Page::Settings => &[Scope::Settings, Scope::Scroll, Scope::Global],
         Page::Access => access_scopes(state.access.tab),
     }
@@ -51,6 +52,11 @@ pub fn acts_on_the_drawn_row(state: &State, key: Key) -> bool {
         let line = lookup(key, scopes(state));
         let plain = state.overlay.is_none() && state.access_front().is_none();
         return plain && line.is_some_and(|line| access::acts(line.action));
+    }
+    if state.page == Page::Jobs {
+        let line = lookup(key, scopes(state));
+        let plain = state.overlay.is_none() && !job_pages::question_open(state);
+        return plain && line.is_some_and(|line| job_pages::acts(line.action));
     }
     if state.page == Page::Settings {
         let line = lookup(key, scopes(state));
@@ -96,6 +102,9 @@ pub(super) fn press(state: &mut State, press: Press, now: Moment) -> Vec<Effect>
     if annotations::form_open(state) {
         return annotations::key(state, key);
     }
+    if job_pages::question_open(state) {
+        return job_pages::question_key(state, press);
+    }
     if settings::form_open(state) {
         return settings::form_key(state, key);
     }
@@ -126,6 +135,7 @@ pub(super) fn act(state: &mut State, action: Action, now: Moment) -> Vec<Effect>
         Some(Scope::Detail) => detail(state, action, now),
         Some(Scope::Tokens) => tokens::act(state, action, now),
         Some(Scope::Groups) => groups::act(state, action, now),
+        Some(Scope::Jobs) => job_pages::act(state, action, now),
         Some(Scope::Settings) => settings::act(state, action, now),
         Some(Scope::Audit) => audit::act(state, action, now),
         Some(

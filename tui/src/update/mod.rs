@@ -8,6 +8,8 @@ mod changes;
 mod fetch;
 mod group_form;
 mod groups;
+mod job_pages;
+mod jobs;
 mod keys;
 mod lists;
 mod login;
@@ -84,6 +86,7 @@ pub fn resize(state: &mut State, columns: u16, rows: u16) {
     state.audit.set_height(height.saturating_sub(audit::CHROME));
     state.groups.set_height(height);
     state.access.set_height(height);
+    state.jobs.set_height(height);
     state.organization.set_height(height);
     state.mark(Dirty::Key);
 }

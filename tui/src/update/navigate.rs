@@ -12,6 +12,7 @@ pub(super) fn go(state: &mut State, page: Page, now: Moment) -> Vec<Effect> {
     let guarded = match page {
         Page::Audit => Some(("audit", "audit.list")),
         Page::Tokens => Some(("tokens", "enrollment.tokens.list")),
+        Page::Jobs => Some(("jobs", "jobs.list")),
         _ => None,
     };
     if let Some((name, route)) = guarded
@@ -45,6 +46,12 @@ fn enter(state: &mut State, page: Page, now: Moment) -> Vec<Effect> {
     state.overlay = None;
     fetch::look_around(state, now);
     fetch::page(state)
+}
+
+/// A page behind the present one.
+pub(super) fn into(state: &mut State, page: Page, now: Moment) -> Vec<Effect> {
+    state.back.push(state.page);
+    enter(state, page, now)
 }
 
 /// Opens a system's own page.
@@ -98,6 +105,7 @@ pub(super) fn global(state: &mut State, action: Action, now: Moment) -> Vec<Effe
         Action::GoGroups => return go(state, Page::Groups, now),
         Action::GoAccess => return go(state, Page::Access, now),
         Action::OwnPassword | Action::OwnSecondFactor => return super::access_form::own(state, action, now),
+        Action::GoJobs => return go(state, Page::Jobs, now),
         Action::GoSettings => return go(state, Page::Settings, now),
         Action::Palette => palette::open(state),
         Action::Help => state.overlay = Some(Overlay::Help(0)),
@@ -200,6 +208,9 @@ pub(super) fn scroll(state: &mut State, action: Action, now: Moment) -> Vec<Effe
     if state.page == Page::Groups {
         super::groups::scroll(state, action);
         return Vec::new();
+    }
+    if matches!(state.page, Page::Jobs | Page::Job(_)) {
+        return super::job_pages::scroll(state, action);
     }
     if state.page == Page::Settings {
         super::settings::scroll(state, action);

@@ -80,6 +80,7 @@ fn commands(state: &State) -> impl Iterator<Item = Entry> + '_ {
                 state.page == Page::Access && crate::pages::access::scope(state.access.tab) == scope
             }
             Scope::Access => false,
+            Scope::Jobs => matches!(state.page, Page::Jobs | Page::Job(_)),
             Scope::Settings => state.page == Page::Settings,
             Scope::Audit => state.page == Page::Audit,
             Scope::Scroll => false,

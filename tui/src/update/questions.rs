@@ -59,7 +59,11 @@ pub(super) fn dialog_key(state: &mut State, press: Press) -> Vec<Effect> {
 }
 
 /// Yes, no, or not yet.
-fn question_key(key: Key, focus: &mut Focus, typed: &mut Option<(String, TextField)>) -> Option<bool> {
+pub(super) fn question_key(
+    key: Key,
+    focus: &mut Focus,
+    typed: &mut Option<(String, TextField)>,
+) -> Option<bool> {
     if let Some((phrase, field)) = typed {
         if key == Key::Enter {
             return (field.text() == phrase).then_some(true);

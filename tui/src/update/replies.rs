@@ -1,8 +1,8 @@
 //! What the server says.
 
 use super::{
-    access, access_form, audit, call, changes, fetch, groups, lists, new_system, session, settings,
-    token_form, token_secret, tokens,
+    access, access_form, audit, call, changes, fetch, groups, job_pages, jobs, lists, new_system, session,
+    settings, token_form, token_secret, tokens,
 };
 use crate::clock::Moment;
 use crate::message::{Call, Effect, Failure, Reply};
@@ -68,6 +68,11 @@ pub(super) fn reply(state: &mut State, reply: Reply, now: Moment) -> Vec<Effect>
         Reply::ConfigWritten(path) => new_system::written(state, path),
         Reply::Group(answer) => groups::reply(state, answer, now),
         Reply::SecretWritten { stem, path } => token_secret::written(state, &stem, path),
+        Reply::Jobs(page) => jobs::listed(state, page, now),
+        Reply::JobTargets { id, cursor, page } => job_pages::targets(state, (id, cursor), page, now),
+        Reply::JobFailed { id, page } => jobs::failed_read(state, id, page, now),
+        Reply::JobCreated { ticket, created } => jobs::created(state, ticket, created, now),
+        Reply::JobChanged { id, change, result } => jobs::job_changed(state, (id, change), result, now),
         Reply::Settings(answer) => settings::listed(state, answer, now),
         Reply::SettingChanged {
             ticket,
@@ -114,6 +119,9 @@ pub(super) fn reread(state: &mut State, now: Moment) -> Vec<Effect> {
     let mut effects = fetch::read_list(state);
     state.audit.newer = true;
     effects.extend(fetch::page(state));
+    if !state.jobs.watched.is_empty() {
+        effects.extend(jobs::fetch(state));
+    }
     effects.extend(fetch::history(state, now));
     effects
 }
@@ -140,17 +148,28 @@ fn changed(state: &mut State, change: &events::Change, now: Moment) -> Vec<Effec
     }
     fetch::look_around(state, now);
     fetch::plan_overview(state, now);
-    if change.audit && state.page == Page::Access {
-        return access::fetch(state);
-    }
-    if change.groups && state.page == Page::Groups {
-        return groups::fetch(state);
-    }
     if change.groups {
         fetch::plan_detail(state, now);
         state.systems.ask_again();
         state.pending.ask_again();
         lists::plan_question(state, now);
+    }
+    let mut effects = if change.jobs {
+        jobs::changed(state)
+    } else {
+        Vec::new()
+    };
+    effects.extend(page_changed(state, change));
+    effects
+}
+
+/// What the page shows is read again where it changed.
+fn page_changed(state: &mut State, change: &events::Change) -> Vec<Effect> {
+    if change.audit && state.page == Page::Access {
+        return access::fetch(state);
+    }
+    if change.groups && state.page == Page::Groups {
+        return groups::fetch(state);
     }
     if change.settings && state.page == Page::Settings {
         return settings::fetch(state);

@@ -104,6 +104,12 @@ pub(super) fn place(state: &State, canvas: &mut Canvas<'_>, row: Rect) {
             state.access.list(state.access.tab).items().len(),
             crate::pages::access::forbidden(state),
         )),
+        Page::Jobs => Some((
+            state.jobs.items().len(),
+            state
+                .obstacle("jobs.cancel")
+                .map(|reason| format!("x r: {reason}")),
+        )),
         Page::Settings => Some((
             state.organization.items().len(),
             crate::pages::settings::forbidden(state),
@@ -178,6 +184,8 @@ fn title(state: &State) -> String {
         Page::Audit => "Audit".to_owned(),
         Page::Tokens => "Enrollment tokens".to_owned(),
         Page::Groups => "Groups".to_owned(),
+        Page::Jobs => "Jobs".to_owned(),
+        Page::Job(id) => format!("Jobs > job {id}"),
         Page::Settings => "Settings".to_owned(),
         Page::NewSystem => "New system".to_owned(),
         Page::Access => "Access".to_owned(),

@@ -102,6 +102,9 @@ fn keys_that_matter(state: &State) -> Vec<(String, String)> {
         (None, Page::System(_)) if state.detail.form.is_some() => {
             fixed(&[("Enter", "change it"), ("Ctrl-U", "empty"), ("Esc", "cancel")])
         }
+        (None, Page::Jobs | Page::Job(_)) if state.jobs.question.is_some() => {
+            fixed(&[("Tab", "other button"), ("Enter", "confirm"), ("Esc", "no")])
+        }
         (None, Page::Settings) if state.organization.form.is_some() => {
             fixed(&[("Enter", "change it"), ("Ctrl-U", "empty"), ("Esc", "cancel")])
         }
@@ -110,12 +113,40 @@ fn keys_that_matter(state: &State) -> Vec<(String, String)> {
             crate::pages::access::actions(state.access.tab),
             crate::pages::access::scope(state.access.tab),
         ),
+        (None, Page::Systems | Page::Pending) if selected(state) > 0 => {
+            let (actions, scope) = SELECTED_KEYS;
+            let mut keys = listed(actions, scope);
+            // The bulk bar: how many first, then what can be done with them.
+            let number = i64::try_from(selected(state)).unwrap_or(i64::MAX);
+            keys.insert(0, (super::format::count(number), "selected:".to_owned()));
+            keys
+        }
         (None, page) => {
             let (actions, scope) = page_keys(page);
             listed(actions, scope)
         }
     }
 }
+
+/// How many systems an action would be about, where it is more than the one under the cursor.
+fn selected(state: &State) -> usize {
+    state.list().map_or(0, |list| {
+        let range = list.range().iter().filter(|id| !list.marks.contains(id));
+        list.marks.len() + range.count()
+    })
+}
+
+/// What can be done with a selection.
+const SELECTED_KEYS: (&[Action], Scope) = (
+    &[
+        Action::Actions,
+        Action::MarkAll,
+        Action::ClearMarks,
+        Action::MarkedOnly,
+        Action::Help,
+    ],
+    Scope::List,
+);
 
 /// Actions that matter on a page, and where most of them are bound.
 fn page_keys(page: Page) -> (&'static [Action], Scope) {
@@ -184,6 +215,27 @@ fn page_keys(page: Page) -> (&'static [Action], Scope) {
                 Action::Back,
             ],
             Scope::Groups,
+        ),
+        Page::Jobs => (
+            &[
+                Action::OpenJob,
+                Action::CancelJob,
+                Action::RetryJob,
+                Action::MarkFailed,
+                Action::Help,
+                Action::Back,
+            ],
+            Scope::Jobs,
+        ),
+        Page::Job(_) => (
+            &[
+                Action::CancelJob,
+                Action::RetryJob,
+                Action::MarkFailed,
+                Action::Help,
+                Action::Back,
+            ],
+            Scope::Jobs,
         ),
         Page::Settings => (
             &[

@@ -90,6 +90,14 @@ fn page(state: &State, canvas: &mut Canvas<'_>, body: Rect) -> Cursor {
             return pages::groups::draw_front(state, front, canvas, body);
         }
         Page::Access => pages::access::draw(state, canvas, body),
+        Page::Jobs | Page::Job(_) => {
+            match state.page {
+                Page::Job(id) => pages::jobs::draw_one(state, id, canvas, body),
+                _ => pages::jobs::draw(state, canvas, body),
+            }
+            let question = state.jobs.question.as_ref()?;
+            return pages::jobs::draw_question(state, question, canvas, body);
+        }
         Page::Settings => {
             pages::settings::draw(state, canvas, body);
             let form = state.organization.form.as_ref()?;

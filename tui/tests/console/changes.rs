@@ -96,9 +96,12 @@ fn ten_systems_want_the_number_typed_and_the_failed_become_the_marks() {
     driver.draw();
     let screen = driver.screen();
     assert!(
-        screen.contains("12 of 12 answered: 10 done, 2 failed"),
+        screen.contains("job 1: approve 12 systems; 7 shows it"),
         "{screen}"
     );
+    assert!(driver.console.state.pending.marks.is_empty());
+    driver.server.run_jobs();
+    driver.jobs_changed();
     assert_eq!(driver.server.acted.len(), 10);
     let mut marks: Vec<i64> = driver.console.state.pending.marks.iter().map(|id| id.0).collect();
     marks.sort_unstable();
@@ -146,6 +149,7 @@ fn what_fits_none_is_said_and_what_fits_some_leaves_the_rest_out() {
     driver.advance(600);
     driver.keys("Tab Enter");
     driver.settle();
+    driver.server.run_jobs();
     assert_eq!(driver.server.acted.len(), 2);
 }
 
@@ -221,8 +225,10 @@ fn a_change_runs_on_behind_and_tells_when_it_is_done() {
     driver.keys("Esc 2");
     driver.settle();
     driver.draw();
-    assert_eq!(last_line(&driver), "approved 3 systems");
     assert!(driver.console.state.dialog.is_none());
+    driver.server.run_jobs();
+    driver.jobs_changed();
+    assert_eq!(last_line(&driver), "job 1: approved 3 systems");
 }
 
 #[test]

@@ -184,6 +184,16 @@ impl Driver {
         }));
     }
 
+    /// The server says that jobs went on.
+    pub(crate) fn jobs_changed(&mut self) {
+        self.say(Reply::Change(events::Change {
+            jobs: true,
+            ..events::Change::default()
+        }));
+        self.settle();
+        self.draw();
+    }
+
     /// Answers the oldest call.
     pub(crate) fn answer_one(&mut self) -> bool {
         let Some((generation, call)) = self.calls.pop_front() else {

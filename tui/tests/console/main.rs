@@ -11,6 +11,8 @@ mod driver;
 mod flows;
 mod group_server;
 mod groups;
+mod job_server;
+mod jobs;
 mod new_system;
 mod properties;
 mod samples;

@@ -8,8 +8,9 @@ use scm_protocol::ids::SystemId;
 use scm_protocol::systems::SystemStatus;
 use scmtui::keys::{Key, Press};
 use scmtui::message::{Call, Msg};
-use scmtui::model::{List, Overlay, Page, Settings};
+use scmtui::model::{List, Overlay, Page, Phase, Settings};
 use scmtui::terminal::TerminalEvent;
+use std::collections::BTreeSet;
 
 /// Something that a person, the fleet or time does.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +39,7 @@ enum Event {
 fn key() -> impl Strategy<Value = Key> {
     let keys = [
         "j", "j", "k", "g", "G", "PgDn", "Space", "Space", "v", "-", "M", "s", ".", "a", "a", "a", "Enter",
-        "Enter", "Esc", "Tab", "x", "r", "y", "*", "1", "2", "2", "3", "/", "h", "o",
+        "Enter", "Esc", "Tab", "x", "r", "y", "*", "1", "2", "2", "3", "7", "/", "h", "o",
     ];
     proptest::sample::select(keys.to_vec()).prop_map(|name| name.parse().unwrap())
 }
@@ -115,15 +116,58 @@ impl Watch {
                 driver.settle();
                 if driver.console.state.dialog.is_some() {
                     driver.advance(600);
-                    driver.keys("Tab Enter");
+                    self.confirm();
                 }
             }
         }
+        self.driver.server.run_jobs();
         let acted: Vec<SystemId> = self.driver.server.acted.drain(..).map(|(_, id)| id).collect();
         assert!(
             acted.iter().all(|id| self.frozen.contains(id)),
             "{acted:?} was hit, {:?} was asked for",
             self.frozen
+        );
+    }
+
+    /// Says yes to the question on the screen. A job is about exactly the systems that were marked when the menu opened,
+    /// less those that the question left out, and with the statuses that were drawn.
+    fn confirm(&mut self) {
+        let driver = &mut self.driver;
+        let asked = driver.console.state.dialog.as_ref().map(|dialog| {
+            let targets = dialog.targets.iter();
+            let mut shown: Vec<_> = targets.map(|(target, _)| (target.id, target.status)).collect();
+            shown.sort_unstable();
+            let out = dialog.skipped.len();
+            let typed = match &dialog.phase {
+                Phase::Asking { typed, .. } => typed.as_ref().map(|(phrase, _)| phrase.clone()),
+                _ => None,
+            };
+            (shown, out, typed)
+        });
+        let before = driver.server.jobs.created.len();
+        match asked.as_ref().and_then(|(_, _, typed)| typed.clone()) {
+            Some(phrase) => {
+                driver.text(&phrase);
+                driver.keys("Enter");
+            }
+            None => driver.keys("Tab Enter"),
+        }
+        driver.settle();
+        let (Some(body), Some((shown, out, _))) = (driver.server.jobs.created.get(before), asked) else {
+            return;
+        };
+        let chosen = body.systems.iter();
+        let mut named: Vec<_> = chosen
+            .flat_map(|chosen| chosen.ids.iter().map(|id| (*id, chosen.expected_status)))
+            .collect();
+        named.sort_unstable();
+        assert_eq!(named, shown, "the job is about others than the question");
+        let marked: BTreeSet<SystemId> = self.frozen.iter().copied().collect();
+        assert!(named.iter().all(|(id, _)| marked.contains(id)));
+        assert_eq!(
+            named.len() + out,
+            marked.len(),
+            "a marked system is neither done nor left out"
         );
     }
 
@@ -233,7 +277,7 @@ proptest! {
         let settings = Settings { ascii, accessible, mono: false, ssh_agent: false };
         let mut driver = Driver::start(Server::new(3, 30), settings, (columns, rows));
         driver.log_in();
-        for page in ["1", "2", "3", "4", "?", "Esc", ":", "Esc", "@", "Esc", "2", "a", "Esc", "Enter", "a", "x"] {
+        for page in ["1", "2", "3", "4", "7", "?", "Esc", ":", "Esc", "@", "Esc", "2", "a", "Esc", "Enter", "a", "x"] {
             driver.keys(page);
             driver.settle();
         }

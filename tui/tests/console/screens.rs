@@ -3,7 +3,6 @@
 use crate::driver::Driver;
 use crate::server::Server;
 use scm_protocol::auth::Role;
-use scm_protocol::ids::SystemId;
 use scmtui::message::{Failure, Reply};
 use scmtui::model::Settings;
 
@@ -39,20 +38,6 @@ fn what_lies_over_pages() {
     insta::assert_snapshot!("question_asked", shown("3 a a"));
     insta::assert_snapshot!("question_typed", shown("2 G a x"));
     insta::assert_snapshot!("question_many", shown("2 * a d"));
-}
-
-#[test]
-fn outcomes() {
-    let mut driver = Driver::logged_in(Server::new(3, 9));
-    driver.server.stubborn = vec![SystemId(2)];
-    driver.keys("2 * a a");
-    driver.settle();
-    driver.draw();
-    driver.advance(600);
-    driver.keys("Tab Enter");
-    driver.settle();
-    driver.draw();
-    insta::assert_snapshot!("outcomes", driver.screen());
 }
 
 #[test]

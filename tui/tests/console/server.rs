@@ -2,6 +2,7 @@
 
 use crate::access_server::AccessServer;
 use crate::group_server::GroupServer;
+use crate::job_server::JobServer;
 use crate::samples::{GIB, recipe, system};
 use crate::settings_server::SettingsServer;
 use crate::token_server::TokenServer;
@@ -40,6 +41,7 @@ pub(crate) struct Server {
     /// Configurations that were to be written to a file.
     pub(crate) configs: Vec<String>,
     pub(crate) access: AccessServer,
+    pub(crate) jobs: JobServer,
 }
 
 impl Server {
@@ -95,6 +97,7 @@ impl Server {
             settings: SettingsServer::default(),
             configs: Vec::new(),
             access: AccessServer::default(),
+            jobs: JobServer::default(),
         }
     }
 
@@ -235,12 +238,17 @@ impl Server {
                 vec![Reply::ConfigWritten(Ok("/root/scmclient.config".to_owned()))]
             }
             Call::Group(question) => vec![Reply::Group(self.groups.answer(question, &self.systems))],
+            Call::Jobs
+            | Call::JobTargets { .. }
+            | Call::JobFailed(_)
+            | Call::CreateJob { .. }
+            | Call::ChangeJob { .. } => self.answer_job(call),
             Call::Settings | Call::ChangeSetting { .. } => self.settings.answer(call, self.clock),
             other => self.tokens.answer(other, self.clock),
         }
     }
 
-    fn act(&mut self, change: Change, id: SystemId) {
+    pub(crate) fn act(&mut self, change: Change, id: SystemId) {
         self.acted.push((change, id));
         let status = match change {
             Change::Approve => SystemStatus::Active,

@@ -1,0 +1,2 @@
+DROP TABLE job_targets;
+DROP TABLE jobs;

@@ -1,0 +1,277 @@
+//! Creating, showing, cancelling and repeating jobs. A change and its audit entry are one transaction.
+
+use super::store::{self, JobRow, NewJob};
+use super::target_store::{self, NewTarget};
+use super::view;
+use crate::app::App;
+use crate::auth::SecretHash;
+use crate::call::Caller;
+use crate::error::Error;
+use crate::idempotency;
+use crate::paging;
+use crate::storage::{Conn, hold_organization};
+use crate::systems;
+use scm_protocol::access;
+use scm_protocol::ids::{JobId, SystemId, UnixMillis};
+use scm_protocol::jobs::{
+    CreateJob, Job, JobKind, JobPage, JobState, JobTargetPage, MAX_TARGETS, TargetOutcome,
+};
+use serde_json::json;
+
+/// Whoever may not do it to one system may not do it to many.
+fn may(caller: &Caller, kind: JobKind) -> Result<(), Error> {
+    let role = caller.principal.role;
+    if access::allows(role, kind.route()) {
+        return Ok(());
+    }
+    let (role, kind) = (role.as_str(), kind.as_str());
+    Err(Error::Forbidden(format!(
+        "your role {role} may not {kind} systems"
+    )))
+}
+
+fn key(caller: &Caller, chosen: &str) -> idempotency::Key {
+    idempotency::Key {
+        organization_id: caller.organization_id(),
+        principal: caller.actor.name.clone(),
+        route: caller.route,
+        hash: SecretHash::of(chosen),
+    }
+}
+
+/// A job before it has an id.
+struct Draft {
+    kind: JobKind,
+    retry_of: Option<JobId>,
+    targets: Vec<NewTarget>,
+}
+
+/// Creates a job with frozen targets. A repeated `Idempotency-Key` creates none.
+///
+/// # Errors
+/// [`Error::Invalid`] naming the member, [`Error::Forbidden`], [`Error::Conflict`] `already_created`.
+pub(super) async fn create(
+    app: &App,
+    caller: Caller,
+    wanted: CreateJob,
+    idempotency_key: Option<&str>,
+) -> Result<Job, Error> {
+    may(&caller, wanted.kind)?;
+    if let Some((field, reason)) = wanted.problem() {
+        return Err(Error::invalid(field, reason));
+    }
+    let organization_id = caller.organization_id();
+    let read = move |conn: &mut Conn| {
+        Ok(Draft {
+            kind: wanted.kind,
+            retry_of: None,
+            targets: chosen(conn, organization_id, &wanted)?,
+        })
+    };
+    let draft = app.storage.readers.run(read).await?;
+    add(app, caller, draft, idempotency_key).await
+}
+
+/// Systems that were chosen one by one, by id. One that does not exist is among them: its outcome says so.
+fn chosen(conn: &mut Conn, organization_id: i64, wanted: &CreateJob) -> Result<Vec<NewTarget>, Error> {
+    let mut targets = Vec::new();
+    for chosen in &wanted.systems {
+        let mut names = systems::names(conn, organization_id, &chosen.ids)?;
+        targets.extend(chosen.ids.iter().map(|id| NewTarget {
+            system_id: id.0,
+            hostname: names.remove(id).unwrap_or_default(),
+            expected_status: chosen.expected_status.as_str(),
+        }));
+    }
+    Ok(targets)
+}
+
+/// A new job with the failed systems of one that is over: chosen with the same status as then.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Conflict`] `not_over`, `nothing_failed` or `already_created`.
+pub(super) async fn retry(
+    app: &App,
+    caller: Caller,
+    id: JobId,
+    idempotency_key: Option<&str>,
+) -> Result<Job, Error> {
+    let organization_id = caller.organization_id();
+    let read = move |conn: &mut Conn| {
+        let row = store::find(conn, organization_id, id)?.ok_or_else(|| unknown(id))?;
+        let limit = i64::try_from(MAX_TARGETS).unwrap_or(i64::MAX);
+        let failed = target_store::page(conn, id, Some(TargetOutcome::Failed), None, limit)?;
+        Ok((view::job(row)?, failed))
+    };
+    let (job, failed) = app.storage.readers.run(read).await?;
+    may(&caller, job.kind)?;
+    if !job.state.is_over() {
+        return Err(Error::Conflict {
+            code: "not_over",
+            detail: format!("job {id} is still running; wait for its end or cancel it"),
+        });
+    }
+    if failed.is_empty() {
+        return Err(Error::Conflict {
+            code: "nothing_failed",
+            detail: format!("no system of job {id} failed"),
+        });
+    }
+    let targets = failed.into_iter().map(|row| view::target(id, row));
+    let targets = targets.map(|target| {
+        target.map(|target| NewTarget {
+            system_id: target.system.0,
+            hostname: target.hostname,
+            expected_status: target.expected_status.as_str(),
+        })
+    });
+    let draft = Draft {
+        kind: job.kind,
+        retry_of: Some(id),
+        targets: targets.collect::<Result<_, Error>>()?,
+    };
+    add(app, caller, draft, idempotency_key).await
+}
+
+async fn add(app: &App, caller: Caller, draft: Draft, idempotency_key: Option<&str>) -> Result<Job, Error> {
+    let now = app.clock.now();
+    let key = idempotency_key.map(|chosen| key(&caller, chosen));
+    let organization_id = caller.organization_id();
+    let added = app.storage.writer.run(move |conn| {
+        // Before what refers to it: two servers would wait for each other otherwise.
+        hold_organization(conn, caller.organization_id())?;
+        match key {
+            Some(key) => idempotency::once(conn, &key, now, |conn| write(conn, &caller, &draft, now)),
+            None => Ok(write(conn, &caller, &draft, now)?.1),
+        }
+    });
+    let row = added.await?;
+    app.jobs.notify_one();
+    app.events.jobs(organization_id);
+    app.events.audited(organization_id);
+    view::job(row)
+}
+
+fn write(conn: &mut Conn, caller: &Caller, draft: &Draft, now: UnixMillis) -> Result<(i64, JobRow), Error> {
+    let total = draft.targets.len();
+    let new = NewJob {
+        organization_id: caller.organization_id(),
+        kind: draft.kind.as_str().to_owned(),
+        argument: String::new(),
+        retry_of: draft.retry_of.map(|job| job.0),
+        state: JobState::Queued.as_str().to_owned(),
+        total: i64::try_from(total).unwrap_or(i64::MAX),
+        created_ms: now.0,
+        created_by: caller.actor.name.clone(),
+        created_from: caller.actor.address.clone(),
+    };
+    let id = JobId(store::create(conn, &new)?);
+    target_store::add(conn, id, &draft.targets)?;
+    let mut detail = json!({ "kind": draft.kind, "count": total });
+    if let Some(job) = draft.retry_of {
+        detail["retry_of"] = json!(job);
+    }
+    caller.record(conn, now, &format!("job:{id}"), detail)?;
+    let row = store::find(conn, caller.organization_id(), id)?.ok_or_else(|| unknown(id))?;
+    Ok((id.0, row))
+}
+
+/// Stops what is not done yet; a job that is over stays as it is.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Conflict`] `job_over`.
+pub(super) async fn cancel(app: &App, caller: Caller, id: JobId) -> Result<(), Error> {
+    let now = app.clock.now();
+    let organization_id = caller.organization_id();
+    let cancelled = app.storage.writer.run(move |conn| {
+        store::find(conn, organization_id, id)?.ok_or_else(|| unknown(id))?;
+        let by = Some(caller.actor.name.as_str());
+        if !store::end(conn, id, JobState::Cancelled, by, now)? {
+            return Err(Error::Conflict {
+                code: "job_over",
+                detail: format!("job {id} is over already"),
+            });
+        }
+        // Read behind the lock: a chunk may have been committed meanwhile.
+        let row = store::find(conn, organization_id, id)?.ok_or_else(|| unknown(id))?;
+        let detail = json!({ "kind": row.kind, "counts": view::counts(&row) });
+        caller.record(conn, now, &format!("job:{id}"), detail)
+    });
+    cancelled.await?;
+    app.events.jobs(organization_id);
+    app.events.audited(organization_id);
+    Ok(())
+}
+
+/// One job.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub(super) async fn show(app: &App, organization_id: i64, id: JobId) -> Result<Job, Error> {
+    let read = move |conn: &mut Conn| store::find(conn, organization_id, id);
+    let row = app.storage.readers.run(read).await?;
+    view::job(row.ok_or_else(|| unknown(id))?)
+}
+
+/// One page of jobs, newest first.
+///
+/// # Errors
+/// [`Error::Invalid`] naming the parameter.
+pub(super) async fn page(
+    app: &App,
+    organization_id: i64,
+    cursor: Option<&str>,
+    limit: Option<u32>,
+) -> Result<JobPage, Error> {
+    let limit = paging::limit(limit)?;
+    let before = paging::id_cursor(cursor)?;
+    let read = move |conn: &mut Conn| store::page(conn, organization_id, before, i64::from(limit));
+    let rows = app.storage.readers.run(read).await?;
+    let full = rows.len() == limit as usize;
+    Ok(JobPage {
+        next_cursor: rows.last().filter(|_| full).map(|row| row.id.to_string()),
+        items: rows.into_iter().map(view::job).collect::<Result<_, _>>()?,
+        server_time_ms: app.clock.now(),
+    })
+}
+
+/// One page of a job's systems, by id.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Invalid`] naming the parameter.
+pub(super) async fn targets(
+    app: &App,
+    organization_id: i64,
+    id: JobId,
+    outcome: Option<&str>,
+    cursor: Option<&str>,
+    limit: Option<u32>,
+) -> Result<JobTargetPage, Error> {
+    let limit = paging::limit(limit)?;
+    let after = paging::id_cursor(cursor)?;
+    let outcome = outcome.map(|name| {
+        let known = TargetOutcome::ALL.map(TargetOutcome::as_str).join(", ");
+        TargetOutcome::parse(name).ok_or_else(|| Error::invalid("outcome", format!("must be one of {known}")))
+    });
+    let outcome = outcome.transpose()?;
+    let read = move |conn: &mut Conn| {
+        store::find(conn, organization_id, id)?.ok_or_else(|| unknown(id))?;
+        target_store::page(conn, id, outcome, after, i64::from(limit))
+    };
+    let rows = app.storage.readers.run(read).await?;
+    let full = rows.len() == limit as usize;
+    Ok(JobTargetPage {
+        next_cursor: rows
+            .last()
+            .filter(|_| full)
+            .map(|row| SystemId(row.system_id).to_string()),
+        items: rows
+            .into_iter()
+            .map(|row| view::target(id, row))
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+fn unknown(id: JobId) -> Error {
+    Error::NotFound(format!("there is no job {id}"))
+}

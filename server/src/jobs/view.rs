@@ -1,0 +1,56 @@
+//! From rows to what is told of a job.
+
+use super::store::JobRow;
+use super::target_store::TargetRow;
+use crate::error::Error;
+use scm_protocol::ids::{JobId, SystemId, UnixMillis};
+use scm_protocol::jobs::{Job, JobCounts, JobKind, JobState, JobTarget, TargetOutcome};
+use scm_protocol::systems::SystemStatus;
+
+fn damaged(id: i64) -> Error {
+    Error::internal(format!("the row of job {id} is damaged"))
+}
+
+/// What a job does.
+pub(super) fn kind(row: &JobRow) -> Result<JobKind, Error> {
+    JobKind::parse(&row.kind).ok_or_else(|| damaged(row.id))
+}
+
+/// How many systems of a job have which outcome.
+pub(super) fn counts(row: &JobRow) -> JobCounts {
+    JobCounts {
+        total: row.total,
+        done: row.done,
+        failed: row.failed,
+        skipped: row.skipped,
+        waiting: row.total - row.done - row.failed - row.skipped,
+    }
+}
+
+/// A job.
+pub(super) fn job(row: JobRow) -> Result<Job, Error> {
+    Ok(Job {
+        id: JobId(row.id),
+        kind: kind(&row)?,
+        state: JobState::parse(&row.state).ok_or_else(|| damaged(row.id))?,
+        counts: counts(&row),
+        retry_of: row.retry_of.map(JobId),
+        created_ms: UnixMillis(row.created_ms),
+        created_by: row.created_by,
+        started_ms: row.started_ms.map(UnixMillis),
+        finished_ms: row.finished_ms.map(UnixMillis),
+        cancelled_by: row.cancelled_by,
+    })
+}
+
+/// A system of a job.
+pub(super) fn target(job: JobId, row: TargetRow) -> Result<JobTarget, Error> {
+    Ok(JobTarget {
+        system: SystemId(row.system_id),
+        expected_status: SystemStatus::parse(&row.expected_status).ok_or_else(|| damaged(job.0))?,
+        outcome: TargetOutcome::parse(&row.outcome).ok_or_else(|| damaged(job.0))?,
+        hostname: row.hostname,
+        reason: row.reason,
+        at_ms: row.at_ms.map(UnixMillis),
+    })
+}

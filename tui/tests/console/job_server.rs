@@ -1,0 +1,185 @@
+//! The part of the server in memory that keeps bulk jobs. They are carried out when [`Server::run_jobs`] is called.
+
+use crate::server::{Server, refused};
+use scm_protocol::ids::{JobId, SystemId, UnixMillis};
+use scm_protocol::jobs::{
+    CreateJob, Job, JobCounts, JobPage, JobState, JobTarget, JobTargetPage, TargetOutcome,
+};
+use scmtui::message::{Call, Failure, Reply};
+use scmtui::model::{JobChange, change_of};
+
+/// Jobs and their systems.
+#[derive(Default)]
+pub(crate) struct JobServer {
+    pub(crate) jobs: Vec<(Job, Vec<JobTarget>)>,
+    /// What was asked for, in order.
+    pub(crate) created: Vec<CreateJob>,
+    /// Refuses new jobs for this reason.
+    pub(crate) stubborn: Option<String>,
+}
+
+fn counts(targets: &[JobTarget]) -> JobCounts {
+    let of = |outcome: TargetOutcome| {
+        let found = targets.iter().filter(|target| target.outcome == outcome);
+        i64::try_from(found.count()).unwrap()
+    };
+    JobCounts {
+        total: i64::try_from(targets.len()).unwrap(),
+        done: of(TargetOutcome::Done),
+        failed: of(TargetOutcome::Failed),
+        skipped: of(TargetOutcome::Skipped),
+        waiting: of(TargetOutcome::Waiting),
+    }
+}
+
+impl JobServer {
+    fn add(&mut self, kind: scm_protocol::jobs::JobKind, targets: Vec<JobTarget>, now: UnixMillis) -> Job {
+        let job = Job {
+            id: JobId(i64::try_from(self.jobs.len() + 1).unwrap()),
+            kind,
+            state: JobState::Queued,
+            counts: counts(&targets),
+            retry_of: None,
+            created_ms: now,
+            created_by: "user:jdoe".to_owned(),
+            started_ms: None,
+            finished_ms: None,
+            cancelled_by: None,
+        };
+        self.jobs.push((job.clone(), targets));
+        job
+    }
+
+    fn find(&mut self, id: JobId) -> &mut (Job, Vec<JobTarget>) {
+        self.jobs.iter_mut().find(|(job, _)| job.id == id).unwrap()
+    }
+
+    fn page(&mut self, id: JobId, only: Option<TargetOutcome>) -> Result<JobTargetPage, Failure> {
+        let (_, targets) = self.find(id);
+        let wanted = |target: &&JobTarget| only.is_none_or(|only| target.outcome == only);
+        Ok(JobTargetPage {
+            items: targets.iter().filter(wanted).cloned().collect(),
+            next_cursor: None,
+        })
+    }
+}
+
+impl Server {
+    pub(crate) fn answer_job(&mut self, call: Call) -> Vec<Reply> {
+        let now = self.clock;
+        vec![match call {
+            Call::Jobs => Reply::Jobs(Ok(JobPage {
+                items: self.jobs.jobs.iter().rev().map(|(job, _)| job.clone()).collect(),
+                next_cursor: None,
+                server_time_ms: now,
+            })),
+            Call::JobTargets { id, cursor } => Reply::JobTargets {
+                id,
+                cursor,
+                page: self.jobs.page(id, None),
+            },
+            Call::JobFailed(id) => Reply::JobFailed {
+                id,
+                page: self.jobs.page(id, Some(TargetOutcome::Failed)),
+            },
+            Call::CreateJob { ticket, body, .. } => Reply::JobCreated {
+                ticket,
+                created: self.create_job(body),
+            },
+            Call::ChangeJob { id, change, .. } => Reply::JobChanged {
+                id,
+                change,
+                result: Ok(self.change_job(id, change)),
+            },
+            _ => return Vec::new(),
+        }]
+    }
+
+    fn create_job(&mut self, body: CreateJob) -> Result<Job, Failure> {
+        if let Some(reason) = &self.jobs.stubborn {
+            return Err(refused(422, "invalid_value", reason));
+        }
+        assert_eq!(body.problem(), None);
+        let chosen = body.systems.iter();
+        let targets = chosen.flat_map(|chosen| chosen.ids.iter().map(|id| (*id, chosen.expected_status)));
+        let targets = targets.map(|(system, expected_status)| JobTarget {
+            system,
+            hostname: self
+                .systems
+                .get(&system)
+                .map(|system| system.summary.hostname.clone())
+                .unwrap_or_default(),
+            expected_status,
+            outcome: TargetOutcome::Waiting,
+            reason: None,
+            at_ms: None,
+        });
+        let targets = targets.collect();
+        let job = self.jobs.add(body.kind, targets, self.clock);
+        self.jobs.created.push(body);
+        Ok(job)
+    }
+
+    fn change_job(&mut self, id: JobId, change: JobChange) -> Option<Job> {
+        let now = self.clock;
+        let (job, targets) = self.jobs.find(id);
+        if change == JobChange::Cancel {
+            job.state = JobState::Cancelled;
+            job.cancelled_by = Some("user:jdoe".to_owned());
+            return None;
+        }
+        let failed = targets
+            .iter()
+            .filter(|target| target.outcome == TargetOutcome::Failed);
+        let again = failed.cloned().map(|target| JobTarget {
+            outcome: TargetOutcome::Waiting,
+            reason: None,
+            ..target
+        });
+        let (kind, again) = (job.kind, again.collect());
+        self.jobs.add(kind, again, now);
+        let (job, _) = self.jobs.jobs.last_mut().unwrap();
+        job.retry_of = Some(id);
+        Some(job.clone())
+    }
+
+    /// Carries out what waits, at most `most` systems of each job.
+    pub(crate) fn run_some(&mut self, most: usize) {
+        for index in 0..self.jobs.jobs.len() {
+            let (mut job, mut targets) = self.jobs.jobs[index].clone();
+            if job.state.is_over() {
+                continue;
+            }
+            let waiting = targets
+                .iter_mut()
+                .filter(|target| target.outcome == TargetOutcome::Waiting);
+            for target in waiting.take(most) {
+                (target.outcome, target.reason) = self.do_one(&job, target.system, target);
+            }
+            job.counts = counts(&targets);
+            job.state = if job.counts.waiting == 0 {
+                JobState::Done
+            } else {
+                JobState::Running
+            };
+            self.jobs.jobs[index] = (job, targets);
+        }
+    }
+
+    /// Carries out everything that waits.
+    pub(crate) fn run_jobs(&mut self) {
+        self.run_some(usize::MAX);
+    }
+
+    fn do_one(&mut self, job: &Job, id: SystemId, target: &JobTarget) -> (TargetOutcome, Option<String>) {
+        let Some(system) = self.systems.get(&id) else {
+            return (TargetOutcome::Skipped, Some("there is no such system".to_owned()));
+        };
+        if self.stubborn.contains(&id) || system.summary.status != target.expected_status {
+            let reason = "it is another than it was when it was chosen".to_owned();
+            return (TargetOutcome::Failed, Some(reason));
+        }
+        self.act(change_of(job.kind).unwrap(), id);
+        (TargetOutcome::Done, None)
+    }
+}
