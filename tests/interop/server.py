@@ -81,6 +81,10 @@ class Server:
                 "server_time_ms": int(now() * 1000),
             }
             return 200, reply, True, False
+        if "/" + path != wire.CHECKIN:
+            # It issues no certificates, and says so as a server does that never heard of them.
+            self.last_sequence = int(self.parameters["nonce"])
+            return 404, {}, False, False
         return self.checkin(request, int(self.parameters["nonce"]))
 
     def checkin(self, request, sequence):

@@ -85,6 +85,22 @@ impl World {
         Ok((format!("/api/v1/systems/{}", rogue.system), body))
     }
 
+    /// The path of a system whose identity two machines use, and the body of a decision about them.
+    async fn cloned(&mut self) -> Result<(String, Value)> {
+        let mut rogue = self.server.active_rogue().await?;
+        let first = rogue.checkin()?;
+        rogue.accepted(&first).await?;
+        // Another message under the same number.
+        rogue.sequence -= 1;
+        let other = json!({ "agent_version": "0.1.0", "boot_id": "0".repeat(32), "clock_offset_ms": 1 });
+        let second = rogue.checkin_with(serde_json::to_vec(&other)?, 0);
+        rogue.refused(&second).await?;
+        let seen = self.local.system(rogue.system).await?;
+        let conflict = seen.conflicts.first().context("no conflict")?;
+        let body = json!({ "fingerprint": seen.fingerprint, "conflict": conflict.id });
+        Ok((format!("/api/v1/systems/{}", rogue.system), body))
+    }
+
     /// The path of a new group.
     async fn group(&mut self, kind: &str) -> Result<String> {
         let body = json!({ "name": self.name(), "kind": kind });
@@ -230,6 +246,11 @@ async fn example(world: &mut World, route: &str) -> Result<Call> {
             .await?;
             call(&local, format!("{path}/retry"), none)
         }
+        "systems.split" | "systems.swap" | "systems.dismiss" => {
+            let (path, body) = world.cloned().await?;
+            let decision = route.trim_start_matches("systems.");
+            call(&local, format!("{path}/{decision}"), body)
+        }
         "enrollment.tokens.create" => {
             let body = json!({ "name": world.name() });
             call(&local, "/api/v1/enrollment/tokens", body)
@@ -349,6 +370,8 @@ async fn every_route_that_changes_something_is_recorded() -> Result<()> {
         "users.reset_second_factor",
         // tests/enrollment.rs
         "enrollment.register",
+        // tests/certificates.rs
+        "certificates.issue",
     ];
     for route in ROUTES {
         let nothing = CHANGES_NOTHING.iter().any(|(name, _)| *name == route.name);

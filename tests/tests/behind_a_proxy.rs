@@ -115,7 +115,7 @@ fn escaped(pem: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn spoofed_fields_change_nothing_and_those_of_a_trusted_proxy_count() -> Result<()> {
-    let server = server("127.0.0.1:0", "\"127.0.0.1/32\"").await?;
+    let server = server("127.0.0.1:0", "\"127.0.0.5/32\"").await?;
     let admin = server.admin()?;
     let listening = std::fs::read_to_string(server.state().join("listening"))?;
     let proxied: SocketAddr = listening
@@ -125,7 +125,7 @@ async fn spoofed_fields_change_nothing_and_those_of_a_trusted_proxy_count() -> R
         .parse()?;
     let forwarded = "x-forwarded-for: 198.51.100.1, 203.0.113.7\r\n";
     let mut id = 0;
-    for (from, expected) in [("127.0.0.9", "127.0.0.9"), ("127.0.0.1", "203.0.113.7")] {
+    for (from, expected) in [("127.0.0.9", "127.0.0.9"), ("127.0.0.5", "203.0.113.7")] {
         let rogue = server.rogue()?;
         let registration = rogue.registration(&format!("host-{expected}"))?;
         let (status, reply) = plain(from, proxied, &registration, &rogue, forwarded).await?;
@@ -157,14 +157,14 @@ async fn spoofed_fields_change_nothing_and_those_of_a_trusted_proxy_count() -> R
     assert_eq!(admin.system(rogue.system).await?.summary.address, "127.0.0.1");
 
     // The same from the trusted proxy: believed, and the certificate judged all the same.
-    let (status, reply) = plain("127.0.0.1", proxied, &checkin, &rogue, &fields).await?;
+    let (status, reply) = plain("127.0.0.5", proxied, &checkin, &rogue, &fields).await?;
     assert_eq!(status, 200, "{reply}");
     assert_eq!(admin.system(rogue.system).await?.summary.address, "203.0.113.7");
     let other = server.active_rogue().await?;
     let unverified = fields.replace("SUCCESS", "FAILED:certificate has expired");
     for (rogue, fields) in [(&mut rogue, unverified), (&mut { other }, fields)] {
         let checkin = rogue.checkin()?;
-        let (status, reply) = plain("127.0.0.1", proxied, &checkin, rogue, &fields).await?;
+        let (status, reply) = plain("127.0.0.5", proxied, &checkin, rogue, &fields).await?;
         assert_eq!(status, 403, "{reply}");
         assert!(reply.contains("certificate_invalid"), "{reply}");
     }

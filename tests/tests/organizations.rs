@@ -7,6 +7,7 @@ use scm_protocol::auth::{Role, Session};
 use scm_protocol::enrollment::CreatedToken;
 use scm_protocol::ids::SystemId;
 use scm_protocol::organizations::OrganizationList;
+use scm_protocol::systems::SystemDetail;
 use scm_tests::programs::{Admin, Database, PASSWORD, Person, Server};
 use serde_json::{Value, json};
 
@@ -57,8 +58,14 @@ async fn things(server: &Server, name: &str) -> Result<Things> {
         "systems": [{ "expected_status": "pending", "ids": [rogue.system] }],
     });
     let job: Value = owner.api.call("POST", "/api/v1/jobs", &job).await?;
+    let group = json!({ "name": format!("group-of-{name}"), "kind": "manual" });
+    let group: Value = owner.api.call("POST", "/api/v1/groups", &group).await?;
+    let filter = json!({ "name": format!("filter-of-{name}"), "filter": "os = linux", "shared": true });
+    let filter: Value = owner.api.call("POST", "/api/v1/filters", &filter).await?;
     let ids = vec![
         ("systems", json!(rogue.system)),
+        ("groups", group["id"].clone()),
+        ("filters", filter["id"].clone()),
         ("jobs", job["id"].clone()),
         ("users", json!(person.id)),
         ("sessions", first(&person.api, "/api/v1/sessions").await?),
@@ -77,6 +84,8 @@ async fn things(server: &Server, name: &str) -> Result<Things> {
             "script-of-",
             "key-of-",
             "owner-of-",
+            "group-of-",
+            "filter-of-",
         ]
         .map(|text| format!("{text}{name}"))
         .to_vec(),
@@ -84,6 +93,28 @@ async fn things(server: &Server, name: &str) -> Result<Things> {
 }
 
 const ED25519: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIPkelMMmjmyBQ7m01IKbdKHO5ub4ha+Ip0ZbiSivo59h";
+
+/// A body that the route would take from one of the others.
+fn body_of(route: &str, system: &SystemDetail) -> Value {
+    let fingerprint = system.fingerprint;
+    match route {
+        "annotations.tags.change" => json!({ "add": ["mine"] }),
+        "annotations.note.change" => json!({ "note": "mine" }),
+        "systems.split" | "systems.swap" | "systems.dismiss" => {
+            json!({ "fingerprint": fingerprint, "conflict": 1 })
+        }
+        "systems.approve" | "systems.reject" | "systems.deny" | "systems.revoke" | "systems.restore"
+        | "systems.delete" => json!({ "fingerprint": fingerprint, "expected_status": system.summary.status }),
+        "groups.change" => json!({ "name": "mine", "description": "" }),
+        "groups.members.change" => json!({ "add": [system.summary.id] }),
+        "rules.save" => {
+            json!({ "conditions": [{ "field": "os_family", "operator": "equals", "value": "linux" }] })
+        }
+        "users.set_role" => json!({ "role": "owner" }),
+        "users.set_password" => json!({ "password": "another long password" }),
+        _ => NONE,
+    }
+}
 
 /// Every route with an id of the others, and every list, asked with these rights.
 async fn sees_nothing_of(api: &Admin, others: &Things) -> Result<()> {
@@ -112,15 +143,7 @@ async fn sees_nothing_of(api: &Admin, others: &Things) -> Result<()> {
             )
         })?;
         let path = route.path.replace("{id}", &id.to_string());
-        let seen = others.owner.api.system(others.system).await?;
-        let body = match kind {
-            "systems" if route.method != "GET" => {
-                json!({ "fingerprint": seen.fingerprint, "expected_status": seen.summary.status })
-            }
-            "users" if route.name == "users.set_role" => json!({ "role": "owner" }),
-            "users" if route.name == "users.set_password" => json!({ "password": "another long password" }),
-            _ => NONE,
-        };
+        let body = body_of(route.name, &others.owner.api.system(others.system).await?);
         let response = api.send(route.method, &path, Some(&body)).await?;
         let status = response.status();
         let text = response.text().await?;

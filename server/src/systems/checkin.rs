@@ -47,10 +47,11 @@ pub(super) async fn check_in(
         hold_secs: arrived.checkin.hold_secs,
         has_server_key: arrived.checkin.has_server_key,
     };
-    let place = (app.settings.hold_checkins && waits.hold_secs > 0).then(|| app.holds.place(id));
+    // Also for one that does not wait: it takes the place of one that waits, which may be of another machine (H15).
+    let place = app.settings.hold_checkins.then(|| app.holds.place(id));
     match app.checkins.submit(arrived).await {
         Ok(Outcome::Accepted(accepted)) => match place {
-            Some(place) if accepted.reply.server_public_key.is_none() => {
+            Some(place) if waits.hold_secs > 0 && accepted.reply.server_public_key.is_none() => {
                 hold(app, organization, place, waits, accepted.reply).await
             }
             _ => Ok(accepted.reply),

@@ -3,7 +3,6 @@
 use super::process::Process;
 use super::{AgentBuilder, Server, eventually};
 use anyhow::{Context, Result, ensure};
-use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -30,16 +29,7 @@ impl Nginx {
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let config = config(folder.path(), &server.state().join("pki"), socket, port);
         fs::write(folder.path().join("nginx.conf"), config)?;
-        let mut command = Command::new(program()?);
-        command.arg("-p").arg(folder.path()).args(["-c", "nginx.conf"]);
-        let mut process = Process::start("nginx", command, &folder.path().join("log"))?;
-        eventually("nginx to listen", 20, async || {
-            process.must_run()?;
-            Ok(std::net::TcpStream::connect(("127.0.0.1", port))
-                .is_ok()
-                .then_some(()))
-        })
-        .await?;
+        let process = run(folder.path(), port).await?;
         Ok(Nginx {
             process,
             folder,
@@ -48,19 +38,15 @@ impl Nginx {
         })
     }
 
-    /// Has it read its files again.
+    /// Has it read its files again: stopped and started, because a single process does not survive a reload of its
+    /// configuration with TLS.
     ///
     /// # Errors
-    /// When it does not run.
+    /// When it does not listen again.
     pub async fn reload(&mut self) -> Result<()> {
-        self.process.must_run()?;
-        let pid = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw);
-        let before = self.log().matches("reconfiguring").count();
-        kill_process(pid.context("a process id")?, Signal::HUP)?;
-        eventually("nginx to read its files again", 20, async || {
-            Ok((self.log().matches("reconfiguring").count() > before).then_some(()))
-        })
-        .await
+        self.process.stop()?;
+        self.process = run(self.folder.path(), self.port).await?;
+        Ok(())
     }
 
     /// `https://…`.
@@ -77,6 +63,21 @@ impl Nginx {
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("error.log")).unwrap_or_default()
     }
+}
+
+/// Starts it in that folder, and waits until it listens.
+async fn run(folder: &Path, port: u16) -> Result<Process> {
+    let mut command = Command::new(program()?);
+    command.arg("-p").arg(folder).args(["-c", "nginx.conf"]);
+    let mut process = Process::start("nginx", command, &folder.join("log"))?;
+    eventually("nginx to listen", 20, async || {
+        process.must_run()?;
+        Ok(std::net::TcpStream::connect(("127.0.0.1", port))
+            .is_ok()
+            .then_some(()))
+    })
+    .await?;
+    Ok(process)
 }
 
 fn program() -> Result<PathBuf> {
