@@ -170,17 +170,10 @@ fn identity(state: &State, detail: &SystemDetail, theme: Theme, width: usize) ->
         whole("words", detail.fingerprint_words.clone()),
         whole("sha256", detail.fingerprint.to_string()),
         whole("cert", certificate(detail)),
-        whole(
-            "serial",
-            detail
-                .certificate
-                .as_ref()
-                .map_or_else(|| "-".to_owned(), |found| found.serial.clone()),
-        ),
     ]
 }
 
-/// The newest client certificate in words.
+/// The newest client certificate on one line: what it is worth, until when, and its serial number.
 fn certificate(detail: &SystemDetail) -> String {
     let Some(certificate) = &detail.certificate else {
         return "none issued".to_owned();
@@ -189,13 +182,9 @@ fn certificate(detail: &SystemDetail) -> String {
     let when = match (certificate.status, certificate.revoked_ms) {
         (CertificateStatus::Revoked, Some(at)) => format!("on {}", day(at)),
         (CertificateStatus::Expired, _) => format!("since {}", day(certificate.not_after_ms)),
-        _ => format!(
-            "until {}, renewal {}",
-            day(certificate.not_after_ms),
-            day(certificate.renew_after_ms)
-        ),
+        _ => format!("until {}", day(certificate.not_after_ms)),
     };
-    format!("{} {when}", certificate.status.words())
+    format!("{} {when}, {}", certificate.status.words(), certificate.serial)
 }
 
 fn telemetry(
