@@ -108,6 +108,21 @@ pub(super) fn judge(
     }
 }
 
+/// Whether a check-in is of a run that is barred, by its boot id or by its own word about the run before. Its number, its
+/// certificate and everything else say nothing more about it then.
+pub(super) fn is_barred(known: &Known, arrived: &Arrived) -> bool {
+    let boots: Boots = known.boots.parse().unwrap_or_default();
+    let speaker = Speaker {
+        boot_id: &arrived.checkin.boot_id,
+        previous: arrived.checkin.previous_boot_id.as_deref(),
+        sequence: arrived.sequence,
+    };
+    matches!(
+        boots.judge(&known.boot_id, speaker),
+        Verdict::Barred(_) | Verdict::Claimant(Evidence::Successor, ..)
+    )
+}
+
 fn same_number(known: &Known, arrived: &Arrived, retry_secs: u32, now: UnixMillis) -> Judged {
     let boots: Boots = known.boots.parse().unwrap_or_default();
     let (name, boots) = boots.rename(&known.boot_id, arrived.mark);

@@ -139,7 +139,11 @@ pub(super) fn decide(
             return refuse(refusal(RefusalCode::UnknownSystem, detail, arrived.id, now));
         }
     };
-    if let Some(doubt) = doubt(known, arrived, now) {
+    // A run that is barred is told so whatever else is wrong: the certificate that it shows is not its system's newest any
+    // more, and refused for that it would never learn why.
+    if !conflict::is_barred(known, arrived)
+        && let Some(doubt) = doubt(known, arrived, now)
+    {
         return refuse(spoken.err().unwrap_or(doubt));
     }
     let retry_secs = intervals.quarantine_secs();
