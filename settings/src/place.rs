@@ -11,13 +11,14 @@ pub(crate) fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
     (line, column)
 }
 
-/// Byte offset of a dotted key such as `server.listen` or `server.1.listen` (the second of a list), or of its nearest
-/// table that is written down.
+/// Byte offset of a dotted key such as `server.listen`, `server.1.listen` or `server[1].listen` (the second of a list), or of
+/// its nearest table that is written down.
 pub(crate) fn of_key(text: &str, key: &str) -> usize {
     let Ok(document) = DeTable::parse(text) else {
         return 0;
     };
-    let (first, rest) = key.split_once('.').unwrap_or((key, ""));
+    let key = key.replace('[', ".").replace(']', "");
+    let (first, rest) = key.split_once('.').unwrap_or((&key, ""));
     match document
         .get_ref()
         .iter()
