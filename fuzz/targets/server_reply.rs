@@ -41,7 +41,10 @@ fuzz_target!(|input: (u16, &[u8])| {
                 "a changed reply was believed"
             );
         }
-        Answer::CheckedIn(Evidence::Tls(_)) | Answer::Introduced { .. } | Answer::Registered(_) => {
+        Answer::CheckedIn(Evidence::Tls(_))
+        | Answer::Introduced { .. }
+        | Answer::Registered(_)
+        | Answer::Certified(_) => {
             panic!("an unsigned reply was believed although a key is pinned")
         }
         Answer::Refused(evidence) => {
@@ -50,7 +53,7 @@ fuzz_target!(|input: (u16, &[u8])| {
                 "an unsigned refusal was believed although a key is pinned"
             );
         }
-        Answer::Untrusted { .. } | Answer::Failed { .. } => {}
+        Answer::Untrusted { .. } | Answer::Barred { .. } | Answer::Failed { .. } => {}
     }
     let unpinned = Trusted {
         server_key: None,
