@@ -193,7 +193,7 @@ fn faults_name_place_key_and_reason() {
         ),
         (
             "[proxy]\ntrusted = ['10.0.0.1/8']",
-            "f:2:12: `proxy.trusted[0]` `10.0.0.1/8` has bits beyond its prefix: write 10.0.0.0/8",
+            "f:2:11: `proxy.trusted[0]` `10.0.0.1/8` has bits beyond its prefix: write 10.0.0.0/8",
         ),
         (
             "[proxy]\ncertificate_header = 'X Client'",
