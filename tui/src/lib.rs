@@ -11,7 +11,6 @@ pub mod client;
 pub mod clock;
 pub mod config;
 pub mod console;
-pub mod group_message;
 pub mod keys;
 pub mod log;
 pub mod message;

@@ -1,8 +1,7 @@
 //! Groups, rules, tags and notes at the server.
 
 use super::http::Http;
-use crate::group_message::{GroupCall, GroupReply};
-use crate::message::Failure;
+use crate::message::{Failure, GroupCall, GroupReply};
 use reqwest::Method;
 use scm_protocol::groups::MemberPage;
 use scm_protocol::ids::{GroupId, SystemId};

@@ -14,8 +14,7 @@ mod ssh_agent;
 mod stream;
 mod tokens;
 
-use crate::group_message::GroupCall;
-use crate::message::{Call, Msg, Reply};
+use crate::message::{Call, GroupCall, Msg, Reply};
 use http::{Http, Token};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};

@@ -3,9 +3,8 @@
 use super::groups::ask;
 use super::{fetch, session};
 use crate::clock::Moment;
-use crate::group_message::GroupCall;
 use crate::keys::{Action, Key};
-use crate::message::{Effect, Failure};
+use crate::message::{Effect, Failure, GroupCall};
 use crate::model::{AnnotationForm, AnnotationKind, Page, State, TextField, ToastKind};
 use scm_protocol::annotations::{ChangeNote, ChangeTags, SystemTags, note_problem, tag_problem};
 use scm_protocol::ids::SystemId;

@@ -2,8 +2,7 @@
 
 use super::call;
 use crate::clock::Moment;
-use crate::group_message::GroupCall;
-use crate::message::{Call, Effect};
+use crate::message::{Call, Effect, GroupCall};
 use crate::model::{Page, State};
 use scm_protocol::ids::SystemId;
 

@@ -2,9 +2,8 @@
 
 use super::{call, group_form, members, rule_editor, session, tokens};
 use crate::clock::Moment;
-use crate::group_message::{GroupCall, GroupReply};
 use crate::keys::{Action, Key, Press, binding};
-use crate::message::{Call, Effect, Failure};
+use crate::message::{Call, Effect, Failure, GroupCall, GroupReply};
 use crate::model::{
     Dirty, DualList, GroupForm, GroupFront, GroupQuestion, Page, RuleEditor, State, TextField, ToastKind,
     clean,

@@ -2,9 +2,8 @@
 
 use super::{fetch, navigate};
 use crate::clock::Moment;
-use crate::group_message::GroupCall;
 use crate::keys::Action;
-use crate::message::{Effect, Failure};
+use crate::message::{Effect, Failure, GroupCall};
 use crate::model::{Dirty, List, ListScope, Page, Sort, State, ToastKind};
 use scm_protocol::ids::SystemId;
 use std::collections::HashSet;

@@ -3,9 +3,8 @@
 use super::groups::{self, ask};
 use super::session;
 use crate::clock::Moment;
-use crate::group_message::GroupCall;
 use crate::keys::Key;
-use crate::message::{Effect, Failure};
+use crate::message::{Effect, Failure, GroupCall};
 use crate::model::{GroupFront, Side, State, ToastKind, clean};
 use scm_protocol::groups::MembersChanged;
 use scm_protocol::ids::{GroupId, SystemId};

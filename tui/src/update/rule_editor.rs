@@ -3,9 +3,8 @@
 use super::groups::{self, ask};
 use super::{session, tokens};
 use crate::clock::Moment;
-use crate::group_message::GroupCall;
 use crate::keys::{Key, Press};
-use crate::message::{Effect, Failure};
+use crate::message::{Effect, Failure, GroupCall};
 use crate::model::{EditorMode, GroupFront, RowPart, RuleEditor, State, TextField, ToastKind, clean};
 use scm_protocol::ids::{GroupId, SystemId};
 use scm_protocol::rules::{ExplainRule, PreviewRule, RuleExplained, RulePreview, RuleSaved, SaveRule};

@@ -10,7 +10,7 @@ use scm_protocol::rules::{
 };
 use scm_protocol::systems::SystemDetail;
 use scm_rules::{CompiledRule, Facts, Filter, explain};
-use scmtui::group_message::{GroupCall, GroupReply};
+use scmtui::message::{GroupCall, GroupReply};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Groups with their members.

@@ -1,6 +1,6 @@
 //! Questions about groups, rules and tags, and their answers.
 
-use crate::message::Failure;
+use super::Failure;
 use scm_protocol::annotations::{ChangeNote, ChangeTags, SystemTags};
 use scm_protocol::groups::{
     ChangeGroup, ChangeMembers, CreateGroup, Group, GroupList, MembersChanged, SystemGroups,

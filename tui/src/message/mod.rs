@@ -1,0 +1,49 @@
+//! What goes into `update` and what comes out of it.
+
+mod call;
+mod failure;
+mod groups;
+mod reply;
+
+use crate::terminal::TerminalEvent;
+use zeroize::Zeroizing;
+
+pub use call::Call;
+pub use failure::Failure;
+pub use groups::{GroupCall, GroupReply};
+pub use reply::{AccessPage, Reply};
+
+/// Something happened.
+#[derive(Debug)]
+pub enum Msg {
+    /// In the terminal.
+    Terminal(TerminalEvent),
+    /// At the server.
+    Reply {
+        /// The generation that asked.
+        generation: u64,
+        /// The answer.
+        reply: Reply,
+    },
+    /// The moment of a timer came.
+    Tick,
+}
+
+/// Something to be done outside.
+pub enum Effect {
+    /// End the program.
+    Quit,
+    /// Give the terminal to the shell for a while.
+    Suspend,
+    /// Paint everything anew.
+    Repaint,
+    /// Put a text into the terminal's clipboard.
+    Copy(Zeroizing<String>),
+    /// Ask the server.
+    Call {
+        /// Who asks.
+        generation: u64,
+        /// What.
+        call: Call,
+    },
+}
