@@ -39,6 +39,14 @@ async fn one_servers_outage_touches_nothing_of_the_other() -> Result<()> {
     })
     .await?;
     assert_eq!(agent.identity()?, before, "an outage changes no identity");
+    // A server that is back before the next check-in was never away for its agent.
+    let url = first.url();
+    eventually("the agent to miss the first server", 60, async || {
+        let log = agent.log();
+        let missed = |line: &str| line.contains("attempt.failures") && line.contains(&url);
+        Ok(log.lines().any(missed).then_some(()))
+    })
+    .await?;
 
     first.start().await?;
     eventually("the first server to see it again", 60, async || {
