@@ -7,12 +7,14 @@
 //! one    = "not" one | "(" any ")" | word operator value | word
 //! ```
 
+mod complete;
 mod convert;
 mod error;
 mod parser;
 mod print;
 mod scanner;
 
+pub use complete::{Candidate, Completion, complete};
 pub use convert::NotARule;
 pub use error::FilterError;
 

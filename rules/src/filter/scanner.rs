@@ -124,6 +124,13 @@ impl<'a> Scanner<'a> {
         Err(FilterError::new(column, "the quote is not closed").suggesting("end the text with `\"`"))
     }
 
+    /// Passes over one character; answers whether there was one.
+    pub(super) fn skip_one(&mut self) -> bool {
+        let length = self.peek().map_or(0, char::len_utf8);
+        self.advance(length);
+        length > 0
+    }
+
     fn skip_spaces(&mut self) {
         let spaces = self.rest.len() - self.rest.trim_start().len();
         self.advance(spaces);

@@ -1,5 +1,6 @@
 //! The engine from outside: semantics by example and by property.
 
+mod completion;
 mod documentation;
 mod evaluation;
 mod filters;

@@ -1,11 +1,11 @@
 //! Groups, rules, tags and notes at the server.
 
 use super::http::Http;
+use super::views;
 use crate::message::{Failure, GroupCall, GroupReply};
 use reqwest::Method;
 use scm_protocol::groups::MemberPage;
 use scm_protocol::ids::{GroupId, SystemId};
-use scm_protocol::systems::SystemPage;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -65,7 +65,7 @@ async fn rules(http: &Http, call: GroupCall) -> GroupReply {
             result: put(http, &format!("{GROUPS}/{id}/rule"), &body).await,
         },
         GroupCall::Matching(text) => GroupReply::Matching {
-            result: matching(http, &text).await,
+            result: views::ids(http, "filter", &text).await,
             text,
         },
         GroupCall::OfSystem(id) => GroupReply::OfSystem {
@@ -93,21 +93,6 @@ async fn rules(http: &Http, call: GroupCall) -> GroupReply {
 async fn put<B: Serialize, T: DeserializeOwned>(http: &Http, path: &str, body: &B) -> Result<T, Failure> {
     let answer = http.change(Method::PUT, path, Some(body)).await?;
     scm_protocol::problem::from_json(&answer).map_err(|error| Failure::Broken(error.to_string()))
-}
-
-async fn matching(http: &Http, text: &str) -> Result<Vec<SystemId>, Failure> {
-    let filter: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    let mut all = Vec::new();
-    let mut cursor = String::new();
-    loop {
-        let path = format!("/api/v1/systems?limit=1000&filter={filter}{cursor}");
-        let page: SystemPage = http.get(&path).await?;
-        all.extend(page.items.iter().map(|system| system.id));
-        match page.next_cursor {
-            Some(next) => cursor = format!("&cursor={next}"),
-            None => return Ok(all),
-        }
-    }
 }
 
 async fn members(http: &Http, id: GroupId) -> Result<Vec<SystemId>, Failure> {

@@ -13,6 +13,7 @@ mod secret_file;
 mod ssh_agent;
 mod stream;
 mod tokens;
+mod views;
 
 use crate::message::{Call, GroupCall, Msg, Reply};
 use http::{Http, Token};

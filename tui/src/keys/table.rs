@@ -227,7 +227,7 @@ const EVERYWHERE: &[Binding] = &[
         &[Char('/')],
         List,
         "filter",
-        "show only systems that match (docs/rules.md); Enter or Esc keeps, Ctrl-U empties",
+        "show only systems that match (docs/rules.md): Tab offers, Ctrl-P recalls, Ctrl-U empties",
     ),
     plain(
         Action::Mark,
@@ -269,7 +269,7 @@ const EVERYWHERE: &[Binding] = &[
         &[Char('s')],
         List,
         "sort",
-        "sort by the next column",
+        "sort by any field: Enter takes one, r turns it round",
     ),
     plain(
         Action::Resort,

@@ -1,6 +1,6 @@
 //! Questions to the server. What belongs to one room with many questions has a list of its own, as [`GroupCall`].
 
-use super::GroupCall;
+use super::{GroupCall, ViewCall};
 use crate::config::Context;
 use crate::model::{AccessChange, AccessTab, AuditFilter, Change, ChangeBody, JobChange, Range, TokenChange};
 use scm_protocol::auth::{LoginRequest, SetupRequest};
@@ -158,6 +158,8 @@ pub enum Call {
     WriteConfig(Zeroizing<String>),
     /// About groups, rules and tags.
     Group(GroupCall),
+    /// About how lists are looked at.
+    View(ViewCall),
     /// The newest bulk jobs.
     Jobs,
     /// A page of the systems of a job.

@@ -4,6 +4,7 @@ mod call;
 mod failure;
 mod groups;
 mod reply;
+mod views;
 
 use crate::terminal::TerminalEvent;
 use zeroize::Zeroizing;
@@ -12,6 +13,7 @@ pub use call::Call;
 pub use failure::Failure;
 pub use groups::{GroupCall, GroupReply};
 pub use reply::{AccessPage, Reply};
+pub use views::{ViewCall, ViewReply};
 
 /// Something happened.
 #[derive(Debug)]

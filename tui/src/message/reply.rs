@@ -1,6 +1,6 @@
 //! Answers of the server.
 
-use super::{Failure, GroupReply};
+use super::{Failure, GroupReply, ViewReply};
 use crate::model::{
     AccessDone, AccessItem, AccessTab, AgentKey, JobChange, Range, Recipe, ShownSecret, TokenChange,
 };
@@ -104,6 +104,7 @@ pub enum Reply {
     /// The path of the file, or why there is none.
     ConfigWritten(Result<String, String>),
     Group(GroupReply),
+    View(ViewReply),
     Jobs(Result<JobPage, Failure>),
     JobTargets {
         id: JobId,

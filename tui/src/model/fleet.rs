@@ -2,9 +2,9 @@
 
 use super::row::{Names, Row};
 use super::row_filter::RowFilter;
+use super::sort::{Places, Sort, by_order};
 use scm_protocol::ids::SystemId;
 use scm_protocol::systems::{SystemStatus, SystemSummary};
-use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
 /// The systems of the current server.
@@ -23,50 +23,6 @@ pub struct Fleet {
     pending: usize,
 }
 
-/// What the list is sorted by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Sort {
-    /// Pending first, then by name: the server's order.
-    #[default]
-    Name,
-    /// What needs attention first.
-    State,
-    /// Highest CPU first.
-    Cpu,
-    /// Fullest memory first.
-    Memory,
-    /// Fullest disk first.
-    Disk,
-    /// Longest silent first.
-    Seen,
-}
-
-impl Sort {
-    /// The one after this.
-    pub fn next(self) -> Self {
-        match self {
-            Sort::Name => Sort::State,
-            Sort::State => Sort::Cpu,
-            Sort::Cpu => Sort::Memory,
-            Sort::Memory => Sort::Disk,
-            Sort::Disk => Sort::Seen,
-            Sort::Seen => Sort::Name,
-        }
-    }
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Sort::Name => "name",
-            Sort::State => "state",
-            Sort::Cpu => "cpu",
-            Sort::Memory => "memory",
-            Sort::Disk => "disk",
-            Sort::Seen => "seen",
-        }
-    }
-}
-
 /// Which rows in which order.
 #[derive(Clone, Debug, Default)]
 pub struct Order<'a> {
@@ -80,6 +36,8 @@ pub struct Order<'a> {
     pub only: Option<&'a HashSet<SystemId>>,
     /// How sorted.
     pub sort: Sort,
+    /// The places that the server gives, where rows do not know.
+    pub places: Option<&'a Places>,
 }
 
 impl Order<'_> {
@@ -90,30 +48,6 @@ impl Order<'_> {
             && self.matching.is_none_or(|matching| matching.contains(&row.id))
             && self.filter.takes(row)
     }
-}
-
-/// How two rows compare. Pending comes first in every order, the id settles what is equal.
-pub fn by_order(sort: Sort, a: &Row, b: &Row) -> Ordering {
-    let pending = |row: &Row| row.status != SystemStatus::Pending;
-    let fraction = |used: Option<u32>, total: Option<u32>| match (used, total) {
-        (Some(used), Some(total)) if total > 0 => f64::from(used) / f64::from(total),
-        _ => -1.0,
-    };
-    let memory = |row: &Row| fraction(row.mem_used_mib, row.mem_total_mib);
-    let disk = |row: &Row| fraction(row.disk_used_mib, row.disk_total_mib);
-    let chosen = match sort {
-        Sort::Name => Ordering::Equal,
-        Sort::State => a.word().cmp(&b.word()),
-        Sort::Cpu => b.cpu.unwrap_or(-1.0).total_cmp(&a.cpu.unwrap_or(-1.0)),
-        Sort::Memory => memory(b).total_cmp(&memory(a)),
-        Sort::Disk => disk(b).total_cmp(&disk(a)),
-        Sort::Seen => a.last_seen.cmp(&b.last_seen),
-    };
-    pending(a)
-        .cmp(&pending(b))
-        .then(chosen)
-        .then_with(|| a.hostname.cmp(&b.hostname))
-        .then_with(|| a.id.cmp(&b.id))
 }
 
 impl Fleet {
@@ -219,7 +153,7 @@ impl Fleet {
     /// Ids in order.
     pub fn ordered(&self, order: &Order<'_>) -> Vec<SystemId> {
         let mut rows: Vec<&Row> = self.rows.values().filter(|row| order.takes(row)).collect();
-        rows.sort_unstable_by(|a, b| by_order(order.sort, a, b));
+        rows.sort_unstable_by(|a, b| by_order(order.sort, order.places, a, b));
         rows.into_iter().map(|row| row.id).collect()
     }
 }

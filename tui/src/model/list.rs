@@ -3,12 +3,14 @@
 //! Invariants: the cursor is in the list whenever the list has rows; rows change their places only by [`List::rebuild`];
 //! when the row under the cursor vanishes, [`List::disarmed`] is set until the next key.
 
-use super::fleet::{Fleet, Order, Sort};
+use super::filter_line::Offer;
+use super::fleet::{Fleet, Order};
 use super::row_filter::RowFilter;
+use super::sort::{Places, Sort};
 use super::text_field::TextField;
 use crate::clock::Moment;
 use scm_protocol::ids::SystemId;
-use scm_rules::Filter;
+use scm_rules::{Filter, FilterError};
 use std::collections::HashSet;
 
 /// Which systems a list is of.
@@ -34,13 +36,18 @@ pub struct List {
     /// The filter is being typed.
     pub filtering: bool,
     /// What is wrong with it, and where.
-    pub filter_error: Option<String>,
+    pub filter_error: Option<FilterError>,
+    /// What is offered while it is typed.
+    pub offer: Offer,
     applied: RowFilter,
     matching: Option<HashSet<SystemId>>,
     asked: Option<String>,
     unanswered: bool,
     /// How it is sorted.
-    pub sort: Sort,
+    sort: Sort,
+    /// The server's places for this order.
+    places: Option<Places>,
+    unordered: bool,
     /// Only marked systems are shown.
     pub marked_only: bool,
     /// Systems that appeared and wait for the next re-sort.
@@ -69,11 +76,14 @@ impl List {
             filter: TextField::default(),
             filtering: false,
             filter_error: None,
+            offer: Offer::default(),
             applied: RowFilter::default(),
             matching: None,
             asked: None,
             unanswered: false,
-            sort: Sort::Name,
+            sort: Sort::default(),
+            places: None,
+            unordered: false,
             marked_only: false,
             waiting: 0,
             unsorted: false,
@@ -123,7 +133,7 @@ impl List {
     fn read_filter(&mut self) {
         let text = self.filter.text().trim();
         match Filter::parse(text) {
-            Err(error) => self.filter_error = Some(error.to_string()),
+            Err(error) => self.filter_error = Some(error),
             Ok(filter) => {
                 self.filter_error = None;
                 match RowFilter::new(&filter) {
@@ -182,7 +192,38 @@ impl List {
             matching: self.matching.as_ref(),
             only: self.marked_only.then_some(&self.marks),
             sort: self.sort,
+            places: self.places.as_ref(),
         }
+    }
+
+    /// How it is sorted.
+    pub fn sort(&self) -> Sort {
+        self.sort
+    }
+
+    /// Sorts by something else. What rows do not know is for the server, and they stand by name until it answers.
+    pub fn set_sort(&mut self, sort: Sort) {
+        if self.sort != sort {
+            self.sort = sort;
+            self.places = None;
+        }
+        self.unordered = sort.question().is_some();
+    }
+
+    /// The order that the server is to be asked for; none when it was asked already.
+    pub fn order_question(&mut self) -> Option<String> {
+        std::mem::take(&mut self.unordered)
+            .then(|| self.sort.question())
+            .flatten()
+    }
+
+    /// The server's order; that for another question is dropped. Answers whether it was taken.
+    pub fn placed(&mut self, sort: &str, ids: &[SystemId]) -> bool {
+        let wanted = self.sort.question().as_deref() == Some(sort);
+        if wanted {
+            self.places = Some(ids.iter().copied().zip(0..).collect());
+        }
+        wanted
     }
 
     /// So many rows fit.

@@ -1,5 +1,6 @@
 //! What lies over a page: help, palette, menu, servers, log.
 
+use super::sort::Sort;
 use super::text_field::TextField;
 use crate::keys::Action;
 use scm_protocol::ids::SystemId;
@@ -13,6 +14,8 @@ pub enum Overlay {
     Palette(Palette),
     /// The menu of actions.
     Menu(Menu),
+    /// What the list can be sorted by.
+    Sort(SortMenu),
     /// The servers; the one under the cursor.
     Servers(usize),
     /// The console's log: its last lines, and how many lines from the end are below the screen.
@@ -59,6 +62,17 @@ pub enum Goal {
     System(SystemId),
     /// Another server.
     Context(usize),
+    /// An order of the list.
+    Sort(Sort),
+}
+
+/// What the list can be sorted by.
+#[derive(Debug)]
+pub struct SortMenu {
+    /// Each with the direction that it would get.
+    pub choices: Vec<Sort>,
+    /// The one under the cursor.
+    pub cursor: usize,
 }
 
 /// The menu of actions on frozen targets.

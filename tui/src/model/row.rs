@@ -20,6 +20,8 @@ pub struct Row {
     pub version: Arc<str>,
     /// System name.
     pub os: Arc<str>,
+    /// `linux`, `windows`, …
+    pub os_family: Arc<str>,
     /// Architecture.
     pub arch: Arc<str>,
     /// What an administrator decided.
@@ -44,6 +46,10 @@ pub struct Row {
     pub disk_total_mib: Option<u32>,
     /// Seconds since it booted.
     pub uptime_secs: Option<u32>,
+    /// Running containers; none without a runtime.
+    pub containers: Option<u32>,
+    /// Its tags.
+    pub tags: Arc<[String]>,
     /// First contact.
     pub first_seen: UnixMillis,
     /// Last check-in.
@@ -139,6 +145,7 @@ impl Row {
             address: clean(&summary.address).into(),
             version: names.shared(&summary.agent_version),
             os: names.shared(&summary.os),
+            os_family: names.shared(&summary.os_family),
             arch: names.shared(&summary.arch),
             status: summary.status,
             presence: summary.presence,
@@ -153,6 +160,10 @@ impl Row {
             uptime_secs: summary
                 .uptime_secs
                 .map(|secs| u32::try_from(secs).unwrap_or(u32::MAX)),
+            containers: summary
+                .container_count
+                .and_then(|count| u32::try_from(count).ok()),
+            tags: names.shared_tags(&summary.tags),
             first_seen: summary.first_seen_ms,
             last_seen: summary.last_seen_ms,
             stale: false,
@@ -197,17 +208,30 @@ fn contains_ignoring_case(text: &str, word: &str) -> bool {
 
 /// Texts that many rows share.
 #[derive(Debug, Default)]
-pub struct Names(HashSet<Arc<str>>);
+pub struct Names {
+    texts: HashSet<Arc<str>>,
+    tags: HashSet<Arc<[String]>>,
+}
 
 impl Names {
     fn shared(&mut self, text: &str) -> Arc<str> {
         let text = clean(text);
-        if let Some(known) = self.0.get(text.as_str()) {
+        if let Some(known) = self.texts.get(text.as_str()) {
             return known.clone();
         }
         let name: Arc<str> = text.into();
-        self.0.insert(name.clone());
+        self.texts.insert(name.clone());
         name
+    }
+
+    fn shared_tags(&mut self, tags: &[String]) -> Arc<[String]> {
+        let tags: Vec<String> = tags.iter().map(|tag| clean(tag)).collect();
+        if let Some(known) = self.tags.get(tags.as_slice()) {
+            return known.clone();
+        }
+        let shared: Arc<[String]> = tags.into();
+        self.tags.insert(shared.clone());
+        shared
     }
 }
 

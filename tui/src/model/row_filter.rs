@@ -37,6 +37,8 @@ fn is_known(field: Field) -> bool {
             | Field::Status
             | Field::Presence
             | Field::Os
+            | Field::OsFamily
+            | Field::Tag
             | Field::Arch
             | Field::Ver
             | Field::CpuPercent
@@ -91,6 +93,8 @@ fn facts(row: &Row) -> Facts<'_> {
         status: Some(row.status),
         presence: Some(row.presence),
         os: Some(&row.os),
+        os_family: Some(&row.os_family),
+        tags: &row.tags,
         arch: Some(&row.arch),
         version: Some(&row.version),
         cpu_percent: row.cpu.map(f64::from),

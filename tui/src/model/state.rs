@@ -16,6 +16,7 @@ use super::settings::SettingsView;
 use super::timers::Timers;
 use super::toast::{Toast, ToastKind};
 use super::tokens::{TokenFront, TokensView};
+use super::views::Views;
 use crate::clock::Moment;
 use crate::config::Context;
 use crate::keys::Action;
@@ -110,6 +111,8 @@ pub struct State {
     pub fleet: Fleet,
     pub systems: List,
     pub pending: List,
+    /// How they are looked at.
+    pub views: Views,
     /// Details of systems that were looked at.
     pub details: HashMap<SystemId, SystemDetail>,
     pub detail: DetailView,
@@ -159,6 +162,7 @@ impl State {
             fleet: Fleet::default(),
             systems: List::new(ListScope::All),
             pending: List::new(ListScope::Pending),
+            views: Views::default(),
             details: HashMap::new(),
             detail: DetailView::default(),
             audit: AuditView::default(),

@@ -64,6 +64,23 @@ impl TextField {
         }
     }
 
+    /// Puts text in place of what stands from `from` to the cursor, and the cursor behind it. A space at its end is the one
+    /// that stands there already.
+    pub fn put_in(&mut self, from: usize, text: &str) {
+        let chars: Vec<char> = self.text().chars().collect();
+        let cursor = self.cursor().min(chars.len());
+        let text = match chars.get(cursor) {
+            Some(' ') => text.trim_end(),
+            _ => text,
+        };
+        let before: String = chars.iter().take(from).collect();
+        let after: String = chars.iter().skip(cursor).collect();
+        if before.chars().count() + text.chars().count() + after.chars().count() <= MAX_CHARS {
+            let place = before.chars().count() + text.chars().count();
+            self.input = Input::new(format!("{before}{text}{after}")).with_cursor(place);
+        }
+    }
+
     fn insert(&mut self, c: char) {
         if self.chars() < MAX_CHARS {
             self.input.handle(InputRequest::InsertChar(c));

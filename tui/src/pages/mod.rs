@@ -19,6 +19,7 @@ pub mod pending;
 pub mod rule_editor;
 pub mod servers;
 pub mod settings;
+pub mod sort;
 pub mod system;
 pub mod system_groups;
 pub mod systems;

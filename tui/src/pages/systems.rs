@@ -1,35 +1,47 @@
 //! The list: one line per system. Only rows on the screen are built.
 
-use crate::model::{List, Row, State};
-use crate::view::{Canvas, FULL_HEIGHT, FULL_WIDTH, format, text};
+use crate::model::{Column, List, Row, Sort, SortBy, State};
+use crate::view::{Canvas, FULL_HEIGHT, FULL_WIDTH, Theme, format, text};
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use scm_protocol::ids::UnixMillis;
+use scm_protocol::rules::Field;
 
-/// Columns after the host name, with the space before each: CPU, memory, disk, uptime, seen, version.
-const FIXED: usize = 5 + 10 + 11 + 9 + 5 + 8;
 /// Columns before the host name: cursor, mark, state.
 const LEAD: usize = 3 + 6;
+/// Least columns of the host name.
+pub const LEAST_NAME: usize = 16;
+
+fn is_small(state: &State) -> bool {
+    state.size.0 < FULL_WIDTH || state.size.1 < FULL_HEIGHT
+}
+
+/// The columns that fit beside a host name, in a list of this width.
+pub fn columns(state: &State, width: usize) -> Vec<Column> {
+    if is_small(state) {
+        return Vec::new();
+    }
+    Column::fitting(&state.views.columns, width.saturating_sub(LEAD), LEAST_NAME)
+}
+
+/// Whether a heading says that the list stands in this order.
+pub fn shows_order(state: &State, sort: Sort) -> bool {
+    match sort.by {
+        SortBy::Own | SortBy::State | SortBy::Field(Field::Hostname) => !is_small(state),
+        SortBy::Field(_) => columns(state, usize::from(state.size.0))
+            .iter()
+            .any(|column| column.is_sorted(sort)),
+    }
+}
 
 /// Draws a list.
 pub fn draw(state: &State, list: &List, canvas: &mut Canvas<'_>, body: Rect) {
     let theme = canvas.theme;
-    let small = state.size.0 < FULL_WIDTH || state.size.1 < FULL_HEIGHT;
     let width = usize::from(body.width);
-    let name_width = if small {
-        width.saturating_sub(LEAD)
-    } else {
-        width.saturating_sub(LEAD + FIXED)
-    };
-    let heading = if small {
-        format!("   {:<5} {}", "STATE", "HOST")
-    } else {
-        let host = text::fit("HOST", name_width, "");
-        format!(
-            "   {:<5} {host}{:>5}{:>10}{:>11}{:>9}{:>5}{:>8}",
-            "STATE", "CPU", "MEM GB", "DISK GB", "UP", "SEEN", "VERSION"
-        )
-    };
-    canvas.put(body, 0, 0, &heading, theme.dim());
+    let columns = columns(state, width);
+    let taken: usize = columns.iter().map(|column| column.width()).sum();
+    let name_width = width.saturating_sub(LEAD + taken);
+    headings(list.sort(), &columns, name_width, canvas, body);
     if list.is_empty() {
         canvas.put(body, 2, 3, &nothing(state, list), theme.dim());
         return;
@@ -60,62 +72,85 @@ pub fn draw(state: &State, list: &List, canvas: &mut Canvas<'_>, body: Rect) {
             theme.state(row.word()),
         );
         let name = text::fit(&row.hostname, name_width, theme.ellipsis());
-        let name_style = if here {
-            theme.cursor()
-        } else {
-            ratatui::style::Style::new()
-        };
-        let column = canvas.put(body, at, column, &name, name_style);
-        if !small {
-            values(row, state.shown_at, canvas, body, at, column);
+        let name_style = if here { theme.cursor() } else { Style::new() };
+        let mut column = canvas.put(body, at, column, &name, name_style);
+        for shown in &columns {
+            let (said, style) = cell(*shown, row, state.shown_at, theme);
+            column = canvas.put(body, at, column, &placed(*shown, &said, theme), style);
         }
     }
 }
 
-fn values(row: &Row, now: Option<UnixMillis>, canvas: &mut Canvas<'_>, body: Rect, at: u16, column: u16) {
+/// What stands above the columns; the one that the list is sorted by is marked.
+fn headings(sort: Sort, columns: &[Column], name_width: usize, canvas: &mut Canvas<'_>, body: Rect) {
     let theme = canvas.theme;
-    let plain = ratatui::style::Style::new();
-    let full = |used: Option<u32>, total: Option<u32>| match (used, total) {
-        (Some(used), Some(total)) if u64::from(used) * 100 >= u64::from(total) * 90 && total > 0 => {
-            theme.warn()
-        }
-        _ => plain,
+    let marked = |heading: &str, sorted: bool, width: usize| {
+        let arrow = if sorted { theme.arrow(sort.descending) } else { "" };
+        let room = width.saturating_sub(2);
+        let heading = if sorted {
+            text::cut(heading, room, "")
+        } else {
+            heading.to_owned()
+        };
+        (
+            format!("{heading}{arrow}"),
+            if sorted { theme.title() } else { theme.dim() },
+        )
     };
-    let cpu = row
-        .cpu
-        .map_or_else(|| "-".to_owned(), |cpu| format::percent(f64::from(cpu)));
-    let cpu_style = if row.cpu.is_some_and(|cpu| cpu >= 90.0) {
-        theme.warn()
+    let (state, style) = marked("STATE", sort.by == SortBy::State, 6);
+    canvas.put(body, 0, 3, &state, style);
+    let by_name = sort.by == SortBy::Field(Field::Hostname) || sort == Sort::default().reversed();
+    let (host, style) = marked("HOST", by_name, name_width);
+    canvas.put(body, 0, u16::try_from(LEAD).unwrap_or(0), &host, style);
+    let mut at = u16::try_from(LEAD + name_width).unwrap_or(u16::MAX);
+    for column in columns {
+        let (heading, style) = marked(column.heading(), column.is_sorted(sort), column.width());
+        at = canvas.put(body, 0, at, &placed(*column, &heading, theme), style);
+    }
+}
+
+/// Text in its column: numbers end at the right, words begin at the left behind a space.
+fn placed(column: Column, said: &str, theme: Theme) -> String {
+    let width = column.width();
+    if column.is_left() {
+        format!(" {}", text::fit(said, width - 1, theme.ellipsis()))
     } else {
-        plain
+        text::right(&text::cut(said, width - 1, theme.ellipsis()), width)
+    }
+}
+
+fn cell(column: Column, row: &Row, now: Option<UnixMillis>, theme: Theme) -> (String, Style) {
+    let plain = |said: String| (said, Style::new());
+    let unknown = || "-".to_owned();
+    let share = |used: Option<u32>, total: Option<u32>| {
+        let full = matches!((used, total), (Some(used), Some(total))
+            if total > 0 && u64::from(used) * 100 >= u64::from(total) * 90);
+        (
+            format::gb_pair(used, total),
+            if full { theme.warn() } else { Style::new() },
+        )
     };
-    let column = canvas.put(body, at, column, &text::right(&cpu, 5), cpu_style);
-    let memory = format::gb_pair(row.mem_used_mib, row.mem_total_mib);
-    let column = canvas.put(
-        body,
-        at,
-        column,
-        &text::right(&memory, 10),
-        full(row.mem_used_mib, row.mem_total_mib),
-    );
-    let disk = format::gb_pair(row.disk_used_mib, row.disk_total_mib);
-    let column = canvas.put(
-        body,
-        at,
-        column,
-        &text::right(&disk, 11),
-        full(row.disk_used_mib, row.disk_total_mib),
-    );
-    let up = row.uptime_secs.map_or_else(|| "-".to_owned(), format::uptime);
-    let seen = format::seen(row.last_seen, now);
-    let version = text::cut(&row.version, 7, theme.ellipsis());
-    let rest = format!(
-        "{}{}{}",
-        text::right(&up, 9),
-        text::right(&seen, 5),
-        text::right(&version, 8)
-    );
-    canvas.put(body, at, column, &rest, plain);
+    match column {
+        Column::Cpu => {
+            let busy = row.cpu.is_some_and(|cpu| cpu >= 90.0);
+            let said = row
+                .cpu
+                .map_or_else(unknown, |cpu| format::percent(f64::from(cpu)));
+            (said, if busy { theme.warn() } else { Style::new() })
+        }
+        Column::Memory => share(row.mem_used_mib, row.mem_total_mib),
+        Column::Disk => share(row.disk_used_mib, row.disk_total_mib),
+        Column::Uptime => plain(row.uptime_secs.map_or_else(unknown, format::uptime)),
+        Column::Seen => plain(format::seen(row.last_seen, now)),
+        Column::FirstSeen => plain(format::seen(Some(row.first_seen), now)),
+        Column::Version => plain(row.version.to_string()),
+        Column::Address => plain(row.address.to_string()),
+        Column::Os => plain(row.os.to_string()),
+        Column::Arch => plain(row.arch.to_string()),
+        Column::Id => plain(row.id.to_string()),
+        Column::Containers => plain(row.containers.map_or_else(unknown, |count| count.to_string())),
+        Column::Tags => plain(row.tags.join(" ")),
+    }
 }
 
 /// Why the list is empty and what to do.

@@ -1,8 +1,8 @@
 //! From a key to what it means where the administrator is.
 
 use super::{
-    access, annotations, audit, changes, fetch, groups, job_pages, lists, navigate, new_system, palette,
-    questions, settings, tokens,
+    access, annotations, audit, changes, fetch, filter_line, groups, job_pages, lists, navigate, new_system,
+    palette, questions, settings, sorting, tokens,
 };
 use crate::clock::Moment;
 use crate::keys::{Action, Key, Press, Scope, lookup};
@@ -115,7 +115,8 @@ pub(super) fn press(state: &mut State, press: Press, now: Moment) -> Vec<Effect>
         return login(state, key);
     }
     if state.list().is_some_and(|list| list.filtering) {
-        return filter(state, key, now);
+        filter_line::key(state, key, now);
+        return Vec::new();
     }
     match lookup(key, scopes(state)) {
         Some(line) => act(state, line.action, now),
@@ -161,31 +162,9 @@ fn overlay(state: &mut State, key: Key, now: Moment) -> Vec<Effect> {
     match &state.overlay {
         Some(Overlay::Palette(_)) => palette::key(state, key, now),
         Some(Overlay::Menu(_)) => questions::menu_key(state, key, now),
+        Some(Overlay::Sort(_)) => sorting::key(state, key, now),
         _ => navigate::overlay_key(state, key),
     }
-}
-
-fn filter(state: &mut State, key: Key, now: Moment) -> Vec<Effect> {
-    let Some(list) = state.list_mut() else {
-        return Vec::new();
-    };
-    match key {
-        Key::Enter | Key::Esc | Key::Ctrl('c') => list.filtering = false,
-        Key::Down | Key::Up => {
-            let at = list.position();
-            list.go(if key == Key::Down {
-                at + 1
-            } else {
-                at.saturating_sub(1)
-            });
-        }
-        key => {
-            if list.filter.key(key) {
-                lists::filter_changed(state, now);
-            }
-        }
-    }
-    Vec::new()
 }
 
 fn login(state: &mut State, key: Key) -> Vec<Effect> {

@@ -20,7 +20,11 @@ pub(super) fn appeared(state: &mut State, added: &[SystemId], moved: bool) {
         ..
     } = state;
     for list in [systems, pending] {
-        if !fleet.complete && fleet.is_reading() && list.scope == ListScope::All && list.sort == Sort::Name {
+        if !fleet.complete
+            && fleet.is_reading()
+            && list.scope == ListScope::All
+            && list.sort() == Sort::default()
+        {
             list.append(fleet, added);
             continue;
         }
@@ -30,7 +34,7 @@ pub(super) fn appeared(state: &mut State, added: &[SystemId], moved: bool) {
             .filter(|id| fleet.get(**id).is_some_and(|row| order.takes(row)))
             .count();
         list.waiting += new;
-        list.unsorted |= moved || list.sort != Sort::Name;
+        list.unsorted |= moved || list.sort() != Sort::default();
         if list.is_empty() && (new > 0 || moved) {
             // Nothing can move away from under the cursor.
             list.rebuild(fleet);
@@ -108,14 +112,17 @@ pub(super) fn act(state: &mut State, action: Action, now: Moment) -> Vec<Effect>
             let settled = list.marked_only && list.marks.is_empty();
             list.marked_only &= !settled;
             settle(state, now);
+            return super::sorting::ask_again(state);
         }
-        _ => place(state, action, now),
+        Action::Sort => super::sorting::open(state),
+        Action::Filter => super::filter_line::begin(state),
+        _ => place(state, action),
     }
     fetch::look_around(state, now);
     Vec::new()
 }
 
-fn place(state: &mut State, action: Action, now: Moment) {
+fn place(state: &mut State, action: Action) {
     let State {
         fleet,
         systems,
@@ -151,13 +158,6 @@ fn place(state: &mut State, action: Action, now: Moment) {
             }
         }
         Action::MarkedOnly => marked_only(list, fleet),
-        Action::Sort => {
-            list.sort = list.sort.next();
-            list.rebuild(fleet);
-            let text = format!("sorted by {}", list.sort.name());
-            state.toast(ToastKind::Note, text, now);
-        }
-        Action::Filter => list.filtering = true,
         _ => {}
     }
 }

@@ -77,7 +77,7 @@ pub(super) fn close(state: &mut State) -> bool {
     }
     if let Some(list) = state.list_mut() {
         if list.filtering {
-            list.filtering = false;
+            super::filter_line::end(state);
             return true;
         }
         if list.anchor.take().is_some() {
@@ -180,19 +180,9 @@ pub(super) fn typed(state: &mut State, now: Moment) {
         palette::refresh(state);
         return;
     }
-    let State {
-        fleet,
-        systems,
-        pending,
-        page,
-        ..
-    } = state;
-    match page {
-        Page::Systems => drop(systems.rebuild(fleet)),
-        Page::Pending => drop(pending.rebuild(fleet)),
-        _ => {}
+    if matches!(state.page, Page::Systems | Page::Pending) {
+        super::filter_line::changed(state, now);
     }
-    super::lists::plan_question(state, now);
 }
 
 /// A key on a page that only scrolls, or on a system's page.

@@ -4,7 +4,7 @@ use super::{changes, keys, lists, navigate, session};
 use crate::clock::Moment;
 use crate::keys::{Action, BINDINGS, Key, Scope};
 use crate::message::Effect;
-use crate::model::{Change, Entry, Goal, List, Overlay, Page, Palette, State, ToastKind};
+use crate::model::{Change, Entry, Goal, List, Overlay, Page, Palette, Sort, SortBy, State, ToastKind};
 
 /// Most systems that are offered.
 const MAX_SYSTEMS: usize = 50;
@@ -48,6 +48,7 @@ fn matches(state: &State, text: &str) -> Vec<Entry> {
     let mut entries: Vec<Entry> = commands(state).chain(contexts(state)).filter(fits).collect();
     entries.sort_by_key(|entry| !entry.name.starts_with(&text));
     if !words.is_empty() {
+        entries.extend(orders(state).filter(fits));
         entries.extend(systems(state, &words));
     }
     entries
@@ -107,6 +108,17 @@ fn contexts(state: &State) -> impl Iterator<Item = Entry> + '_ {
         })
 }
 
+fn orders(state: &State) -> impl Iterator<Item = Entry> + '_ {
+    let list = state.list().is_some();
+    let choices = SortBy::choices(&state.views.fields).into_iter();
+    choices.filter(move |_| list).map(|by| Entry {
+        name: format!("sort by {}", by.name()),
+        text: by.hint().to_owned(),
+        goal: Goal::Sort(Sort::first(by)),
+        obstacle: None,
+    })
+}
+
 fn systems<'a>(state: &'a State, words: &'a [String]) -> impl Iterator<Item = Entry> + 'a {
     let mut found: Vec<_> = state.fleet.rows().filter(|row| row.matches(words)).collect();
     found.sort_unstable_by(|a, b| a.hostname.cmp(&b.hostname).then(a.id.cmp(&b.id)));
@@ -157,6 +169,7 @@ fn choose(
     match entry.goal {
         Goal::System(id) => navigate::open_system(state, id, now),
         Goal::Context(index) => session::switch(state, index),
+        Goal::Sort(sort) => super::sorting::sort_by(state, sort, now),
         Goal::Action(action) => match Change::of(action) {
             Some(change) => changes::begin(state, change, targets, now),
             // The palette hid the row: what acts on it needs a frame without the palette first.

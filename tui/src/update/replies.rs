@@ -2,7 +2,7 @@
 
 use super::{
     access, access_form, audit, call, changes, fetch, groups, job_pages, jobs, lists, new_system, session,
-    settings, token_form, token_secret, tokens,
+    settings, token_form, token_secret, tokens, views,
 };
 use crate::clock::Moment;
 use crate::message::{Call, Effect, Failure, Reply};
@@ -67,6 +67,7 @@ pub(super) fn reply(state: &mut State, reply: Reply, now: Moment) -> Vec<Effect>
         Reply::Bootstrap { ticket, made } => new_system::made(state, ticket, made, now),
         Reply::ConfigWritten(path) => new_system::written(state, path),
         Reply::Group(answer) => groups::reply(state, answer, now),
+        Reply::View(answer) => views::reply(state, answer, now),
         Reply::SecretWritten { stem, path } => token_secret::written(state, &stem, path),
         Reply::Jobs(page) => jobs::listed(state, page, now),
         Reply::JobTargets { id, cursor, page } => job_pages::targets(state, (id, cursor), page, now),

@@ -2,11 +2,11 @@
 
 use super::{call, fetch};
 use crate::clock::Moment;
-use crate::message::{Call, Effect, Failure};
+use crate::message::{Call, Effect, Failure, ViewCall};
 use crate::model::{
     AccessView, AuditView, DetailView, Dirty, Fleet, GroupsView, JobsView, Link, List, ListScope, Login,
     LoginStep, NewSystemView, Outcome, Overlay, Page, Phase, ServerClock, SettingsView, State, TextField,
-    Timers, ToastKind, TokenForm, TokenFront, TokensView,
+    Timers, ToastKind, TokenForm, TokenFront, TokensView, Views,
 };
 use scm_protocol::auth::{Session, SetupState};
 
@@ -34,6 +34,7 @@ fn forget(state: &mut State) {
     state.fleet = Fleet::default();
     state.systems = List::new(ListScope::All);
     state.pending = List::new(ListScope::Pending);
+    state.views = Views::default();
     state.overview = None;
     state.details.clear();
     state.detail = DetailView::default();
@@ -200,7 +201,10 @@ pub(super) fn enter(state: &mut State, session: Session) -> Vec<Effect> {
     state.session = Some(session);
     state.page = login.resume.filter(|_| same).unwrap_or(Page::Dashboard);
     state.link = Link::Connecting { failures: 0 };
-    let mut effects = vec![call(state, Call::Stream)];
+    let mut effects = vec![
+        call(state, Call::Stream),
+        call(state, Call::View(ViewCall::Fields)),
+    ];
     effects.extend(fetch::page(state));
     effects
 }

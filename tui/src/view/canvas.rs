@@ -102,9 +102,17 @@ impl<'a> Canvas<'a> {
             width,
             height,
         };
+        self.boxed(outer, title)
+    }
+
+    /// An empty box with a title; answers its inside.
+    pub fn boxed(&mut self, outer: Rect, title: &str) -> Rect {
+        let (width, height) = (outer.width, outer.height);
         self.clear(outer);
         self.border(outer);
-        self.put(outer, 0, 2, &format!(" {title} "), self.theme.title());
+        if !title.is_empty() {
+            self.put(outer, 0, 2, &format!(" {title} "), self.theme.title());
+        }
         Rect {
             x: outer.x + 2.min(width),
             y: outer.y + 1.min(height),

@@ -1,7 +1,7 @@
 //! The lines that every page begins with: header and place.
 
 use super::{Canvas, FULL_HEIGHT, FULL_WIDTH, format};
-use crate::model::{Link, List, Page, State};
+use crate::model::{Link, List, Page, Sort, State};
 use ratatui::layout::Rect;
 use scm_protocol::ids::SystemId;
 use scm_protocol::systems::SystemStatus;
@@ -92,7 +92,7 @@ pub(super) fn place(state: &State, canvas: &mut Canvas<'_>, row: Rect) {
         let column = canvas.put(row, 0, 0, &title(state), theme.title());
         canvas.put(row, 0, column, "  small: 80x24 shows all", theme.dim());
         if let Some(list) = state.list() {
-            filter(list, canvas, row);
+            super::filter_line::draw(state, list, canvas, row);
         }
         return;
     }
@@ -121,8 +121,21 @@ pub(super) fn place(state: &State, canvas: &mut Canvas<'_>, row: Rect) {
         return;
     }
     let Some(list) = state.list() else { return };
-    filter(list, canvas, row);
+    super::filter_line::draw(state, list, canvas, row);
+    canvas.put_right(row, 0, &numbers(state, list), theme.dim());
+}
+
+/// What is marked, how the list is sorted where no column says it, and how much of it is shown.
+pub(super) fn numbers(state: &State, list: &List) -> String {
     let mut parts = Vec::new();
+    let sort = list.sort();
+    if sort != Sort::default() && !crate::pages::systems::shows_order(state, sort) {
+        parts.push(format!(
+            "by {}{}",
+            sort.by.name(),
+            super::Theme::new(state.settings).arrow(sort.descending)
+        ));
+    }
     if list.waiting > 0 {
         parts.push(format!("+{} new", list.waiting));
     }
@@ -150,7 +163,7 @@ pub(super) fn place(state: &State, canvas: &mut Canvas<'_>, row: Rect) {
         of(list.len().saturating_sub(decided)),
         of(known)
     ));
-    canvas.put_right(row, 0, &parts.join("  "), theme.dim());
+    parts.join("  ")
 }
 
 /// How many rows of the pending page stand there although they wait no more: rows do not move while somebody works.
@@ -197,59 +210,4 @@ fn title(state: &State) -> String {
             format!("Systems > {name}")
         }
     }
-}
-
-/// Column at which the filter's text begins.
-const FILTER_COLUMN: u16 = 10;
-/// Columns of the filter's text.
-const FILTER_WIDTH: u16 = 34;
-
-fn filter(list: &List, canvas: &mut Canvas<'_>, row: Rect) {
-    if !list.filtering && list.filter.text().is_empty() {
-        return;
-    }
-    let theme = canvas.theme;
-    let at = canvas.put(row, 0, FILTER_COLUMN, "/", theme.warn());
-    let style = if list.filtering {
-        theme.title()
-    } else {
-        theme.accent()
-    };
-    let field = Rect {
-        width: row.width.min(FILTER_COLUMN + 1 + FILTER_WIDTH),
-        ..row
-    };
-    let scroll = list.filter.scroll(usize::from(FILTER_WIDTH - 1));
-    let shown: String = list.filter.text().chars().skip(scroll).collect();
-    canvas.put(
-        field,
-        0,
-        at,
-        &super::text::fit(&shown, usize::from(FILTER_WIDTH), ""),
-        style,
-    );
-}
-
-/// What is wrong with the filter, under its line.
-pub(super) fn filter_error(list: &List, canvas: &mut Canvas<'_>, body: Rect) {
-    if let Some(error) = &list.filter_error {
-        let line = Rect {
-            height: 1.min(body.height),
-            ..body
-        };
-        canvas.clear(line);
-        let text = super::text::cut(
-            &crate::model::clean(error),
-            usize::from(line.width),
-            canvas.theme.ellipsis(),
-        );
-        canvas.put(line, 0, 0, &text, canvas.theme.error());
-    }
-}
-
-/// Where the cursor stands in the filter.
-pub(super) fn filter_cursor(list: &List, row: Rect) -> Option<(u16, u16)> {
-    let scroll = list.filter.scroll(usize::from(FILTER_WIDTH - 1));
-    let column = u16::try_from(list.filter.column().saturating_sub(scroll)).ok()?;
-    Some((row.x + FILTER_COLUMN + 1 + column, row.y))
 }

@@ -2,7 +2,9 @@
 
 use super::{Canvas, text};
 use crate::keys::{Action, Scope, binding};
-use crate::model::{AccessFront, EditorMode, GroupFront, LoginStep, Overlay, Page, Phase, State, TokenFront};
+use crate::model::{
+    AccessFront, EditorMode, GroupFront, LoginStep, Offer, Overlay, Page, Phase, State, TokenFront,
+};
 use ratatui::layout::Rect;
 
 /// The newest message, or the keys that matter now.
@@ -75,6 +77,12 @@ fn keys_that_matter(state: &State) -> Vec<(String, String)> {
             fixed(&[("j k", "choose"), ("Enter", "or its letter"), ("Esc", "close")])
         }
         (Some(Overlay::Palette(_)), _) => fixed(&[("Down Up", "choose"), ("Enter", "go"), ("Esc", "close")]),
+        (Some(Overlay::Sort(_)), _) => fixed(&[
+            ("j k", "choose"),
+            ("Enter", "sort"),
+            ("r", "the other way round"),
+            ("Esc", "close"),
+        ]),
         (Some(Overlay::Servers(_)), _) => fixed(&[("j k", "choose"), ("Enter", "connect"), ("Esc", "close")]),
         (Some(_), _) => fixed(&[("j k PgDn PgUp", "scroll"), ("Esc", "close")]),
         (None, Page::Login) if state.login.step == LoginStep::Connecting => {
@@ -87,7 +95,7 @@ fn keys_that_matter(state: &State) -> Vec<(String, String)> {
         }
         (None, Page::Login) => fixed(&[("Tab", "next field"), ("Enter", "go on"), ("Ctrl-C", "quit")]),
         (None, Page::Systems | Page::Pending) if state.list().is_some_and(|list| list.filtering) => {
-            fixed(&[("Enter", "keep"), ("Ctrl-U", "empty"), ("Down Up", "move")])
+            fixed(state.list().map_or(&[][..], |list| filter_keys(&list.offer)))
         }
         (None, Page::NewSystem) if state.new_system.recipe.is_some() => fixed(&[
             ("y", "copy the command"),
@@ -257,6 +265,27 @@ fn page_keys(page: Page) -> (&'static [Action], Scope) {
             ],
             Scope::Audit,
         ),
+    }
+}
+
+fn filter_keys(offer: &Offer) -> &'static [(&'static str, &'static str)] {
+    if offer.is_chosen() {
+        &[("Tab Enter", "take it"), ("Down Up", "choose"), ("Esc", "close")]
+    } else if offer.is_shown() {
+        &[
+            ("Tab", "take it"),
+            ("Down Up", "choose"),
+            ("Enter", "keep the filter"),
+            ("Ctrl-U", "empty"),
+        ]
+    } else {
+        &[
+            ("Enter", "keep"),
+            ("Ctrl-U", "empty"),
+            ("Tab", "complete"),
+            ("Ctrl-P", "before"),
+            ("Down Up", "move"),
+        ]
     }
 }
 

@@ -1,6 +1,7 @@
 //! The picture of a state: header, place, page, hints, and what lies over them. Pure: draws what the state says.
 
 mod canvas;
+mod filter_line;
 pub mod format;
 mod frame_lines;
 mod hint_line;
@@ -41,8 +42,8 @@ pub fn view(state: &State, frame: &mut Frame) {
         hint_line::hints(state, &mut canvas, rows(area.height - 1, 1));
     }
     if let Some(list) = state.list().filter(|list| list.filtering) {
-        frame_lines::filter_error(list, &mut canvas, body);
-        cursor = frame_lines::filter_cursor(list, rows(1, 1));
+        filter_line::draw_below(list, &mut canvas, body);
+        cursor = filter_line::cursor(state, list, rows(1, 1));
     }
     if let Some(over) = &state.overlay {
         cursor = overlay(state, over, &mut canvas, body);
@@ -112,6 +113,7 @@ fn overlay(state: &State, overlay: &Overlay, canvas: &mut Canvas<'_>, body: Rect
         Overlay::Help(scroll) => pages::help::draw(state, *scroll, canvas, body),
         Overlay::Palette(palette) => return pages::palette::draw(palette, canvas, body),
         Overlay::Menu(menu) => pages::menu::draw(state, menu, canvas, body),
+        Overlay::Sort(menu) => pages::sort::draw(menu, canvas, body),
         Overlay::Servers(cursor) => pages::servers::draw(state, *cursor, canvas, body),
         Overlay::Log { lines, back } => pages::log::draw(lines.as_deref(), *back, canvas, body),
     }

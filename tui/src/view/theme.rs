@@ -106,6 +106,16 @@ impl Theme {
         }
     }
 
+    /// Behind what a list is sorted by.
+    pub fn arrow(self, descending: bool) -> &'static str {
+        match (self.settings.ascii, descending) {
+            (true, true) => "v",
+            (true, false) => "^",
+            (false, true) => "▼",
+            (false, false) => "▲",
+        }
+    }
+
     /// Levels of a chart's column, lowest first.
     pub fn levels(self) -> &'static [&'static str] {
         if self.settings.ascii {

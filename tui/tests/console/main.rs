@@ -8,6 +8,7 @@ mod audit;
 mod bytes;
 mod changes;
 mod driver;
+mod filter;
 mod flows;
 mod group_server;
 mod groups;

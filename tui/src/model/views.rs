@@ -1,0 +1,26 @@
+//! How the lists of systems are looked at.
+
+use super::column::Column;
+use super::filter_line::FilterHistory;
+use scm_protocol::rules::FieldCatalogue;
+
+/// What lists show, and what their filters and orders can ask for.
+#[derive(Debug)]
+pub struct Views {
+    /// Columns behind the host name.
+    pub columns: Vec<Column>,
+    /// The fields that the server knows; those of this version until it says so.
+    pub fields: FieldCatalogue,
+    /// Filters that were used.
+    pub history: FilterHistory,
+}
+
+impl Default for Views {
+    fn default() -> Self {
+        Views {
+            columns: Column::USUAL.to_vec(),
+            fields: FieldCatalogue::of_this_version(),
+            history: FilterHistory::default(),
+        }
+    }
+}
