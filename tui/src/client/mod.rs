@@ -9,10 +9,12 @@ mod audit;
 mod groups;
 mod http;
 mod jobs;
+mod list_export;
 mod secret_file;
 mod ssh_agent;
 mod stream;
 mod tokens;
+mod view_memory;
 mod views;
 
 use crate::message::{Call, GroupCall, Msg, Reply};

@@ -6,6 +6,7 @@
 mod access;
 mod binding;
 mod changes;
+mod lists;
 mod press;
 mod rooms;
 mod table;

@@ -4,6 +4,7 @@ use super::Key;
 use super::access;
 use super::binding::{Action, Binding, Scope, plain};
 use super::changes;
+use super::lists;
 use super::rooms;
 use std::sync::LazyLock;
 
@@ -14,6 +15,7 @@ use Scope::{Detail, Global, List, Scroll};
 pub static BINDINGS: LazyLock<Vec<Binding>> = LazyLock::new(|| {
     [
         EVERYWHERE,
+        lists::VIEWS,
         changes::SYSTEMS,
         rooms::TOKENS,
         rooms::GROUPS,

@@ -1,9 +1,11 @@
 //! What lies over a page: help, palette, menu, servers, log.
 
+use super::list_export::ExportForm;
+use super::saved_filters::SavedMenu;
 use super::sort::Sort;
 use super::text_field::TextField;
 use crate::keys::Action;
-use scm_protocol::ids::SystemId;
+use scm_protocol::ids::{FilterId, SystemId};
 
 /// What lies over the page.
 #[derive(Debug)]
@@ -16,6 +18,12 @@ pub enum Overlay {
     Menu(Menu),
     /// What the list can be sorted by.
     Sort(SortMenu),
+    /// The columns; the one under the cursor.
+    Columns(usize),
+    /// Filters under a name.
+    Saved(SavedMenu),
+    /// The name of a file for systems.
+    Export(ExportForm),
     /// The servers; the one under the cursor.
     Servers(usize),
     /// The console's log: its last lines, and how many lines from the end are below the screen.
@@ -64,6 +72,8 @@ pub enum Goal {
     Context(usize),
     /// An order of the list.
     Sort(Sort),
+    /// A saved filter.
+    Filter(FilterId),
 }
 
 /// What the list can be sorted by.

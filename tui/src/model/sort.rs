@@ -124,6 +124,12 @@ impl Sort {
         }
     }
 
+    /// As this console keeps it.
+    pub fn kept(self) -> String {
+        let sign = if self.descending { "-" } else { "" };
+        self.written().unwrap_or_else(|| format!("{sign}state"))
+    }
+
     /// From what a saved filter says; none for a field that this console does not know.
     pub fn read(text: &str) -> Option<Sort> {
         let (descending, name) = match text.strip_prefix('-') {

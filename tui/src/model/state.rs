@@ -306,6 +306,7 @@ impl State {
             .filter(|_| page == Page::Settings)
             .map(str::to_owned);
         self.groups_drawn(now);
+        self.saved_drawn(now);
         self.access.drawn(page == Page::Access);
         if page != Page::Login
             && let Some(question) = &mut self.access.question
@@ -319,6 +320,14 @@ impl State {
             question.shown_at.get_or_insert(now);
         }
         self.tokens_drawn(now);
+    }
+
+    fn saved_drawn(&mut self, now: Moment) {
+        if let Some(Overlay::Saved(menu)) = &mut self.overlay
+            && let super::saved_filters::SavedMode::Deleting(question) = &mut menu.mode
+        {
+            question.shown_at.get_or_insert(now);
+        }
     }
 
     fn groups_drawn(&mut self, now: Moment) {

@@ -3,6 +3,7 @@
 use super::column::Column;
 use super::filter_line::FilterHistory;
 use scm_protocol::rules::FieldCatalogue;
+use scm_protocol::saved_filters::SavedFilter;
 
 /// What lists show, and what their filters and orders can ask for.
 #[derive(Debug)]
@@ -13,6 +14,8 @@ pub struct Views {
     pub fields: FieldCatalogue,
     /// Filters that were used.
     pub history: FilterHistory,
+    /// Filters under a name: one's own first.
+    pub saved: Vec<SavedFilter>,
 }
 
 impl Default for Views {
@@ -21,6 +24,7 @@ impl Default for Views {
             columns: Column::USUAL.to_vec(),
             fields: FieldCatalogue::of_this_version(),
             history: FilterHistory::default(),
+            saved: Vec::new(),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Keys while a filter is typed: text, what is offered at the cursor, what was used before.
 
-use super::lists;
+use super::{lists, views};
 use crate::clock::Moment;
 use crate::keys::Key;
+use crate::message::Effect;
 use crate::model::{Offer, Page, State};
 
 /// The filter of the list gets the keys.
@@ -14,13 +15,18 @@ pub(super) fn begin(state: &mut State) {
 }
 
 /// A key in the filter.
-pub(super) fn key(state: &mut State, key: Key, now: Moment) {
-    let Some(list) = state.list_mut() else { return };
+pub(super) fn key(state: &mut State, key: Key, now: Moment) -> Vec<Effect> {
+    let Some(list) = state.list_mut() else {
+        return Vec::new();
+    };
     let offer = &mut list.offer;
     match key {
         Key::Esc | Key::Ctrl('c') if offer.is_chosen() => *offer = Offer::default(),
         Key::Enter if offer.is_chosen() => take(state, now),
-        Key::Enter | Key::Esc | Key::Ctrl('c') => end(state),
+        Key::Enter | Key::Esc | Key::Ctrl('c') => {
+            end(state);
+            return views::remember(state);
+        }
         Key::Tab if offer.is_shown() => take(state, now),
         Key::Tab => {
             refresh(state);
@@ -40,6 +46,7 @@ pub(super) fn key(state: &mut State, key: Key, now: Moment) {
             }
         }
     }
+    Vec::new()
 }
 
 /// The filter is another: what matches and what is offered follows.

@@ -1,8 +1,8 @@
 //! From a key to what it means where the administrator is.
 
 use super::{
-    access, annotations, audit, changes, fetch, filter_line, groups, job_pages, lists, navigate, new_system,
-    palette, questions, settings, sorting, tokens,
+    access, annotations, audit, changes, columns, fetch, filter_line, groups, job_pages, list_export, lists,
+    navigate, new_system, palette, questions, saved_filters, settings, sorting, tokens, views,
 };
 use crate::clock::Moment;
 use crate::keys::{Action, Key, Press, Scope, lookup};
@@ -89,7 +89,7 @@ pub(super) fn press(state: &mut State, press: Press, now: Moment) -> Vec<Effect>
         return questions::dialog_key(state, press);
     }
     if state.overlay.is_some() {
-        return overlay(state, key, now);
+        return overlay(state, press, now);
     }
     if new_system::takes_keys(state)
         && let Some(effects) = new_system::key(state, key)
@@ -115,8 +115,7 @@ pub(super) fn press(state: &mut State, press: Press, now: Moment) -> Vec<Effect>
         return login(state, key);
     }
     if state.list().is_some_and(|list| list.filtering) {
-        filter_line::key(state, key, now);
-        return Vec::new();
+        return filter_line::key(state, key, now);
     }
     match lookup(key, scopes(state)) {
         Some(line) => act(state, line.action, now),
@@ -153,16 +152,28 @@ pub(super) fn act(state: &mut State, action: Action, now: Moment) -> Vec<Effect>
     }
 }
 
-fn overlay(state: &mut State, key: Key, now: Moment) -> Vec<Effect> {
-    let typing = matches!(state.overlay, Some(Overlay::Palette(_)));
+fn overlay(state: &mut State, press: Press, now: Moment) -> Vec<Effect> {
+    let key = press.key;
+    if matches!(state.overlay, Some(Overlay::Saved(_))) {
+        return saved_filters::key(state, press, now);
+    }
+    let typing = matches!(state.overlay, Some(Overlay::Palette(_) | Overlay::Export(_)));
+    let columns = matches!(state.overlay, Some(Overlay::Columns(_)));
     if matches!(key, Key::Esc | Key::Ctrl('c')) || key == Key::Char('q') && !typing {
         state.overlay = None;
-        return Vec::new();
+        // What was chosen is seen already, and stays.
+        return if columns {
+            views::remember(state)
+        } else {
+            Vec::new()
+        };
     }
     match &state.overlay {
         Some(Overlay::Palette(_)) => palette::key(state, key, now),
         Some(Overlay::Menu(_)) => questions::menu_key(state, key, now),
         Some(Overlay::Sort(_)) => sorting::key(state, key, now),
+        Some(Overlay::Columns(_)) => columns::key(state, key),
+        Some(Overlay::Export(_)) => list_export::key(state, key),
         _ => navigate::overlay_key(state, key),
     }
 }

@@ -4,7 +4,7 @@ use super::{fetch, navigate};
 use crate::clock::Moment;
 use crate::keys::Action;
 use crate::message::{Effect, Failure, GroupCall};
-use crate::model::{Dirty, List, ListScope, Page, Sort, State, ToastKind};
+use crate::model::{Dirty, List, ListScope, Overlay, Page, Sort, State, ToastKind};
 use scm_protocol::ids::SystemId;
 use std::collections::HashSet;
 
@@ -115,6 +115,9 @@ pub(super) fn act(state: &mut State, action: Action, now: Moment) -> Vec<Effect>
             return super::sorting::ask_again(state);
         }
         Action::Sort => super::sorting::open(state),
+        Action::Columns => state.overlay = Some(Overlay::Columns(0)),
+        Action::SavedFilters => return super::saved_filters::open(state),
+        Action::ExportList => super::list_export::open(state, now),
         Action::Filter => super::filter_line::begin(state),
         _ => place(state, action),
     }

@@ -5,6 +5,7 @@ mod access_form;
 mod annotations;
 mod audit;
 mod changes;
+mod columns;
 mod fetch;
 mod filter_line;
 mod group_form;
@@ -12,6 +13,7 @@ mod groups;
 mod job_pages;
 mod jobs;
 mod keys;
+mod list_export;
 mod lists;
 mod login;
 mod members;
@@ -21,6 +23,7 @@ mod palette;
 mod questions;
 mod replies;
 mod rule_editor;
+mod saved_filters;
 mod session;
 mod settings;
 mod sorting;
@@ -35,6 +38,7 @@ use crate::model::{Dirty, Link, Overlay, Page, State};
 use crate::terminal::TerminalEvent;
 
 pub use keys::acts_on_the_drawn_row;
+pub use saved_filters::shared_obstacle as shared_filters_obstacle;
 pub use session::start;
 
 /// How long rows stay where they are after a key, in milliseconds.

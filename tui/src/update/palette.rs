@@ -4,7 +4,9 @@ use super::{changes, keys, lists, navigate, session};
 use crate::clock::Moment;
 use crate::keys::{Action, BINDINGS, Key, Scope};
 use crate::message::Effect;
-use crate::model::{Change, Entry, Goal, List, Overlay, Page, Palette, Sort, SortBy, State, ToastKind};
+use crate::model::{
+    Change, Entry, Goal, List, Overlay, Page, Palette, Sort, SortBy, State, ToastKind, clean,
+};
 
 /// Most systems that are offered.
 const MAX_SYSTEMS: usize = 50;
@@ -37,6 +39,22 @@ pub(super) fn refresh(state: &mut State) {
     }
 }
 
+/// Finds what matches anew, and leaves the cursor on what it was on.
+pub(super) fn refresh_kept(state: &mut State) {
+    let chosen = match &state.overlay {
+        Some(Overlay::Palette(palette)) => palette.matches.get(palette.cursor).map(|entry| entry.goal),
+        _ => return,
+    };
+    refresh(state);
+    if let Some(Overlay::Palette(palette)) = &mut state.overlay {
+        let place = palette
+            .matches
+            .iter()
+            .position(|entry| Some(entry.goal) == chosen);
+        palette.cursor = place.unwrap_or(0);
+    }
+}
+
 /// Entries whose name or text has every word, best first: those whose name begins with the text.
 fn matches(state: &State, text: &str) -> Vec<Entry> {
     let text = text.trim().to_lowercase();
@@ -45,7 +63,11 @@ fn matches(state: &State, text: &str) -> Vec<Entry> {
         let line = format!("{} {}", entry.name, entry.text).to_lowercase();
         words.iter().all(|word| line.contains(word.as_str()))
     };
-    let mut entries: Vec<Entry> = commands(state).chain(contexts(state)).filter(fits).collect();
+    let mut entries: Vec<Entry> = commands(state)
+        .chain(filters(state))
+        .chain(contexts(state))
+        .filter(fits)
+        .collect();
     entries.sort_by_key(|entry| !entry.name.starts_with(&text));
     if !words.is_empty() {
         entries.extend(orders(state).filter(fits));
@@ -106,6 +128,19 @@ fn contexts(state: &State) -> impl Iterator<Item = Entry> + '_ {
             goal: Goal::Context(index),
             obstacle: None,
         })
+}
+
+fn filters(state: &State) -> impl Iterator<Item = Entry> + '_ {
+    state.views.saved.iter().map(|filter| Entry {
+        name: format!("filter {}", clean(&filter.name)),
+        text: if filter.filter.is_empty() {
+            "all systems".to_owned()
+        } else {
+            clean(&filter.filter)
+        },
+        goal: Goal::Filter(filter.id),
+        obstacle: None,
+    })
 }
 
 fn orders(state: &State) -> impl Iterator<Item = Entry> + '_ {
@@ -169,6 +204,7 @@ fn choose(
     match entry.goal {
         Goal::System(id) => navigate::open_system(state, id, now),
         Goal::Context(index) => session::switch(state, index),
+        Goal::Filter(id) => super::saved_filters::apply(state, id, now),
         Goal::Sort(sort) => super::sorting::sort_by(state, sort, now),
         Goal::Action(action) => match Change::of(action) {
             Some(change) => changes::begin(state, change, targets, now),

@@ -2,7 +2,7 @@
 
 use super::{call, fetch};
 use crate::clock::Moment;
-use crate::message::{Call, Effect, Failure, ViewCall};
+use crate::message::{Call, Effect, Failure};
 use crate::model::{
     AccessView, AuditView, DetailView, Dirty, Fleet, GroupsView, JobsView, Link, List, ListScope, Login,
     LoginStep, NewSystemView, Outcome, Overlay, Page, Phase, ServerClock, SettingsView, State, TextField,
@@ -163,6 +163,8 @@ pub(super) fn typed_into(state: &mut State) -> Option<&mut TextField> {
     } = state;
     match (overlay, page) {
         (Some(Overlay::Palette(palette)), _) => Some(&mut palette.field),
+        (Some(Overlay::Export(form)), _) => Some(&mut form.file),
+        (Some(Overlay::Saved(menu)), _) => super::saved_filters::typed_into(menu),
         (Some(_), _) => None,
         (None, Page::Login) => super::login::field(login),
         (None, Page::Systems) => Some(systems)
@@ -201,10 +203,8 @@ pub(super) fn enter(state: &mut State, session: Session) -> Vec<Effect> {
     state.session = Some(session);
     state.page = login.resume.filter(|_| same).unwrap_or(Page::Dashboard);
     state.link = Link::Connecting { failures: 0 };
-    let mut effects = vec![
-        call(state, Call::Stream),
-        call(state, Call::View(ViewCall::Fields)),
-    ];
+    let mut effects = vec![call(state, Call::Stream)];
+    effects.extend(super::views::begin(state));
     effects.extend(fetch::page(state));
     effects
 }

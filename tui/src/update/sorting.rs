@@ -1,6 +1,6 @@
 //! The order of a list: choosing one, and asking the server for those that rows do not know.
 
-use super::{call, fetch, session};
+use super::{call, fetch, session, views};
 use crate::clock::Moment;
 use crate::keys::Key;
 use crate::message::{Call, Effect, Failure, ViewCall};
@@ -69,7 +69,9 @@ pub(super) fn sort_by(state: &mut State, sort: Sort, now: Moment) -> Vec<Effect>
     list.set_sort(sort);
     list.rebuild(fleet);
     fetch::look_around(state, now);
-    ask(state)
+    let mut effects = ask(state);
+    effects.extend(views::remember(state));
+    effects
 }
 
 /// Asks for orders that were not asked for yet.

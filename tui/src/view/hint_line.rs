@@ -3,7 +3,7 @@
 use super::{Canvas, text};
 use crate::keys::{Action, Scope, binding};
 use crate::model::{
-    AccessFront, EditorMode, GroupFront, LoginStep, Offer, Overlay, Page, Phase, State, TokenFront,
+    AccessFront, EditorMode, GroupFront, LoginStep, Offer, Overlay, Page, Phase, SavedMode, State, TokenFront,
 };
 use ratatui::layout::Rect;
 
@@ -77,6 +77,16 @@ fn keys_that_matter(state: &State) -> Vec<(String, String)> {
             fixed(&[("j k", "choose"), ("Enter", "or its letter"), ("Esc", "close")])
         }
         (Some(Overlay::Palette(_)), _) => fixed(&[("Down Up", "choose"), ("Enter", "go"), ("Esc", "close")]),
+        (Some(Overlay::Columns(_)), _) => fixed(&[
+            ("j k", "choose"),
+            ("Space", "show or hide"),
+            ("d", "the usual ones"),
+            ("Esc", "close"),
+        ]),
+        (Some(Overlay::Saved(menu)), _) => fixed(saved_keys(&menu.mode)),
+        (Some(Overlay::Export(_)), _) => {
+            fixed(&[("Enter", "write it"), ("Ctrl-U", "empty"), ("Esc", "cancel")])
+        }
         (Some(Overlay::Sort(_)), _) => fixed(&[
             ("j k", "choose"),
             ("Enter", "sort"),
@@ -286,6 +296,20 @@ fn filter_keys(offer: &Offer) -> &'static [(&'static str, &'static str)] {
             ("Ctrl-P", "before"),
             ("Down Up", "move"),
         ]
+    }
+}
+
+fn saved_keys(mode: &SavedMode) -> &'static [(&'static str, &'static str)] {
+    match mode {
+        SavedMode::List => &[
+            ("j k", "choose"),
+            ("Enter", "show"),
+            ("n", "save the present one"),
+            ("x", "delete"),
+            ("Esc", "close"),
+        ],
+        SavedMode::Saving(_) => &[("Tab", "next field"), ("Enter", "save"), ("Esc", "back")],
+        SavedMode::Deleting(_) => &[("Tab", "other button"), ("Enter", "press it"), ("Esc", "cancel")],
     }
 }
 

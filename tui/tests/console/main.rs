@@ -23,3 +23,5 @@ mod settings;
 mod settings_server;
 mod token_server;
 mod tokens;
+mod view_server;
+mod views;

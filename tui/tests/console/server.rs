@@ -6,15 +6,15 @@ use crate::job_server::JobServer;
 use crate::samples::{GIB, recipe, system};
 use crate::settings_server::SettingsServer;
 use crate::token_server::TokenServer;
+use crate::view_server::ViewServer;
 use scm_protocol::audit::AuditEntry;
 use scm_protocol::auth::{Role, Session, SetupState};
 use scm_protocol::events::{FleetCounts, Hello, OfflineSystem, Overview};
 use scm_protocol::ids::{Organization, SystemId, UnixMillis};
 use scm_protocol::problem::Problem;
-use scm_protocol::rules::FieldCatalogue;
 use scm_protocol::systems::{Presence, SystemDetail, SystemPage, SystemStatus, SystemSummary};
 use scm_protocol::telemetry::{TelemetryHistory, TelemetryPoint};
-use scmtui::message::{Call, Failure, Reply, ViewCall, ViewReply};
+use scmtui::message::{Call, Failure, Reply};
 use scmtui::model::{Change, ChangeBody};
 use std::collections::BTreeMap;
 
@@ -43,6 +43,7 @@ pub(crate) struct Server {
     pub(crate) configs: Vec<String>,
     pub(crate) access: AccessServer,
     pub(crate) jobs: JobServer,
+    pub(crate) views: ViewServer,
 }
 
 impl Server {
@@ -99,6 +100,7 @@ impl Server {
             configs: Vec::new(),
             access: AccessServer::default(),
             jobs: JobServer::default(),
+            views: ViewServer::default(),
         }
     }
 
@@ -238,7 +240,7 @@ impl Server {
                 self.configs.push(text.to_string());
                 vec![Reply::ConfigWritten(Ok("/root/scmclient.config".to_owned()))]
             }
-            Call::View(question) => vec![Reply::View(self.view(question))],
+            Call::View(question) => vec![Reply::View(self.views.answer(question, &self.systems))],
             Call::Group(question) => vec![Reply::Group(self.groups.answer(question, &self.systems))],
             Call::Jobs
             | Call::JobTargets { .. }
@@ -301,20 +303,6 @@ impl Server {
             next_cursor,
             total,
             server_time_ms: self.clock,
-        }
-    }
-
-    fn view(&self, call: ViewCall) -> ViewReply {
-        match call {
-            ViewCall::Fields => ViewReply::Fields(Ok(FieldCatalogue::of_this_version())),
-            ViewCall::Ordered(sort) => {
-                // By id, backwards: an order that no row could give.
-                let ids = self.systems.keys().rev().copied().collect();
-                ViewReply::Ordered {
-                    sort,
-                    result: Ok(ids),
-                }
-            }
         }
     }
 
