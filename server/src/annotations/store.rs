@@ -8,6 +8,9 @@ use diesel::prelude::*;
 use scm_protocol::ids::{SystemId, UnixMillis};
 use std::collections::HashMap;
 
+/// Rows of one statement.
+const AT_ONCE: usize = 2000;
+
 /// Tags by system, sorted, of systems with ids from the first to the last.
 pub(super) fn tags_between(
     conn: &mut Conn,
@@ -82,6 +85,41 @@ pub(super) fn remove(conn: &mut Conn, system: SystemId, names: &[String]) -> Res
         .filter(tags::tag.eq_any(names));
     diesel::delete(rows).execute(conn)?;
     Ok(())
+}
+
+/// Puts a tag on systems that have it not, or takes it off systems that have it.
+pub(super) fn tag(conn: &mut Conn, systems: &[SystemId], tag: &str, on: bool) -> Result<(), Error> {
+    for part in systems.chunks(AT_ONCE) {
+        if on {
+            let rows: Vec<_> = part
+                .iter()
+                .map(|system| (tags::system_id.eq(system.0), tags::tag.eq(tag)))
+                .collect();
+            per_backend!(conn, c => diesel::insert_into(tags::table)
+                .values(&rows)
+                .on_conflict_do_nothing()
+                .execute(c))?;
+        } else {
+            let ids = part.iter().map(|system| system.0);
+            let rows = tags::table
+                .filter(tags::system_id.eq_any(ids))
+                .filter(tags::tag.eq(tag));
+            diesel::delete(rows).execute(conn)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether any system of an organization has a tag.
+pub(super) fn is_used(conn: &mut Conn, organization_id: i64, tag: &str) -> Result<bool, Error> {
+    let one: Option<i64> = per_backend!(conn, c => tags::table
+        .inner_join(systems::table)
+        .filter(systems::organization_id.eq(organization_id))
+        .filter(tags::tag.eq(tag))
+        .select(tags::system_id)
+        .first(c)
+        .optional()?);
+    Ok(one.is_some())
 }
 
 /// Writes a note, or removes it when it is empty.

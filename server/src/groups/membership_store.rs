@@ -51,6 +51,21 @@ pub(super) fn page(
         .load(conn)?)
 }
 
+/// Which of these systems are in a generation of a group.
+pub(super) fn among(
+    conn: &mut Conn,
+    group: GroupId,
+    generation: i64,
+    systems: &[i64],
+) -> Result<Vec<i64>, Error> {
+    Ok(members::table
+        .filter(members::group_id.eq(group.0))
+        .filter(members::generation.eq(generation))
+        .filter(members::system_id.eq_any(systems))
+        .select(members::system_id)
+        .load(conn)?)
+}
+
 /// Names of the groups that systems with ids from the first to the last are in, by system.
 pub(super) fn names_between(
     conn: &mut Conn,

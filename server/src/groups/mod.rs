@@ -4,12 +4,14 @@
 //! the functions of `membership.rs`); the members of a group are those of its generation, so that a rule that is being
 //! applied shows nothing until it is complete; a change and its audit entry are one transaction.
 
+mod many;
 mod membership;
 mod membership_store;
 pub mod routes;
 mod service;
 mod store;
 
+pub use many::{MemberOrder, Unmoved, manual_group, move_many};
 pub use membership::{
     Membership, auto_memberships, choose_for_token, count, count_moves, forget_other_generations,
     join_manual, members_of, memberships_of, move_auto, names_between, names_by_token, put_in_force,

@@ -1,5 +1,6 @@
 //! What people do with groups. A change and its audit entry are one transaction.
 
+use super::many::check_manual;
 use super::membership::Membership;
 use super::membership_store;
 use super::store::{self, GroupRow};
@@ -246,15 +247,7 @@ pub fn change_members_in(
     now: UnixMillis,
 ) -> Result<MembersChanged, Error> {
     let row = find(conn, caller.organization_id(), id)?;
-    if row.kind()? == GroupKind::Auto {
-        return Err(Error::Conflict {
-            code: "automatic_group",
-            detail: format!(
-                "`{}` is an automatic group: its rule alone decides on its members",
-                row.name
-            ),
-        });
-    }
+    check_manual(&row)?;
     let add = known(conn, caller.organization_id(), "add", &change.add)?;
     let remove: Vec<i64> = change.remove.iter().map(|system| system.0).collect();
     if let Some(both) = add.iter().find(|system| change.remove.contains(system)) {

@@ -52,6 +52,21 @@ pub(super) fn find(conn: &mut Conn, organization_id: i64, id: GroupId) -> Result
         .optional()?)
 }
 
+/// As [`find`], of a group that nobody deletes before the commit.
+pub(super) fn held(conn: &mut Conn, organization_id: i64, id: GroupId) -> Result<Option<GroupRow>, Error> {
+    match conn {
+        // SQLite has one writer at a time, and this is it.
+        Conn::Sqlite(_) => find(conn, organization_id, id),
+        Conn::Postgres(c) => Ok(groups::table
+            .filter(groups::organization_id.eq(organization_id))
+            .filter(groups::id.eq(id.0))
+            .select(GroupRow::as_select())
+            .for_key_share()
+            .first(c)
+            .optional()?),
+    }
+}
+
 /// Adds a group; none when the organization has one of that name.
 pub(super) fn add(
     conn: &mut Conn,

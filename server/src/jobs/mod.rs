@@ -5,11 +5,13 @@
 //! (`lease_owner`), and another takes it over when that one falls silent; every transaction begins by locking the job's
 //! row, so that cancelling comes between two of them; what decides on one system decides here, too (`systems::decide`).
 
+mod act;
 mod chunk;
 mod retention;
 pub mod routes;
 mod service;
 mod store;
+mod subject;
 mod target_store;
 mod view;
 mod work;

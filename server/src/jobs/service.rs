@@ -1,12 +1,15 @@
 //! Creating, showing, cancelling and repeating jobs. A change and its audit entry are one transaction.
 
-use super::store::{self, JobRow, NewJob};
+use super::store::{self, NewJob};
+use super::subject::Subject;
 use super::target_store::{self, NewTarget};
-use super::view;
+use super::view::{self, GroupNames};
+use crate::annotations;
 use crate::app::App;
 use crate::auth::SecretHash;
 use crate::call::Caller;
 use crate::error::Error;
+use crate::groups;
 use crate::idempotency;
 use crate::paging;
 use crate::storage::{Conn, hold_organization};
@@ -26,7 +29,7 @@ fn may(caller: &Caller, kind: JobKind) -> Result<(), Error> {
     }
     let (role, kind) = (role.as_str(), kind.as_str());
     Err(Error::Forbidden(format!(
-        "your role {role} may not {kind} systems"
+        "your role {role} may create no `{kind}` jobs"
     )))
 }
 
@@ -42,6 +45,7 @@ fn key(caller: &Caller, chosen: &str) -> idempotency::Key {
 /// A job before it has an id.
 struct Draft {
     kind: JobKind,
+    subject: Subject,
     retry_of: Option<JobId>,
     targets: Vec<NewTarget>,
 }
@@ -61,9 +65,12 @@ pub(super) async fn create(
         return Err(Error::invalid(field, reason));
     }
     let organization_id = caller.organization_id();
+    let subject = Subject::asked(&wanted)
+        .ok_or_else(|| Error::internal("a job that was checked does not say what it is about"))?;
     let read = move |conn: &mut Conn| {
         Ok(Draft {
             kind: wanted.kind,
+            subject,
             retry_of: None,
             targets: chosen(conn, organization_id, &wanted)?,
         })
@@ -101,11 +108,12 @@ pub(super) async fn retry(
         let row = store::find(conn, organization_id, id)?.ok_or_else(|| unknown(id))?;
         let limit = i64::try_from(MAX_TARGETS).unwrap_or(i64::MAX);
         let failed = target_store::page(conn, id, Some(TargetOutcome::Failed), None, limit)?;
-        Ok((view::job(row)?, failed))
+        Ok((row, failed))
     };
-    let (job, failed) = app.storage.readers.run(read).await?;
-    may(&caller, job.kind)?;
-    if !job.state.is_over() {
+    let (row, failed) = app.storage.readers.run(read).await?;
+    let kind = view::kind(&row)?;
+    may(&caller, kind)?;
+    if !view::state(&row)?.is_over() {
         return Err(Error::Conflict {
             code: "not_over",
             detail: format!("job {id} is still running; wait for its end or cancel it"),
@@ -126,7 +134,8 @@ pub(super) async fn retry(
         })
     });
     let draft = Draft {
-        kind: job.kind,
+        kind,
+        subject: view::subject(&row)?,
         retry_of: Some(id),
         targets: targets.collect::<Result<_, Error>>()?,
     };
@@ -145,19 +154,31 @@ async fn add(app: &App, caller: Caller, draft: Draft, idempotency_key: Option<&s
             None => Ok(write(conn, &caller, &draft, now)?.1),
         }
     });
-    let row = added.await?;
+    let job = added.await?;
     app.jobs.notify_one();
     app.events.jobs(organization_id);
     app.events.audited(organization_id);
-    view::job(row)
+    Ok(job)
 }
 
-fn write(conn: &mut Conn, caller: &Caller, draft: &Draft, now: UnixMillis) -> Result<(i64, JobRow), Error> {
+/// Refuses a tag or a group on which nothing could be done.
+fn check_subject(conn: &mut Conn, organization_id: i64, draft: &Draft) -> Result<(), Error> {
+    match &draft.subject {
+        Subject::Tag(tag) if draft.kind == JobKind::Untag => {
+            annotations::tag_in_use(conn, organization_id, tag)
+        }
+        Subject::Group(group) => groups::manual_group(conn, organization_id, *group).map(|_| ()),
+        Subject::Status | Subject::Tag(_) => Ok(()),
+    }
+}
+
+fn write(conn: &mut Conn, caller: &Caller, draft: &Draft, now: UnixMillis) -> Result<(i64, Job), Error> {
+    check_subject(conn, caller.organization_id(), draft)?;
     let total = draft.targets.len();
     let new = NewJob {
         organization_id: caller.organization_id(),
         kind: draft.kind.as_str().to_owned(),
-        argument: String::new(),
+        argument: draft.subject.argument(),
         retry_of: draft.retry_of.map(|job| job.0),
         state: JobState::Queued.as_str().to_owned(),
         total: i64::try_from(total).unwrap_or(i64::MAX),
@@ -171,9 +192,20 @@ fn write(conn: &mut Conn, caller: &Caller, draft: &Draft, now: UnixMillis) -> Re
     if let Some(job) = draft.retry_of {
         detail["retry_of"] = json!(job);
     }
+    draft.subject.tell(&mut detail);
     caller.record(conn, now, &format!("job:{id}"), detail)?;
-    let row = store::find(conn, caller.organization_id(), id)?.ok_or_else(|| unknown(id))?;
-    Ok((id.0, row))
+    Ok((id.0, read_job(conn, caller.organization_id(), id)?))
+}
+
+fn read_job(conn: &mut Conn, organization_id: i64, id: JobId) -> Result<Job, Error> {
+    let row = store::find(conn, organization_id, id)?.ok_or_else(|| unknown(id))?;
+    view::job(row, &group_names(conn, organization_id)?)
+}
+
+/// A group may have another name by now than when the job was created.
+fn group_names(conn: &mut Conn, organization_id: i64) -> Result<GroupNames, Error> {
+    let all = groups::names(conn, organization_id)?.into_iter();
+    Ok(all.map(|(id, name, _)| (id, name)).collect())
 }
 
 /// Stops what is not done yet; a job that is over stays as it is.
@@ -194,7 +226,8 @@ pub(super) async fn cancel(app: &App, caller: Caller, id: JobId) -> Result<(), E
         }
         // Read behind the lock: a chunk may have been committed meanwhile.
         let row = store::find(conn, organization_id, id)?.ok_or_else(|| unknown(id))?;
-        let detail = json!({ "kind": row.kind, "counts": view::counts(&row) });
+        let mut detail = json!({ "kind": row.kind, "counts": view::counts(&row) });
+        view::subject(&row)?.tell(&mut detail);
         caller.record(conn, now, &format!("job:{id}"), detail)
     });
     cancelled.await?;
@@ -208,9 +241,8 @@ pub(super) async fn cancel(app: &App, caller: Caller, id: JobId) -> Result<(), E
 /// # Errors
 /// [`Error::NotFound`].
 pub(super) async fn show(app: &App, organization_id: i64, id: JobId) -> Result<Job, Error> {
-    let read = move |conn: &mut Conn| store::find(conn, organization_id, id);
-    let row = app.storage.readers.run(read).await?;
-    view::job(row.ok_or_else(|| unknown(id))?)
+    let read = move |conn: &mut Conn| read_job(conn, organization_id, id);
+    app.storage.readers.run(read).await
 }
 
 /// One page of jobs, newest first.
@@ -225,12 +257,17 @@ pub(super) async fn page(
 ) -> Result<JobPage, Error> {
     let limit = paging::limit(limit)?;
     let before = paging::id_cursor(cursor)?;
-    let read = move |conn: &mut Conn| store::page(conn, organization_id, before, i64::from(limit));
-    let rows = app.storage.readers.run(read).await?;
+    let read = move |conn: &mut Conn| {
+        let rows = store::page(conn, organization_id, before, i64::from(limit))?;
+        Ok((rows, group_names(conn, organization_id)?))
+    };
+    let (rows, names) = app.storage.readers.run(read).await?;
     let full = rows.len() == limit as usize;
+    let next_cursor = rows.last().filter(|_| full).map(|row| row.id.to_string());
+    let items = rows.into_iter().map(|row| view::job(row, &names));
     Ok(JobPage {
-        next_cursor: rows.last().filter(|_| full).map(|row| row.id.to_string()),
-        items: rows.into_iter().map(view::job).collect::<Result<_, _>>()?,
+        next_cursor,
+        items: items.collect::<Result<_, _>>()?,
         server_time_ms: app.clock.now(),
     })
 }

@@ -18,6 +18,7 @@ pub(super) struct JobRow {
     pub id: i64,
     pub organization_id: i64,
     pub kind: String,
+    pub argument: String,
     pub retry_of: Option<i64>,
     pub state: String,
     pub total: i64,

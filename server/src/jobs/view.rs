@@ -1,11 +1,16 @@
 //! From rows to what is told of a job.
 
 use super::store::JobRow;
+use super::subject::Subject;
 use super::target_store::TargetRow;
 use crate::error::Error;
-use scm_protocol::ids::{JobId, SystemId, UnixMillis};
+use scm_protocol::ids::{GroupId, JobId, SystemId, UnixMillis};
 use scm_protocol::jobs::{Job, JobCounts, JobKind, JobState, JobTarget, TargetOutcome};
 use scm_protocol::systems::SystemStatus;
+use std::collections::HashMap;
+
+/// Names of groups, by id.
+pub(super) type GroupNames = HashMap<GroupId, String>;
 
 fn damaged(id: i64) -> Error {
     Error::internal(format!("the row of job {id} is damaged"))
@@ -14,6 +19,16 @@ fn damaged(id: i64) -> Error {
 /// What a job does.
 pub(super) fn kind(row: &JobRow) -> Result<JobKind, Error> {
     JobKind::parse(&row.kind).ok_or_else(|| damaged(row.id))
+}
+
+/// Where a job stands.
+pub(super) fn state(row: &JobRow) -> Result<JobState, Error> {
+    JobState::parse(&row.state).ok_or_else(|| damaged(row.id))
+}
+
+/// What a job is about.
+pub(super) fn subject(row: &JobRow) -> Result<Subject, Error> {
+    Subject::stored(kind(row)?, &row.argument).ok_or_else(|| damaged(row.id))
 }
 
 /// How many systems of a job have which outcome.
@@ -27,12 +42,16 @@ pub(super) fn counts(row: &JobRow) -> JobCounts {
     }
 }
 
-/// A job.
-pub(super) fn job(row: JobRow) -> Result<Job, Error> {
+/// A job; `names`: of the groups that there are.
+pub(super) fn job(row: JobRow, names: &GroupNames) -> Result<Job, Error> {
+    let subject = subject(&row)?;
     Ok(Job {
         id: JobId(row.id),
         kind: kind(&row)?,
-        state: JobState::parse(&row.state).ok_or_else(|| damaged(row.id))?,
+        tag: subject.tag().map(str::to_owned),
+        group: subject.group(),
+        group_name: subject.group().and_then(|id| names.get(&id).cloned()),
+        state: state(&row)?,
         counts: counts(&row),
         retry_of: row.retry_of.map(JobId),
         created_ms: UnixMillis(row.created_ms),

@@ -4,13 +4,13 @@
 //! reason that passes (no database, another server at the same row) is tried again; a system that makes the server fail
 //! is found by going on one by one, and given up.
 
+use super::act;
 use super::chunk::{self, Step, Turn};
 use super::store;
 use crate::app::App;
 use crate::auth::new_secret;
 use crate::error::Error;
 use crate::storage::Conn;
-use crate::systems;
 use scm_protocol::ids::JobId;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -123,13 +123,7 @@ impl Worker {
     }
 
     fn tell(&self, job: JobId, step: &Step) {
-        systems::tell(
-            &self.app,
-            step.organization_id,
-            chunk::decision(step.kind),
-            &step.changed,
-            step.moved,
-        );
+        act::tell(&self.app, step);
         self.app.events.jobs(step.organization_id);
         if step.over {
             tracing::info!(job.id = %job, job.kind = step.kind.as_str(), "a bulk job is done");

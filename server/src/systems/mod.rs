@@ -45,6 +45,6 @@ pub use keys::KeyCache;
 pub use overview_store::Fleet;
 pub use replay::ReplayWindow;
 pub use request::{Admitted, Asked, admit, authenticate, take_number};
-pub use service::{Decided, Order, decide, exists, fleet, names, tell};
+pub use service::{Decided, Order, decide, exists, fleet, held_names, names, tell};
 pub use silence::watch_silence;
 pub use view::Instants;

@@ -256,6 +256,20 @@ pub fn names(
     Ok(names)
 }
 
+/// As [`names`], in a transaction that changes something of these systems: nobody deletes them before its commit.
+///
+/// # Errors
+/// When the database fails.
+pub fn held_names(
+    conn: &mut Conn,
+    organization_id: i64,
+    ids: &[SystemId],
+) -> Result<HashMap<SystemId, String>, Error> {
+    let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+    let found = store::held_names(conn, organization_id, &ids)?.into_iter();
+    Ok(found.map(|(id, hostname)| (SystemId(id), hostname)).collect())
+}
+
 /// Everything about one system.
 pub(super) async fn show(app: &App, organization_id: i64, id: SystemId) -> Result<SystemDetail, Error> {
     let now = app.clock.now();

@@ -251,6 +251,25 @@ pub(super) fn names(conn: &mut Conn, organization_id: i64, ids: &[i64]) -> Resul
         .load(c)?))
 }
 
+/// As [`names`], by id, of systems that nobody deletes before the commit.
+pub(super) fn held_names(
+    conn: &mut Conn,
+    organization_id: i64,
+    ids: &[i64],
+) -> Result<Vec<(i64, String)>, Error> {
+    match conn {
+        // SQLite has one writer at a time, and this is it.
+        Conn::Sqlite(_) => names(conn, organization_id, ids),
+        Conn::Postgres(c) => Ok(systems::table
+            .filter(systems::organization_id.eq(organization_id))
+            .filter(systems::id.eq_any(ids))
+            .order(systems::id)
+            .select((systems::id, systems::hostname))
+            .for_key_share()
+            .load(c)?),
+    }
+}
+
 /// Sets the status of those that have the status `before`; how many they are.
 pub(super) fn set_status(
     conn: &mut Conn,

@@ -31,6 +31,8 @@ pub(super) fn create(state: &mut State) -> Vec<Effect> {
     let systems = SystemStatus::ALL.map(of).into_iter();
     let body = CreateJob {
         kind,
+        tag: None,
+        group: None,
         systems: systems.filter(|chosen| !chosen.ids.is_empty()).collect(),
     };
     state.mark(Dirty::Key);

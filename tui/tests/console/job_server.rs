@@ -37,6 +37,9 @@ impl JobServer {
         let job = Job {
             id: JobId(i64::try_from(self.jobs.len() + 1).unwrap()),
             kind,
+            tag: None,
+            group: None,
+            group_name: None,
             state: JobState::Queued,
             counts: counts(&targets),
             retry_of: None,

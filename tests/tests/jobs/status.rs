@@ -1,111 +1,15 @@
-//! Bulk jobs: frozen targets, an outcome for each, once each whatever breaks.
+//! Jobs that change the status of their systems.
 
-use anyhow::{Context, Result, ensure};
-use scm_protocol::audit::AuditEntry;
-use scm_protocol::auth::Role;
+use crate::{
+    JOBS, audit, audited, chosen, create, create_patiently, once_each, over, populate, show, targets,
+};
+use anyhow::{Context, Result};
 use scm_protocol::ids::{JobId, SystemId};
-use scm_protocol::jobs::{Job, JobPage, JobState, JobTarget, JobTargetPage, TargetOutcome};
+use scm_protocol::jobs::{Job, JobPage, JobState, TargetOutcome};
 use scm_protocol::systems::SystemStatus;
-use scm_tests::programs::{Admin, Database, Process, Server, binary, eventually};
+use scm_tests::programs::{Database, Server, eventually};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::Command;
-
-const JOBS: &str = "/api/v1/jobs";
-
-/// Registers so many simulated systems; they wait for approval.
-async fn populate(server: &Server, agents: usize) -> Result<Vec<SystemId>> {
-    let folder = tempfile::Builder::new().prefix("scm-fleet-").tempdir()?;
-    let mut command = Command::new(binary("fleet")?);
-    command.args(["--server", &server.url(), "--agents", &agents.to_string()]);
-    command.arg("--ca-file").arg(server.ca_file());
-    command.args(["--duration", "0"]);
-    let mut fleet = Process::start("the fleet", command, &folder.path().join("log"))?;
-    let status = eventually("the fleet to register", 120, async || fleet.finished()).await?;
-    ensure!(status.success(), "the fleet ended with {status}");
-    let systems = server.admin()?.systems().await?;
-    assert_eq!(systems.len(), agents);
-    Ok(systems.into_iter().map(|system| system.id).collect())
-}
-
-fn chosen(kind: &str, status: SystemStatus, ids: &[SystemId]) -> Value {
-    json!({ "kind": kind, "systems": [{ "expected_status": status, "ids": ids }] })
-}
-
-async fn create(admin: &Admin, body: &Value) -> Result<Job> {
-    admin.call("POST", JOBS, body).await
-}
-
-/// As a client of several servers over one PostgreSQL does: two of them may want the same rows in another order, of which
-/// the database gives one up. That is a 503 which changed nothing and says to try again.
-async fn create_patiently(admin: &Admin, body: &Value) -> Result<Job> {
-    eventually("the job to be taken", 20, async || {
-        let answer = admin.send("POST", JOBS, Some(body)).await?;
-        match answer.status().as_u16() {
-            503 => Ok(None),
-            _ => Ok(Some(answer.error_for_status()?.json().await?)),
-        }
-    })
-    .await
-}
-
-async fn show(admin: &Admin, id: JobId) -> Result<Job> {
-    admin.get(&format!("{JOBS}/{id}")).await
-}
-
-async fn over(admin: &Admin, id: JobId) -> Result<Job> {
-    eventually("the job's end", 60, async || {
-        let job = show(admin, id).await?;
-        Ok(job.state.is_over().then_some(job))
-    })
-    .await
-}
-
-/// All systems of a job, over all pages.
-async fn targets(admin: &Admin, id: JobId, filter: &str) -> Result<Vec<JobTarget>> {
-    let mut all = Vec::new();
-    let mut cursor = String::new();
-    loop {
-        let page: JobTargetPage = admin
-            .get(&format!("{JOBS}/{id}/targets?limit=400{filter}{cursor}"))
-            .await?;
-        all.extend(page.items);
-        match page.next_cursor {
-            Some(next) => cursor = format!("&cursor={next}"),
-            None => return Ok(all),
-        }
-    }
-}
-
-/// The whole audit, newest first.
-async fn audit(admin: &Admin) -> Result<Vec<AuditEntry>> {
-    let mut all = Vec::new();
-    let mut cursor = String::new();
-    loop {
-        let page: scm_protocol::audit::AuditPage =
-            admin.get(&format!("/api/v1/audit?limit=1000{cursor}")).await?;
-        all.extend(page.items);
-        match page.next_cursor {
-            Some(next) => cursor = format!("&cursor={next}"),
-            None => return Ok(all),
-        }
-    }
-}
-
-/// How often each target is in the audit under this action.
-fn audited(entries: &[AuditEntry], action: &str) -> BTreeMap<String, usize> {
-    let mut counts = BTreeMap::new();
-    for entry in entries.iter().filter(|entry| entry.action == action) {
-        *counts.entry(entry.target.clone()).or_default() += 1;
-    }
-    counts
-}
-
-/// One entry for each of these systems under this action, none twice, none for others.
-fn once_each(entries: &[AuditEntry], action: &str, ids: &[SystemId]) {
-    let expected: BTreeMap<String, usize> = ids.iter().map(|id| (format!("system:{id}"), 1)).collect();
-    assert_eq!(audited(entries, action), expected);
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_are_approved_in_one_job_and_each_has_its_outcome() -> Result<()> {
@@ -331,81 +235,5 @@ async fn a_cancelled_job_stops_and_says_what_was_done() -> Result<()> {
         .iter()
         .filter(|system| system.status == SystemStatus::Active);
     assert_eq!(i64::try_from(active.count())?, later.counts.done);
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn bad_jobs_are_refused_with_the_member_at_fault() -> Result<()> {
-    let server = Server::start_default().await?;
-    let admin = server.admin()?;
-    let many: Vec<SystemId> = (1..=100_001).map(SystemId).collect();
-    let one = [SystemId(1)];
-    let twice = [SystemId(1), SystemId(1)];
-    let bad = [
-        (json!({ "kind": "explode", "systems": [] }), "kind"),
-        (json!({ "systems": [] }), "."),
-        (json!({ "kind": "approve" }), "systems"),
-        (chosen("approve", SystemStatus::Pending, &[]), "systems"),
-        (chosen("approve", SystemStatus::Pending, &many), "systems"),
-        (chosen("approve", SystemStatus::Pending, &twice), "systems"),
-        (
-            json!({ "kind": "approve", "systems": [{ "expected_status": "asleep", "ids": one }] }),
-            "systems[0].expected_status",
-        ),
-        (
-            json!({ "kind": "approve", "systems": [{ "ids": one }] }),
-            "systems[0]",
-        ),
-    ];
-    for (body, field) in bad {
-        let response = admin.send("POST", JOBS, Some(&body)).await?;
-        assert_eq!(response.status(), 422);
-        let problem: scm_protocol::problem::Problem = response.json().await?;
-        assert_eq!(problem.field.as_deref(), Some(field), "{}", problem.detail);
-    }
-    assert_eq!(admin.status("GET", &format!("{JOBS}/4711")).await?, 404);
-    assert_eq!(admin.status("GET", &format!("{JOBS}/x/targets")).await?, 404);
-    for query in ["?limit=0", "?cursor=x", "?limit=x"] {
-        assert_eq!(
-            admin.status("GET", &format!("{JOBS}{query}")).await?,
-            422,
-            "{query}"
-        );
-    }
-    let page: JobPage = admin.get(JOBS).await?;
-    assert!(page.items.is_empty(), "a refusal created a job");
-
-    let ids = populate(&server, 1).await?;
-    let body = chosen("approve", SystemStatus::Pending, &ids);
-    let key = [("idempotency-key", "once")];
-    let first = admin.send_with("POST", JOBS, &key, Some(&body)).await?;
-    assert_eq!(first.status(), 201);
-    let again = admin.send_with("POST", JOBS, &key, Some(&body)).await?;
-    assert_eq!(again.status(), 409);
-    let page: JobPage = admin.get(JOBS).await?;
-    assert_eq!(page.items.len(), 1, "a repeated request created a second job");
-    let outcome = format!("{JOBS}/{}/targets?outcome=maybe", page.items[0].id);
-    assert_eq!(admin.status("GET", &outcome).await?, 422);
-    Ok(())
-}
-
-/// Whoever may not do it to one system may not do it to many, and another organization's jobs and systems are out of reach.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn roles_and_organizations_hold_for_jobs() -> Result<()> {
-    let server = Server::start_default().await?;
-    let ids = populate(&server, 2).await?;
-    let body = chosen("approve", SystemStatus::Pending, &ids[..1]);
-    for role in [Role::Viewer, Role::Runner, Role::Compliance] {
-        let person = server.person(role.as_str(), role).await?;
-        assert_eq!(person.api.refused("POST", JOBS, &body).await?.0, 403, "{role:?}");
-        let reads = person.api.status("GET", JOBS).await?;
-        assert_eq!(reads, if role == Role::Compliance { 403 } else { 200 });
-    }
-    let editor = server.person("editor", Role::Editor).await?;
-    let job = create(&editor.api, &body).await?;
-    assert_eq!(job.created_by, "user:editor");
-    let admin = server.admin()?;
-    over(&admin, job.id).await?;
-    assert_eq!(admin.system(ids[0]).await?.summary.status, SystemStatus::Active);
     Ok(())
 }

@@ -1,0 +1,157 @@
+//! What is asked of a new job.
+
+use super::kind::{JobAbout, JobKind};
+use crate::annotations::tag_problem;
+use crate::ids::{GroupId, SystemId};
+use crate::systems::SystemStatus;
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+use utoipa::ToSchema;
+
+/// Most systems of one job.
+pub const MAX_TARGETS: usize = 100_000;
+
+/// Systems of one status that were chosen one by one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChosenSystems {
+    /// The status that they were shown with. A job that changes the status leaves one as it is that has another by its
+    /// turn; to tags and groups the status does not matter.
+    pub expected_status: SystemStatus,
+    /// Their ids.
+    pub ids: Vec<SystemId>,
+}
+
+/// `POST /api/v1/jobs`: what to do, and to which systems.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateJob {
+    /// What to do to each.
+    pub kind: JobKind,
+    /// The tag, for `tag` and `untag`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+    /// The manual group, for `group_add` and `group_remove`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupId>,
+    /// Chosen one by one; at most 100,000 together, each once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub systems: Vec<ChosenSystems>,
+}
+
+impl CreateJob {
+    /// The first member that cannot be, and why.
+    pub fn problem(&self) -> Option<(&'static str, String)> {
+        self.about_problem().or_else(|| self.systems_problem())
+    }
+
+    /// The tag and the group are there where the kind needs them, and nowhere else.
+    fn about_problem(&self) -> Option<(&'static str, String)> {
+        let about = self.kind.about();
+        let kind = self.kind.as_str();
+        match (&self.tag, about) {
+            (None, JobAbout::Tag) => return Some(("tag", format!("must be given for `{kind}`"))),
+            (Some(tag), JobAbout::Tag) => {
+                if let Some(reason) = tag_problem(tag) {
+                    return Some(("tag", reason));
+                }
+            }
+            (Some(_), _) => return Some(("tag", format!("means nothing to `{kind}`; leave it out"))),
+            (None, _) => {}
+        }
+        match (self.group, about) {
+            (None, JobAbout::Group) => Some(("group", format!("must be given for `{kind}`"))),
+            (Some(_), JobAbout::Status | JobAbout::Tag) => {
+                Some(("group", format!("means nothing to `{kind}`; leave it out")))
+            }
+            _ => None,
+        }
+    }
+
+    fn systems_problem(&self) -> Option<(&'static str, String)> {
+        let count: usize = self.systems.iter().map(|chosen| chosen.ids.len()).sum();
+        if count == 0 {
+            return Some(("systems", "must name at least one system".to_owned()));
+        }
+        if count > MAX_TARGETS {
+            return Some((
+                "systems",
+                format!("names {count} systems, at most {MAX_TARGETS} are allowed in one job"),
+            ));
+        }
+        let mut seen = HashSet::with_capacity(count);
+        let twice = self
+            .systems
+            .iter()
+            .flat_map(|chosen| &chosen.ids)
+            .find(|id| !seen.insert(**id));
+        twice.map(|id| ("systems", format!("names system {id} twice")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(expected_status: SystemStatus, ids: &[i64]) -> ChosenSystems {
+        ChosenSystems {
+            expected_status,
+            ids: ids.iter().copied().map(SystemId).collect(),
+        }
+    }
+
+    fn job(kind: JobKind, systems: Vec<ChosenSystems>) -> CreateJob {
+        CreateJob {
+            kind,
+            tag: None,
+            group: None,
+            systems,
+        }
+    }
+
+    fn field(job: &CreateJob) -> Option<&'static str> {
+        job.problem().map(|(field, _)| field)
+    }
+
+    #[test]
+    fn a_job_names_some_systems_each_once() {
+        let field = |systems| field(&job(JobKind::Approve, systems));
+        assert_eq!(field(vec![chosen(SystemStatus::Pending, &[1, 2])]), None);
+        assert_eq!(field(Vec::new()), Some("systems"));
+        assert_eq!(field(vec![chosen(SystemStatus::Pending, &[])]), Some("systems"));
+        let twice = vec![
+            chosen(SystemStatus::Pending, &[1, 2]),
+            chosen(SystemStatus::Active, &[2]),
+        ];
+        assert_eq!(field(twice), Some("systems"));
+        let many: Vec<i64> = (1..=100_001).collect();
+        assert_eq!(field(vec![chosen(SystemStatus::Pending, &many)]), Some("systems"));
+    }
+
+    #[test]
+    fn a_tag_and_a_group_are_for_the_kinds_that_need_them() {
+        for kind in JobKind::ALL {
+            let bare = job(kind, vec![chosen(SystemStatus::Active, &[1])]);
+            let tagged = CreateJob {
+                tag: Some("prod".to_owned()),
+                ..bare.clone()
+            };
+            let grouped = CreateJob {
+                group: Some(GroupId(1)),
+                ..bare.clone()
+            };
+            let fields = (field(&bare), field(&tagged), field(&grouped));
+            let expected = match kind.about() {
+                JobAbout::Status => (None, Some("tag"), Some("group")),
+                JobAbout::Tag => (Some("tag"), None, Some("tag")),
+                JobAbout::Group => (Some("group"), Some("tag"), None),
+            };
+            assert_eq!(fields, expected, "{kind:?}");
+        }
+        let bad = CreateJob {
+            tag: Some("two words".to_owned()),
+            ..job(JobKind::Tag, vec![chosen(SystemStatus::Active, &[1])])
+        };
+        assert_eq!(field(&bad), Some("tag"));
+    }
+}

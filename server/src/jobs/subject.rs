@@ -1,0 +1,87 @@
+//! What a job is about besides its systems: a tag, a group, or nothing more; stored as the job's `argument`.
+
+use scm_protocol::ids::GroupId;
+use scm_protocol::jobs::{CreateJob, JobAbout, JobKind};
+use serde_json::{Value, json};
+
+/// What a job is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// The status of its systems: the kind says it all.
+    Status,
+    /// This tag.
+    Tag(String),
+    /// This group.
+    Group(GroupId),
+}
+
+impl Subject {
+    /// What a request is about; none where it does not say.
+    pub(super) fn asked(wanted: &CreateJob) -> Option<Self> {
+        match wanted.kind.about() {
+            JobAbout::Status => Some(Subject::Status),
+            JobAbout::Tag => wanted.tag.clone().map(Subject::Tag),
+            JobAbout::Group => wanted.group.map(Subject::Group),
+        }
+    }
+
+    /// What a stored job is about; none where the row is damaged.
+    pub(super) fn stored(kind: JobKind, argument: &str) -> Option<Self> {
+        match kind.about() {
+            JobAbout::Status => Some(Subject::Status),
+            JobAbout::Tag => Some(Subject::Tag(argument.to_owned())),
+            JobAbout::Group => argument.parse().ok().map(|id| Subject::Group(GroupId(id))),
+        }
+    }
+
+    /// As it is stored.
+    pub(super) fn argument(&self) -> String {
+        match self {
+            Subject::Status => String::new(),
+            Subject::Tag(tag) => tag.clone(),
+            Subject::Group(id) => id.to_string(),
+        }
+    }
+
+    /// The tag, if it is one.
+    pub(super) fn tag(&self) -> Option<&str> {
+        match self {
+            Subject::Tag(tag) => Some(tag),
+            Subject::Status | Subject::Group(_) => None,
+        }
+    }
+
+    /// The group, if it is one.
+    pub(super) fn group(&self) -> Option<GroupId> {
+        match self {
+            Subject::Group(id) => Some(*id),
+            Subject::Status | Subject::Tag(_) => None,
+        }
+    }
+
+    /// Adds it to the detail of an audit entry.
+    pub(super) fn tell(&self, detail: &mut Value) {
+        match self {
+            Subject::Status => {}
+            Subject::Tag(tag) => detail["tag"] = json!(tag),
+            Subject::Group(id) => detail["group"] = json!(id),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_is_what_was_asked() {
+        for (kind, subject) in [
+            (JobKind::Deny, Subject::Status),
+            (JobKind::Untag, Subject::Tag("prod".to_owned())),
+            (JobKind::GroupAdd, Subject::Group(GroupId(7))),
+        ] {
+            assert_eq!(Subject::stored(kind, &subject.argument()), Some(subject));
+        }
+        assert_eq!(Subject::stored(JobKind::GroupRemove, "seven"), None);
+    }
+}
