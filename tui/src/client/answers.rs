@@ -128,12 +128,14 @@ pub(super) async fn answer(http: Arc<Http>, call: Call, answer: Answer) {
         },
         Call::CreateJob { ticket, key, body } => Reply::JobCreated {
             ticket,
-            created: jobs::create(&http, &key, &body).await,
+            created: jobs::create(&http, &key, &body).await.map(Box::new),
         },
         Call::ChangeJob { id, change, key } => Reply::JobChanged {
             id,
             change,
-            result: jobs::change(&http, id, change, &key).await,
+            result: jobs::change(&http, id, change, &key)
+                .await
+                .map(|job| job.map(Box::new)),
         },
         Call::Settings => Reply::Settings(http.get(SETTINGS_PATH).await),
         Call::ChangeSetting {

@@ -117,13 +117,13 @@ pub enum Reply {
     },
     JobCreated {
         ticket: u64,
-        created: Result<Job, Failure>,
+        created: Result<Box<Job>, Failure>,
     },
     /// A retry answers with its new job.
     JobChanged {
         id: JobId,
         change: JobChange,
-        result: Result<Option<Job>, Failure>,
+        result: Result<Option<Box<Job>>, Failure>,
     },
     Settings(Result<SettingList, Failure>),
     SettingChanged {

@@ -44,7 +44,7 @@ pub(super) fn create(state: &mut State) -> Vec<Effect> {
 pub(super) fn created(
     state: &mut State,
     ticket: u64,
-    answer: Result<Job, Failure>,
+    answer: Result<Box<Job>, Failure>,
     now: Moment,
 ) -> Vec<Effect> {
     let dialog = state.dialog.take_if(|dialog| dialog.ticket == ticket);
@@ -57,7 +57,7 @@ pub(super) fn created(
                 list.marked_only = false;
                 list.unsorted = true;
             }
-            watch(state, job, now)
+            watch(state, *job, now)
         }
         Err(Failure::Unauthorized(reason)) => session::lost(state, &reason),
         Err(Failure::Unreachable(reason)) => {
@@ -217,11 +217,11 @@ pub(super) fn failed_read(
 pub(super) fn job_changed(
     state: &mut State,
     (id, change): (JobId, JobChange),
-    result: Result<Option<Job>, Failure>,
+    result: Result<Option<Box<Job>>, Failure>,
     now: Moment,
 ) -> Vec<Effect> {
     match result {
-        Ok(Some(job)) => return watch(state, job, now),
+        Ok(Some(job)) => return watch(state, *job, now),
         Ok(None) => {
             state.jobs.watched.remove(&id);
             state.toast(ToastKind::Done, format!("job {id} is cancelled"), now);

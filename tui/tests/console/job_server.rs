@@ -87,12 +87,12 @@ impl Server {
             },
             Call::CreateJob { ticket, body, .. } => Reply::JobCreated {
                 ticket,
-                created: self.create_job(body),
+                created: self.create_job(body).map(Box::new),
             },
             Call::ChangeJob { id, change, .. } => Reply::JobChanged {
                 id,
                 change,
-                result: Ok(self.change_job(id, change)),
+                result: Ok(self.change_job(id, change).map(Box::new)),
             },
             _ => return Vec::new(),
         }]
