@@ -16,14 +16,27 @@ const GIB: f64 = 1_073_741_824.0;
 /// Draws the page.
 pub fn draw(state: &State, id: SystemId, canvas: &mut Canvas<'_>, body: Rect) {
     let lines = content(state, id, canvas.theme, usize::from(body.width));
-    for (row, line) in lines
-        .iter()
-        .skip(state.detail.scroll)
-        .take(usize::from(body.height))
-        .enumerate()
-    {
+    let height = usize::from(body.height);
+    // What stood further down may be gone: the page ends where it ends.
+    let top = state.detail.scroll.min(lines.len().saturating_sub(height));
+    for (row, line) in lines.iter().skip(top).take(height).enumerate() {
         canvas.put_line(body, u16::try_from(row).unwrap_or(u16::MAX), line);
     }
+}
+
+/// Lines of the screen that are not the page's: header, place, hints.
+const CHROME: u16 = 3;
+
+/// How many lines of the page are on the screen at once.
+pub fn height(state: &State) -> usize {
+    usize::from(state.size.1.saturating_sub(CHROME)).max(1)
+}
+
+/// Which lines are shown of how many; none where all are.
+pub fn part(state: &State) -> Option<String> {
+    let (lines, height) = (lines(state), height(state));
+    let top = state.detail.scroll.min(lines.saturating_sub(height));
+    (lines > height).then(|| format!("lines {}-{} of {lines}", top + 1, (top + height).min(lines)))
 }
 
 /// How many lines the page has.
@@ -44,7 +57,7 @@ fn content(state: &State, id: SystemId, theme: Theme, width: usize) -> Vec<Line<
     let mut lines = conflicts(state, detail, theme, width);
     lines.extend(identity(state, detail, theme, width));
     lines.extend(telemetry(state, id, detail, theme, width));
-    lines.extend(super::system_groups::lines(state, id, detail, theme));
+    lines.extend(super::system_groups::lines(state, id, detail, theme, width));
     lines.extend(containers(detail, theme, width));
     lines.extend(duplicates(detail, theme, width));
     lines
@@ -317,7 +330,10 @@ fn containers(detail: &SystemDetail, theme: Theme, width: usize) -> Vec<Line<'st
     let Some(count) = detail.summary.container_count else {
         return vec![Line::styled("no container runtime", theme.dim())];
     };
-    let mut lines = vec![Line::styled(format!("{count} containers"), theme.title())];
+    let mut lines = vec![Line::styled(
+        format!("{count} container{}", if count == 1 { "" } else { "s" }),
+        theme.title(),
+    )];
     let room = width.saturating_sub(2 + 8 + 25 + 1);
     lines.extend(detail.containers.iter().map(|container| {
         let runtime = text::fit(&clean(&container.runtime), 8, theme.ellipsis());

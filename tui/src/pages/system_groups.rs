@@ -45,6 +45,7 @@ pub fn lines(
     id: SystemId,
     detail: &SystemDetail,
     theme: crate::view::Theme,
+    width: usize,
 ) -> Vec<Line<'static>> {
     let tags: Vec<String> = detail.summary.tags.iter().map(|tag| clean(tag)).collect();
     let tags = if tags.is_empty() {
@@ -52,11 +53,9 @@ pub fn lines(
     } else {
         tags.join(" ")
     };
-    let mut lines = vec![Line::styled(format!("tags  {tags}"), Style::new())];
-    for line in detail.note.as_deref().unwrap_or("-").lines() {
-        let label = if lines.len() == 1 { "note" } else { "    " };
-        lines.push(Line::styled(format!("{label}  {}", clean(line)), Style::new()));
-    }
+    let mut lines = labelled("tags", &[tags], width);
+    let note: Vec<String> = detail.note.as_deref().unwrap_or("-").lines().map(plain).collect();
+    lines.extend(labelled("note", &note, width));
     let Some((_, groups)) = state.detail.groups.as_ref().filter(|(of, _)| *of == id) else {
         return lines;
     };
@@ -69,10 +68,32 @@ pub fn lines(
         for outcome in &group.conditions {
             let (line, holds) = condition(outcome);
             let style = if holds { theme.dim() } else { theme.warn() };
-            lines.push(Line::styled(format!("      {line}"), style));
+            for part in text::wrap(&line, width.saturating_sub(6)) {
+                lines.push(Line::styled(format!("      {part}"), style));
+            }
         }
     }
     lines
+}
+
+/// A line of a note, fit for the terminal whatever its length.
+fn plain(line: &str) -> String {
+    let parts: Vec<String> = line.split_whitespace().map(clean).collect();
+    parts.join(" ")
+}
+
+/// Texts behind a label of four letters, broken between words.
+fn labelled(label: &str, texts: &[String], width: usize) -> Vec<Line<'static>> {
+    let broken = texts
+        .iter()
+        .flat_map(|said| text::wrap(said, width.saturating_sub(6)));
+    broken
+        .enumerate()
+        .map(|(index, part)| {
+            let label = if index == 0 { label } else { "" };
+            Line::styled(format!("{label:<4}  {part}"), Style::new())
+        })
+        .collect()
 }
 
 fn head(group: &SystemGroup, theme: crate::view::Theme) -> Line<'static> {

@@ -209,21 +209,25 @@ pub(super) fn scroll(state: &mut State, action: Action, now: Moment) -> Vec<Effe
     if state.page == Page::Audit {
         return super::audit::scroll(state, action);
     }
-    let page = usize::from(state.size.1.saturating_sub(5)).max(1);
+    let height = crate::pages::system::height(state);
     let lines = match state.page {
         Page::System(_) => crate::pages::system::lines(state),
         _ => 0,
     };
-    let most = lines.saturating_sub(page);
+    let most = lines.saturating_sub(height);
+    // A line of the page before stays, so that one finds one's place.
+    let step = height.saturating_sub(1).max(1);
     let at = &mut state.detail.scroll;
+    // The page may have become shorter since.
+    let from = (*at).min(most);
     *at = match action {
-        Action::Down => *at + 1,
-        Action::Up => at.saturating_sub(1),
-        Action::PageDown => *at + page,
-        Action::PageUp => at.saturating_sub(page),
+        Action::Down => from + 1,
+        Action::Up => from.saturating_sub(1),
+        Action::PageDown => from + step,
+        Action::PageUp => from.saturating_sub(step),
         Action::Top => 0,
         Action::Bottom => most,
-        _ => *at,
+        _ => from,
     }
     .min(most);
     fetch::look_around(state, now);

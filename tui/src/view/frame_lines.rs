@@ -97,6 +97,11 @@ pub(super) fn place(state: &State, canvas: &mut Canvas<'_>, row: Rect) {
         return;
     }
     canvas.put(row, 0, 0, &title(state), theme.title());
+    if let Page::System(_) = state.page
+        && let Some(part) = crate::pages::system::part(state)
+    {
+        canvas.put_right(row, 0, &part, theme.dim());
+    }
     let plain = match state.page {
         Page::Tokens => Some((state.tokens.items().len(), crate::pages::tokens::forbidden(state))),
         Page::Groups => Some((state.groups.items().len(), crate::pages::groups::forbidden(state))),

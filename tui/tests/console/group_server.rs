@@ -1,6 +1,7 @@
 //! The part of the server in memory that keeps groups and rules.
 
 use crate::server::{START, refused};
+use scm_protocol::annotations::{ChangeTags, SystemTags};
 use scm_protocol::groups::{
     Group, GroupKind, GroupList, GroupRule, MembersChanged, SystemGroup, SystemGroups,
 };
@@ -21,6 +22,10 @@ pub(crate) struct GroupServer {
     pub(crate) asked: Vec<&'static str>,
     /// Asks for the number when a save removes systems.
     pub(crate) careful: bool,
+    /// Changes of tags, and why they are refused.
+    pub(crate) tagged: Vec<(SystemId, ChangeTags)>,
+    pub(crate) refuses_tags: Option<&'static str>,
+    pub(crate) noted: Vec<(SystemId, String)>,
 }
 
 type Systems = BTreeMap<SystemId, SystemDetail>;
@@ -225,11 +230,20 @@ impl GroupServer {
                 id,
                 result: Ok(Box::new(self.of_system(id))),
             },
-            GroupCall::Tags { id, .. } => GroupReply::Tags {
-                id,
-                result: Err(refused(422, "invalid", "no tags here")),
-            },
-            GroupCall::Note { id, .. } => GroupReply::Note { id, result: Ok(()) },
+            GroupCall::Tags { id, body } => {
+                let result = match self.refuses_tags {
+                    Some(reason) => Err(refused(422, "invalid", reason)),
+                    None => Ok(SystemTags {
+                        tags: body.add.clone(),
+                    }),
+                };
+                self.tagged.push((id, body));
+                GroupReply::Tags { id, result }
+            }
+            GroupCall::Note { id, body } => {
+                self.noted.push((id, body.note));
+                GroupReply::Note { id, result: Ok(()) }
+            }
             _ => unreachable!("answered above"),
         }
     }
