@@ -12,6 +12,7 @@ pub mod annotations;
 pub mod api_tokens;
 pub mod audit;
 pub mod auth;
+pub mod backups;
 pub mod bootstrap;
 pub mod certificates;
 pub mod enrollment;

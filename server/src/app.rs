@@ -2,6 +2,7 @@
 
 use crate::audit::{ChainWatch, EXPORTS_AT_ONCE};
 use crate::auth::LocalAdmin;
+use crate::backup::Place;
 use crate::certificates::Revocations;
 use crate::clock::Clock;
 use crate::config::Forward;
@@ -89,6 +90,8 @@ pub struct Settings {
     pub max_queue: usize,
     /// Where the audit is sent.
     pub audit_forward: Vec<Forward>,
+    /// Where backups go.
+    pub backup: Place,
     /// Where the setup code lies until it is used.
     pub setup_code_file: PathBuf,
 }

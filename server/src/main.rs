@@ -4,6 +4,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use scm_protocol::identity::PublicKey;
 use scmserver::audit::command::{self, Expected};
+use scmserver::backup::command as backup;
 use scmserver::config::{Config, DEFAULT_PATH};
 use scmserver::{logging, run};
 use std::path::PathBuf;
@@ -23,6 +24,24 @@ enum Command {
     Run(ConfigArgument),
     /// Read the configuration and say what is wrong with it; start nothing.
     CheckConfig(ConfigArgument),
+    /// Make a backup, whether the server runs or not.
+    Backup {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// Into this new file instead of the configured folder.
+        #[arg(long, value_name = "FILE")]
+        to: Option<PathBuf>,
+    },
+    /// Verify a backup and put it in the place of the database, which no server may be using.
+    Restore {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// The backup.
+        file: PathBuf,
+        /// Also where the database holds data: that is set aside. The backup is verified all the same.
+        #[arg(long)]
+        force: bool,
+    },
     /// Verify the audit.
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -81,6 +100,10 @@ fn carry_out() -> anyhow::Result<()> {
             expect,
         }) => command::verify_database(&Config::load(&config.config)?, organization.as_deref(), &expect),
         Command::Audit(AuditCommand::VerifyExport { file, key }) => command::verify_export(&file, &key),
+        Command::Backup { config, to } => backup::backup(&Config::load(&config.config)?, to.as_deref()),
+        Command::Restore { config, file, force } => {
+            backup::restore(&Config::load(&config.config)?, &file, force)
+        }
         Command::Run(argument) => {
             let config = Config::load(&argument.config)?;
             logging::start(&config.log)?;

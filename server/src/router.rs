@@ -6,8 +6,8 @@ use crate::call::{Authorized, Call};
 use crate::error::Error;
 use crate::pki::Presented;
 use crate::{
-    annotations, api_tokens, audit, auth, certificates, enrollment, events, groups, health, jobs, openapi,
-    organization_settings, organizations, overview, pki_routes, problem, rules, saved_filters,
+    annotations, api_tokens, audit, auth, backup, certificates, enrollment, events, groups, health, jobs,
+    openapi, organization_settings, organizations, overview, pki_routes, problem, rules, saved_filters,
     second_factors, ssh_keys, systems, telemetry, users,
 };
 use bytes::Bytes;
@@ -53,6 +53,7 @@ pub fn routes(
         ssh_keys::routes::routes(app),
         second_factors::routes::routes(app),
         organizations::routes::routes(app),
+        backup::routes::routes(app),
     ];
     // The agents' check-in comes first: it is called a thousand times as often as any other.
     let checkin = systems::agent_routes::routes(app)

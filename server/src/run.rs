@@ -11,7 +11,10 @@ use crate::pki::{Names, Pki};
 use crate::signing::{MasterKey, Organizations};
 use crate::storage::{DatabaseUrl, Storage};
 use crate::systems::Intervals;
-use crate::{audit, auth, certificates, enrollment, jobs, private_file, router, rules, systems, telemetry};
+use crate::{
+    audit, auth, backup, certificates, enrollment, integrity, jobs, private_file, router, rules, systems,
+    telemetry,
+};
 use anyhow::Context;
 use http::{Extensions, HeaderMap, StatusCode, Version};
 use rustls::crypto::CryptoProvider;
@@ -33,6 +36,8 @@ const HOUSEKEEPING: Duration = Duration::from_secs(3600);
 /// # Errors
 /// When something that serving needs is missing or damaged; the message says what to do.
 pub async fn run(config: Config) -> anyhow::Result<()> {
+    integrity::verify_program(&config.integrity)?;
+    let oddities = integrity::oddities();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let state = &config.server.state_folder;
     create_state_folder(state)?;
@@ -45,6 +50,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let master = Arc::new(MasterKey::open_or_create(&state.join("master.key"))?);
     let organizations =
         Organizations::load(&storage, &master, &config.server.organization, clock.now()).await?;
+    backup::record_restores(&storage, &organizations, clock.now()).await?;
+    integrity::record(&storage, organizations.first_id(), oddities, clock.now()).await?;
     let organization_settings = Arc::new(SettingsCache::load(&storage).await?);
     let local_admin = LocalAdmin::write(&state.join("local-admin.token"), organizations.first_id())?;
     let settings = settings(&config, &pki);
@@ -75,6 +82,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     tokio::spawn(audit::keep_anchored(Arc::clone(&app)));
     tokio::spawn(audit::watch_chains(Arc::clone(&app)));
     tokio::spawn(audit::keep_pruned(Arc::clone(&app)));
+    tokio::spawn(backup::keep_backed_up(Arc::clone(&app)));
     audit::start_forwarding(&app)?;
     tokio::spawn(jobs::work(Arc::clone(&app)));
     tokio::spawn(housekeeping(Arc::clone(&app), config.server.hostnames.clone()));
@@ -98,7 +106,11 @@ fn unsigned(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> b
     !headers.contains_key("signature")
 }
 
-fn create_state_folder(folder: &Path) -> anyhow::Result<()> {
+/// Makes the state folder, where there is none.
+///
+/// # Errors
+/// When it cannot be made.
+pub(crate) fn create_state_folder(folder: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     // Others may pass through to the CA's certificate, which is public; they may list or read nothing else.
     std::fs::DirBuilder::new()
@@ -109,7 +121,10 @@ fn create_state_folder(folder: &Path) -> anyhow::Result<()> {
 }
 
 /// Two servers on one state folder would overwrite each other's files.
-fn lock(state: &Path) -> anyhow::Result<std::fs::File> {
+///
+/// # Errors
+/// When another one has it.
+pub(crate) fn lock(state: &Path) -> anyhow::Result<std::fs::File> {
     let path = state.join("lock");
     let file = std::fs::File::options()
         .create(true)
@@ -181,6 +196,7 @@ fn settings(config: &Config, pki: &Pki) -> Settings {
         hold_checkins: config.agents.hold_checkins,
         max_queue: config.limits.max_queue as usize,
         audit_forward: config.audit.forward.clone(),
+        backup: config.backup_place(),
         setup_code_file: config.server.state_folder.join("setup-code"),
     }
 }

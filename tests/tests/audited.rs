@@ -330,6 +330,7 @@ async fn example(world: &mut World, route: &str) -> Result<Call> {
             local.call::<()>("PUT", path, &json!({ "value": 7 })).await?;
             call(&local, path, none)
         }
+        "backups.create" => call(&local, "/api/v1/backups", none),
         other => bail!(
             "the route `{other}` is no GET and has no example: add a call of it that succeeds to `example` in \
              tests/tests/audited.rs, or say in CHANGES_NOTHING why there is nothing to record"

@@ -6,6 +6,7 @@ use std::path::Path;
 use scm_settings::{Document, Error};
 
 use super::Config;
+use crate::integrity::check_key;
 use crate::pki::Name;
 
 /// Checks a configuration against the rules that the sections document.
@@ -15,6 +16,8 @@ pub(super) fn check(config: &Config, document: &Document) -> Result<(), Error> {
     database(config, document)?;
     ranges(config, document)?;
     super::audit::check(config, document)?;
+    backup(config, document)?;
+    integrity(config, document)?;
     relations(config, document)
 }
 
@@ -79,9 +82,35 @@ fn database(config: &Config, document: &Document) -> Result<(), Error> {
     }
 }
 
+fn backup(config: &Config, document: &Document) -> Result<(), Error> {
+    let backup = &config.backup;
+    if let Some(folder) = &backup.folder {
+        absolute("backup.folder", folder, document)?;
+    }
+    if let Some(folder) = &backup.postgres_programs {
+        absolute("backup.postgres_programs", folder, document)?;
+    }
+    Ok(())
+}
+
+fn integrity(config: &Config, document: &Document) -> Result<(), Error> {
+    let integrity = &config.integrity;
+    if let Some(signature) = &integrity.signature {
+        absolute("integrity.signature", signature, document)?;
+    }
+    if let Some(reason) = integrity
+        .release_key
+        .as_deref()
+        .and_then(|key| check_key(key).err())
+    {
+        return Err(document.refuse("integrity.release_key", reason));
+    }
+    Ok(())
+}
+
 fn ranges(config: &Config, document: &Document) -> Result<(), Error> {
     let (agents, limits, sessions) = (&config.agents, &config.limits, &config.sessions);
-    let ranges: [(&str, u32, RangeInclusive<u32>); 14] = [
+    let ranges: [(&str, u32, RangeInclusive<u32>); 16] = [
         (
             "certificates.lifetime_hours",
             config.certificates.lifetime_hours,
@@ -116,6 +145,8 @@ fn ranges(config: &Config, document: &Document) -> Result<(), Error> {
             config.telemetry.retention_days,
             1..=366,
         ),
+        ("backup.every_hours", config.backup.every_hours, 0..=8760),
+        ("backup.keep", config.backup.keep, 1..=1000),
     ];
     for (key, value, range) in ranges {
         if !range.contains(&value) {

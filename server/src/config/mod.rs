@@ -20,9 +20,11 @@ pub use addresses::Addresses;
 pub use audit::{Audit, Forward, ForwardKind};
 pub use proxy::{Proxy, ProxyAddress};
 pub use sections::{
-    Agents, Certificates, Database, Level, Limits, Log, LogFormat, Server, Sessions, Telemetry, Tls,
+    Agents, Backup, Certificates, Database, Integrity, Level, Limits, Log, LogFormat, Server, Sessions,
+    Telemetry, Tls,
 };
 
+use crate::backup::Place;
 use crate::listen;
 
 /// Where the configuration is looked for when `--config` does not say.
@@ -52,6 +54,10 @@ pub struct Config {
     pub telemetry: Telemetry,
     /// `[[audit.forward]]`: where the audit is sent.
     pub audit: Audit,
+    /// `[backup]`: where backups go, how often, and how many are kept.
+    pub backup: Backup,
+    /// `[integrity]`: whether the program is verified at the start.
+    pub integrity: Integrity,
     /// `[log]`: how much is logged, and in what form.
     pub log: Log,
 }
@@ -93,6 +99,20 @@ impl Config {
     /// Folder of the private certificate authority and the certificate that it issues to the server.
     pub fn pki_folder(&self) -> PathBuf {
         self.server.state_folder.join("pki")
+    }
+
+    /// Where backups go: as configured, or a folder in the state folder.
+    pub fn backup_place(&self) -> Place {
+        let backup = &self.backup;
+        Place {
+            folder: match &backup.folder {
+                Some(folder) => folder.clone(),
+                None => self.server.state_folder.join("backups"),
+            },
+            every_hours: backup.every_hours,
+            keep: backup.keep,
+            postgres_programs: backup.postgres_programs.clone(),
+        }
     }
 
     /// Certificate chain and key to serve with, where own ones are configured.

@@ -167,6 +167,42 @@ impl Default for Telemetry {
     }
 }
 
+/// `[backup]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Backup {
+    /// `folder`, default `<state_folder>/backups`: where backups are made; absolute.
+    pub folder: Option<PathBuf>,
+    /// `every_hours`, default 24, 0 to 8760: hours between two scheduled backups, the first of them so long after the
+    /// first start; 0 schedules none.
+    pub every_hours: u32,
+    /// `keep`, default 7, 1 to 1000: so many of the newest backups are kept.
+    pub keep: u32,
+    /// `postgres_programs`, default those on PATH: folder of `pg_dump` and `pg_restore`; absolute.
+    pub postgres_programs: Option<PathBuf>,
+}
+
+impl Default for Backup {
+    fn default() -> Self {
+        Self {
+            folder: None,
+            every_hours: 24,
+            keep: 7,
+            postgres_programs: None,
+        }
+    }
+}
+
+/// `[integrity]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Integrity {
+    /// `release_key`, default none: minisign public key; with it the server starts only when its own program is signed.
+    pub release_key: Option<String>,
+    /// `signature`, default the program's path and `.minisig`: the detached signature; absolute.
+    pub signature: Option<PathBuf>,
+}
+
 /// `[log]`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -38,10 +38,18 @@ fn an_empty_file_is_the_defaults() {
 #[test]
 fn the_packaged_file_shows_the_defaults() {
     assert_eq!(parse(PACKAGED), Ok(Config::default()));
-    let shown = parse(&switched_on(&["certificate", "key"])).unwrap();
+    let shown = parse(&switched_on(&[
+        "certificate",
+        "key",
+        "postgres_programs",
+        "release_key",
+        "signature",
+    ]))
+    .unwrap();
     assert_eq!(shown.database_url(), Config::default().database_url());
     let mut shown = shown;
-    shown.database.url = None;
+    assert_eq!(shown.backup_place(), Config::default().backup_place());
+    (shown.database.url, shown.backup.folder) = (None, None);
     assert!(shown.proxy.listen.take().is_some());
     assert_eq!(shown, Config::default());
     assert!(parse(&switched_on(&[])).unwrap().own_certificate().is_some());
@@ -184,6 +192,14 @@ fn faults_name_place_key_and_reason() {
             "f:4:1: `audit.forward[0].address` must be an https URL without user and password",
         ),
         (
+            "[backup]\nfolder = 'backups'",
+            "f:2:1: `backup.folder` must be an absolute path",
+        ),
+        (
+            "[backup]\nkeep = 0",
+            "f:2:1: `backup.keep` must be between 1 and 1000, not 0",
+        ),
+        (
             "[proxy]\nlisten = '0.0.0.0:80'",
             "f:2:10: `proxy.listen` must be a loopback address or a Unix socket, not `0.0.0.0:80`: what passes there is not encrypted",
         ),
@@ -202,7 +218,7 @@ fn faults_name_place_key_and_reason() {
         ("[prox]", "f:1:2: unknown key `prox`, did you mean `proxy`?"),
         (
             "[gateway]",
-            "f:1:2: unknown key `gateway`, expected `server`, `tls`, `proxy`, `database`, `agents`, `certificates`, `limits`, `sessions`, `telemetry`, `audit` or `log`",
+            "f:1:2: unknown key `gateway`, expected `server`, `tls`, `proxy`, `database`, `agents`, `certificates`, `limits`, `sessions`, `telemetry`, `audit`, `backup`, `integrity` or `log`",
         ),
     ];
     for (text, expected) in cases {

@@ -1,8 +1,9 @@
-//! Users, sessions, API tokens, SSH keys, second factors, organizations.
+//! Users, sessions, API tokens, SSH keys, second factors, organizations, backups.
 
 use super::{Shape, add, change, done, get, idempotency_key, made};
 use crate::{paging, ssh_keys};
 use scm_protocol::api_tokens::{ApiTokenPage, CreateApiToken, CreatedApiToken};
+use scm_protocol::backups::{Backup, BackupList};
 use scm_protocol::organizations::{CreateOrganization, CreatedOrganization, OrganizationList};
 use scm_protocol::second_factors::{
     EnrollSecondFactor, RecoveryCodes, SecondFactorCode, SecondFactorLogin, SecondFactorRequired,
@@ -78,6 +79,15 @@ pub(super) fn shape(route: &str) -> Option<Shape> {
             "CreateOrganization",
             "CreatedOrganization",
         ),
+        "backups.list" => get("The backups in this server's folder, newest first", "BackupList"),
+        "backups.create" => Shape {
+            status: "201",
+            ..get("Make a backup now; answered when it is on the disk", "Backup")
+        },
+        "backups.download" => Shape {
+            reply: Some(("application/x-tar", None)),
+            ..get("A backup (docs/backup.md); recorded in the audit", "")
+        },
         _ => return None,
     })
 }
@@ -109,4 +119,6 @@ pub(super) fn schemas(all: &mut Vec<(String, RefOr<Schema>)>) {
     add::<OrganizationList>(all);
     add::<CreateOrganization>(all);
     add::<CreatedOrganization>(all);
+    add::<Backup>(all);
+    add::<BackupList>(all);
 }

@@ -2,10 +2,25 @@
 
 use super::Conn;
 use crate::error::Error;
+use diesel::migration::{Migration, MigrationSource};
+use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("../migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("../migrations/postgres");
+
+/// Versions of the migrations that this program has, oldest first.
+///
+/// # Errors
+/// Never: they are part of the program.
+pub fn known() -> Result<Vec<String>, Error> {
+    let migrations = MigrationSource::<Sqlite>::migrations(&SQLITE)
+        .map_err(|error| Error::internal(format!("reading the migrations: {error}")))?;
+    let versions = migrations.iter().map(|one| one.name().version().to_string());
+    let mut versions: Vec<String> = versions.collect();
+    versions.sort_unstable();
+    Ok(versions)
+}
 
 /// Brings the database to this version's schema.
 ///

@@ -13,6 +13,7 @@ mod writer;
 
 pub use connection::{Conn, DatabaseUrl};
 pub use lock::hold_organization;
+pub use migrations::known as migrations_known;
 pub use readers::Readers;
 pub use writer::Writer;
 

@@ -38,6 +38,11 @@ impl Readers {
         }
     }
 
+    /// Where they read; for what needs a connection of its own.
+    pub fn url(&self) -> &DatabaseUrl {
+        &self.shared.url
+    }
+
     /// Runs a query.
     ///
     /// # Errors

@@ -420,6 +420,23 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    backup_state (id) {
+        id -> BigInt,
+        last_ms -> BigInt,
+        leased_by -> Text,
+        leased_until_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    backup_restores (at_ms) {
+        at_ms -> BigInt,
+        backup_created -> Text,
+        sha256 -> Text,
+    }
+}
+
 diesel::joinable!(system_states -> systems (system_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(half_sessions -> users (user_id));
@@ -462,6 +479,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     server_alive,
     server_outages,
     identity_conflicts,
+    backup_state,
+    backup_restores,
     groups,
     group_members,
     rules,

@@ -1,0 +1,2 @@
+DROP TABLE backup_restores;
+DROP TABLE backup_state;
