@@ -79,7 +79,7 @@ fn restore_staged(wanted: Wanted<'_>, staged: &Path) -> anyhow::Result<Restored>
 
 fn check_sqlite(staged: &Path, manifest: &Manifest) -> anyhow::Result<()> {
     let mut conn = DatabaseUrl::Sqlite(staged.to_owned()).connect_read_only()?;
-    let integrity = store::integrity(&mut conn).context("SQLite cannot read it")?;
+    let integrity = store::integrity(&mut conn).context("SQLite finds it damaged")?;
     ensure!(integrity == "ok", "SQLite finds it damaged: {integrity}");
     verify::database(&mut conn, manifest)
 }

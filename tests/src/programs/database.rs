@@ -73,7 +73,10 @@ pub(super) fn dump(url: &str, state: &Path) -> Result<String> {
 }
 
 /// Carries out statements, as somebody would who has the database and no server.
-pub(super) fn execute(url: &str, statements: &str) -> Result<()> {
+///
+/// # Errors
+/// When the database's own client refuses them.
+pub fn execute(url: &str, statements: &str) -> Result<()> {
     const PYTHON: &str = "import sqlite3, sys\n\
         with sqlite3.connect(sys.argv[1], timeout=20) as database: database.executescript(sys.argv[2])";
     let mut command = match url.strip_prefix("sqlite://") {

@@ -19,7 +19,7 @@ mod server;
 pub use admin::Admin;
 pub use agent::{Agent, AgentBuilder};
 pub use console::Console;
-pub use database::Database;
+pub use database::{Database, execute};
 pub use faketime::faketime;
 pub use forge::{Forge, showing};
 pub use nginx::Nginx;
