@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::per_backend;
 use crate::storage::Conn;
 use crate::storage::schema::{backup_restores, backup_state, half_sessions, organizations, sessions};
-use diesel::connection::SimpleConnection;
+use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use scm_protocol::ids::UnixMillis;
@@ -78,7 +78,7 @@ pub(super) fn facts(conn: &mut Conn) -> Result<Facts, Error> {
 pub(super) fn integrity(conn: &mut Conn) -> Result<String, Error> {
     one_text(
         conn,
-        "SELECT integrity_check AS value FROM pragma_integrity_check(1)",
+        "SELECT integrity_check AS value FROM pragma_integrity_check LIMIT 1",
     )
 }
 
@@ -107,18 +107,18 @@ pub(super) fn transaction<T>(
     conn: &mut Conn,
     change: impl FnOnce(&mut Conn) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let begin = match conn {
-        Conn::Sqlite(_) => "BEGIN IMMEDIATE",
-        Conn::Postgres(_) => "BEGIN",
-    };
-    conn.batch_execute(begin)?;
+    match conn {
+        // A transaction that begins by reading could find somebody else's write in its way.
+        Conn::Sqlite(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE")?,
+        Conn::Postgres(c) => AnsiTransactionManager::begin_transaction(c)?,
+    }
     match change(conn) {
         Ok(value) => {
-            conn.batch_execute("COMMIT")?;
+            per_backend!(conn, c => AnsiTransactionManager::commit_transaction(c))?;
             Ok(value)
         }
         Err(error) => {
-            let _ = conn.batch_execute("ROLLBACK");
+            let _ = per_backend!(conn, c => AnsiTransactionManager::rollback_transaction(c));
             Err(error)
         }
     }

@@ -128,8 +128,7 @@ impl Server {
         let mut server = self.beside()?;
         server.database_url = database.create(&server.state())?;
         fs::write(server.config(), server.config_text())?;
-        let backup = backup.to_str().context("the path is not UTF-8")?;
-        let output = server.command(&["restore", backup])?;
+        let output = server.command(&["restore", &backup.to_string_lossy()])?;
         anyhow::ensure!(
             output.status.success(),
             "{}",
