@@ -250,6 +250,7 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/api/v1/backups", "backups.list", OWNERS),
     route("POST", "/api/v1/backups", "backups.create", OWNERS),
     route("GET", "/api/v1/backups/{name}", "backups.download", OWNERS),
+    route("POST", "/api/v1/backups/{name}/check", "backups.check", OWNERS),
     route("POST", "/agent/v1/register", "enrollment.register", Agent),
     route("POST", "/agent/v1/checkin", "systems.checkin", Agent),
     route("POST", "/agent/v1/certificate", "certificates.issue", Agent),

@@ -331,6 +331,11 @@ async fn example(world: &mut World, route: &str) -> Result<Call> {
             call(&local, path, none)
         }
         "backups.create" => call(&local, "/api/v1/backups", none),
+        "backups.check" => {
+            let made: Value = local.call("POST", "/api/v1/backups", &none).await?;
+            let name = made["name"].as_str().context("no name")?;
+            call(&local, format!("/api/v1/backups/{name}/check"), none)
+        }
         other => bail!(
             "the route `{other}` is no GET and has no example: add a call of it that succeeds to `example` in \
              tests/tests/audited.rs, or say in CHANGES_NOTHING why there is nothing to record"

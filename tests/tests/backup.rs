@@ -11,9 +11,10 @@ use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 use tempfile::TempDir;
 
 const BACKUPS: &str = "/api/v1/backups";
@@ -104,6 +105,8 @@ async fn drill(database: Database) -> Result<()> {
     assert_eq!(mode(&stored)?, 0o600);
     let list: BackupList = admin.get(BACKUPS).await?;
     assert_eq!(list.items, [backup.clone()]);
+    let check = backup.check.as_ref().context("it was not checked")?;
+    assert_eq!((check.fault.as_deref(), list.failure), (None, None));
     for name in ["none", "..%2fmaster.key", "openscm-x.backup"] {
         assert_eq!(
             admin.status("GET", &format!("{BACKUPS}/{name}")).await?,
@@ -202,6 +205,73 @@ async fn a_restore_drill_on_postgres() -> Result<()> {
     drill(Database::Postgres).await
 }
 
+/// A restore that is killed at any moment leaves the database as it was or as it was to become, and the next one is not in
+/// its way.
+async fn killed(database: Database) -> Result<()> {
+    let mut server = start(database).await?;
+    let backup = make(&server.admin()?).await?;
+    server.rogue()?.register("later").await?;
+    server.stop()?;
+    let file = server.state().join("backups").join(&backup.name);
+    let restore = ["restore", &file.to_string_lossy(), "--force"].map(str::to_owned);
+    let restore = restore.each_ref().map(String::as_str);
+    let (mut delay, mut done) = (Duration::ZERO, false);
+    while !done {
+        let mut process = server
+            .prepared(&restore)?
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        std::thread::sleep(delay);
+        // One that has ended by itself has restored: nothing is in its way.
+        done = process.try_wait()?.is_some();
+        process.kill()?;
+        let status = process.wait()?;
+        ensure!(!done || status.success(), "after {delay:?}: {status}");
+        server.start().await?;
+        let admin = server.admin()?;
+        let (systems, restored) = (admin.systems().await?.len(), actions(&admin).await?);
+        let old = (1, vec!["backups.create".to_owned()]);
+        let new = (0, vec!["backups.restored".to_owned()]);
+        ensure!(
+            (systems, &restored) == (old.0, &old.1) || (systems, &restored) == (new.0, &new.1),
+            "killed after {delay:?}: {systems} systems, {restored:?}"
+        );
+        // The entry of a restore that was killed just after it had replaced the database.
+        ensure!(!done || systems == 0, "restored, and nothing is");
+        done = systems == 0;
+        server.stop()?;
+        delay = (delay * 2).max(Duration::from_millis(15));
+    }
+    let verified = server.command(&["audit", "verify"])?;
+    ensure!(verified.status.success(), "{}", text(&verified));
+    let again = server.command(&restore)?;
+    ensure!(again.status.success(), "{}", text(&again));
+    assert_eq!(left_over(&server)?, Vec::<String>::new());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_restore_leaves_the_old_or_the_new_on_sqlite() -> Result<()> {
+    killed(Database::Sqlite).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_restore_leaves_the_old_or_the_new_on_postgres() -> Result<()> {
+    killed(Database::Postgres).await
+}
+
+/// What a restore that failed has left in the state folder.
+fn left_over(server: &Server) -> Result<Vec<String>> {
+    let names =
+        fs::read_dir(server.state())?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    let names: Vec<String> = names.collect::<Result<_>>()?;
+    Ok(names
+        .into_iter()
+        .filter(|name| name.starts_with(".openscm"))
+        .collect())
+}
+
 /// A backup taken apart.
 struct Parts {
     manifest: Value,
@@ -217,6 +287,7 @@ impl Parts {
             entry?.read_to_end(&mut bytes)?;
             members.push(bytes);
         }
+        members.pop().context("no sums")?;
         let database = members.pop().context("no database")?;
         let manifest = serde_json::from_slice(&members.pop().context("no manifest")?)?;
         Ok(Parts { manifest, database })
@@ -228,9 +299,20 @@ impl Parts {
         self.manifest["database"]["sha256"] = sha256(&self.database).into();
         let mut builder = tar::Builder::new(File::create(to)?);
         let manifest = serde_json::to_vec(&self.manifest)?;
-        for (name, bytes) in [("manifest.json", manifest), ("database", self.database)] {
+        let sums = format!(
+            "{}  manifest.json\n{}  database\n",
+            sha256(&manifest),
+            sha256(&self.database)
+        );
+        let members = [
+            ("manifest.json", manifest),
+            ("database", self.database),
+            ("SHA256SUMS", sums.into_bytes()),
+        ];
+        for (name, bytes) in members {
             let mut header = tar::Header::new_gnu();
             header.set_size(bytes.len() as u64);
+            header.set_mode(0o600);
             builder.append_data(&mut header, name, Cursor::new(bytes))?;
         }
         Ok(builder.into_inner()?.sync_all()?)
@@ -249,6 +331,11 @@ fn damaged(kind: &str, backup: &Path, folder: &TempDir) -> Result<PathBuf> {
             fs::write(&to, bytes)?;
         }
         "truncated" => fs::write(&to, &bytes[..middle])?,
+        "appended" => fs::write(&to, [bytes.as_slice(), b"more"].concat())?,
+        "a path" => {
+            bytes[..16].copy_from_slice(b"../manifest.json");
+            fs::write(&to, bytes)?;
+        }
         "foreign" => fs::write(&to, b"SQLite format 3\0 and no backup".repeat(100))?,
         "newer" => {
             parts.manifest["schema_version"] = "00000000009999".into();
@@ -292,6 +379,8 @@ async fn a_damaged_backup_is_refused_and_changes_nothing() -> Result<()> {
     let kinds = [
         ("flipped", "damaged"),
         ("truncated", "damaged"),
+        ("appended", "behind its end"),
+        ("a path", "does not hold `manifest.json`"),
         ("foreign", "is no backup of OpenSCM"),
         ("newer", "newer than this program"),
         ("newer format", "has format 2"),
@@ -309,12 +398,59 @@ async fn a_damaged_backup_is_refused_and_changes_nothing() -> Result<()> {
         );
         assert_eq!(server.database_dump()?, before, "{kind} changed something");
     }
-    let names = fs::read_dir(server.state())?.map(|entry| Ok(entry?.file_name()));
-    let names: Vec<_> = names.collect::<Result<_>>()?;
-    let left = names
-        .iter()
-        .any(|name| name.to_string_lossy().contains("restore"));
-    assert!(!left, "{names:?}");
+    assert_eq!(left_over(&server)?, Vec::<String>::new());
+    Ok(())
+}
+
+/// A check finds what happened to a file since it was made, and a folder that cannot be written is said to be the reason.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_and_a_failure_are_shown() -> Result<()> {
+    let server = start(Database::Sqlite).await?;
+    let owner = server.person("jdoe", Role::Owner).await?.api;
+    let backup = make(&owner).await?;
+    let check = format!("{BACKUPS}/{}/check", backup.name);
+    let sound: Backup = owner.call("POST", &check, &Value::Null).await?;
+    assert_eq!(sound.check.context("it was not checked")?.fault, None);
+    let folder = server.state().join("backups");
+    let file = folder.join(&backup.name);
+    let mut bytes = fs::read(&file)?;
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&file, bytes)?;
+    let damaged: Backup = owner.call("POST", &check, &Value::Null).await?;
+    let fault = damaged
+        .check
+        .clone()
+        .and_then(|check| check.fault)
+        .context("no fault")?;
+    assert!(fault.contains("damaged"), "{fault}");
+    assert_eq!(owner.get::<BackupList>(BACKUPS).await?.items, [damaged]);
+    let missing = format!("{BACKUPS}/openscm-20260921T141320123Z.backup/check");
+    assert_eq!(owner.refused("POST", &missing, &Value::Null).await?.0, 404);
+
+    fs::remove_dir_all(&folder)?;
+    fs::write(&folder, b"in the way")?;
+    let refused = owner.refused("POST", BACKUPS, &Value::Null).await?;
+    assert_eq!(refused, (409, "backup_failed".to_owned()));
+    fs::remove_file(&folder)?;
+    let failure = owner
+        .get::<BackupList>(BACKUPS)
+        .await?
+        .failure
+        .context("no failure")?;
+    assert!(failure.reason.contains("backups"), "{}", failure.reason);
+    make(&owner).await?;
+    assert_eq!(owner.get::<BackupList>(BACKUPS).await?.failure, None);
+    assert_eq!(
+        actions(&server.admin()?).await?,
+        [
+            "backups.create",
+            "backups.create",
+            "backups.check",
+            "backups.check",
+            "backups.create"
+        ]
+    );
     Ok(())
 }
 

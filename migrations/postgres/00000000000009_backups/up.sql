@@ -1,7 +1,9 @@
--- When the last backup was made, and which replica makes one now; one row.
+-- When the last backup was made, what failed since, and which replica makes one now; one row.
 CREATE TABLE backup_state (
     id BIGINT NOT NULL PRIMARY KEY,
     last_ms BIGINT NOT NULL,
+    failed_ms BIGINT,
+    failure TEXT,
     leased_by TEXT NOT NULL,
     leased_until_ms BIGINT NOT NULL
 );

@@ -1,13 +1,13 @@
 //! `scmserver backup` and `scmserver restore`.
 
+use super::make;
 use super::restore::{Wanted, restore as restore_verified};
 use super::service::record_everywhere;
-use super::{make, store};
 use crate::audit::{Actor, Outcome};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::run;
-use crate::storage::DatabaseUrl;
+use crate::storage::{DatabaseUrl, transaction};
 use anyhow::Context;
 use serde_json::json;
 use std::path::Path;
@@ -37,9 +37,10 @@ pub fn backup(config: &Config, to: Option<&Path>) -> anyhow::Result<()> {
     };
     let name = made.path.file_name().unwrap_or_default().to_string_lossy();
     let target = format!("backup:{name}");
-    let detail = json!({ "size_bytes": made.sums.size_bytes, "sha256": made.sums.sha256 });
+    let detail =
+        json!({ "size_bytes": made.sums.size_bytes, "sha256": made.sums.sha256, "fault": made.fault });
     let mut conn = url.connect()?;
-    store::transaction(&mut conn, |conn| {
+    transaction(&mut conn, |conn| {
         record_everywhere(
             conn,
             &actor,
@@ -50,6 +51,9 @@ pub fn backup(config: &Config, to: Option<&Path>) -> anyhow::Result<()> {
         )
     })
     .context("the backup was made and could not be recorded in the audit")?;
+    if let Some(fault) = &made.fault {
+        eprintln!("A restore would refuse it: {fault}");
+    }
     println!(
         "{}: {} bytes, SHA-256 {}\n{KEEP_APART}.",
         made.path.display(),

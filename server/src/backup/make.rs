@@ -1,7 +1,7 @@
 //! Makes one backup. Blocking; the database is read as of one moment and never waited for.
 
 use super::manifest::{Backend, DatabaseFile, Facts, Manifest};
-use super::{archive, name, postgres, store};
+use super::{archive, checked, name, postgres, store, verify};
 use crate::audit::verify::snapshot;
 use crate::clock::rfc3339;
 use crate::error::Error;
@@ -22,6 +22,13 @@ pub(super) struct Made {
     pub path: PathBuf,
     pub created: UnixMillis,
     pub sums: DatabaseFile,
+    /// Why it could not be restored: what is wrong with the database that it is of.
+    pub fault: Option<String>,
+}
+
+/// A name for work in progress.
+pub(super) fn partial(now: UnixMillis) -> String {
+    format!("{PARTIAL}{}-{}", now.0, std::process::id())
 }
 
 /// Makes a backup under its own name in `folder`.
@@ -62,21 +69,21 @@ pub(super) fn to_file(
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
     clear_left_over(folder, now);
-    let work = folder.join(format!("{PARTIAL}{}-{}", now.0, std::process::id()));
+    let work = folder.join(partial(now));
     DirBuilder::new()
         .mode(0o700)
         .create(&work)
         .with_context(|| format!("creating {}", work.display()))?;
-    let made = make(url, programs, &work, now).and_then(|(file, sums)| {
+    let made = make(url, programs, &work, now).and_then(|(file, sums, fault)| {
         archive::write_sums(target, &sums.sha256)?;
-        fs::rename(&file, target).inspect_err(|_| {
-            let _ = fs::remove_file(archive::sums_path(target));
-        })?;
+        checked::write(target, now, fault.clone())?;
+        fs::rename(&file, target).inspect_err(|_| remove_beside(target))?;
         File::open(folder)?.sync_all()?;
         Ok(Made {
             path: target.to_owned(),
             created: now,
             sums,
+            fault,
         })
     });
     let _ = fs::remove_dir_all(&work);
@@ -88,7 +95,7 @@ fn make(
     programs: Option<&Path>,
     work: &Path,
     now: UnixMillis,
-) -> anyhow::Result<(PathBuf, DatabaseFile)> {
+) -> anyhow::Result<(PathBuf, DatabaseFile, Option<String>)> {
     let database = work.join("database");
     let (backend, facts) = match url {
         DatabaseUrl::Sqlite(path) => (Backend::Sqlite, copy_sqlite(url, path, &database)?),
@@ -97,7 +104,17 @@ fn make(
     let manifest = Manifest::new(backend, facts, rfc3339(now), archive::sums(&database)?);
     let file = work.join("backup");
     let sums = archive::write(&file, &manifest, &database)?;
-    Ok((file, sums))
+    archive::check(&file).context("reading back what was written")?;
+    // The database may have been damaged before: then this is still the best copy of it that there is.
+    let fault = verify::unpacked(&database, &manifest, programs).err();
+    Ok((file, sums, fault.map(|error| format!("{error:#}"))))
+}
+
+/// Deletes what lies beside a backup.
+pub(super) fn remove_beside(backup: &Path) {
+    for path in [archive::sums_path(backup), checked::path(backup)] {
+        let _ = fs::remove_file(path);
+    }
 }
 
 fn copy_sqlite(url: &DatabaseUrl, path: &Path, to: &Path) -> anyhow::Result<Facts> {
@@ -147,7 +164,7 @@ fn clear_left_over(folder: &Path, now: UnixMillis) {
         let begun = name.strip_prefix(PARTIAL).and_then(|rest| rest.split('-').next());
         let begun = begun.and_then(|ms| ms.parse().ok());
         if begun.is_some_and(|ms: i64| now.0.saturating_sub(ms) > DAY_MS) {
-            let _ = fs::remove_dir_all(entry.path());
+            let _ = fs::remove_dir_all(entry.path()).or_else(|_| fs::remove_file(entry.path()));
         }
     }
 }

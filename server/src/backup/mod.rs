@@ -7,7 +7,9 @@
 
 mod archive;
 mod begin;
+mod checked;
 pub mod command;
+mod folder;
 mod make;
 mod manifest;
 mod name;

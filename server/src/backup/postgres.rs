@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
+/// Longest name of a database, in bytes.
+const MAX_NAME: usize = 63;
+
 /// Parameters of a connection URL and the environment variables that mean the same.
 const VARIABLES: &[(&str, &str)] = &[
     ("host", "PGHOST"),
@@ -118,6 +121,15 @@ pub(super) fn beside(url: &str, other: &str) -> anyhow::Result<(String, String)>
     ))
 }
 
+/// The name of another database that begins as this one's. PostgreSQL would cut it off in silence.
+pub(super) fn name_beside(name: &str, suffix: &str) -> String {
+    let mut end = name.len().min(MAX_NAME.saturating_sub(suffix.len()));
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}{suffix}", &name[..end])
+}
+
 /// Runs one of PostgreSQL's programs to its end.
 ///
 /// # Errors
@@ -183,6 +195,13 @@ mod tests {
         assert_eq!(name, "scm");
         assert!(beside("postgres://h", "x").is_err());
         assert!(beside("postgres://h/a?dbname=b", "x").is_err());
+    }
+
+    #[test]
+    fn a_name_fits_with_its_suffix() {
+        assert_eq!(name_beside("scm", "_before_1"), "scm_before_1");
+        let long = name_beside(&"ä".repeat(31), "_before_1");
+        assert_eq!((long.len(), long.ends_with("ä_before_1")), (63, true));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use super::manifest::{Backend, Manifest};
 use super::store::Restore;
 use super::{archive, name, postgres, postgres_store, store, verify};
-use crate::storage::DatabaseUrl;
+use crate::storage::{DatabaseUrl, transaction};
 use anyhow::{Context, bail, ensure};
 use scm_protocol::ids::UnixMillis;
 use std::fs::{self, File};
@@ -33,6 +33,9 @@ pub(super) struct Restored {
 
 const FORCE: &str = "the database holds data already: with --force it is set aside and replaced";
 
+/// How what is unpacked is called, beside the database.
+const STAGED: &str = ".openscm-restore-";
+
 /// Verifies and restores.
 ///
 /// # Errors
@@ -43,18 +46,17 @@ pub(super) fn restore(wanted: Wanted<'_>) -> anyhow::Result<Restored> {
         DatabaseUrl::Postgres(_) => wanted.state,
     };
     fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
-    let staged = folder.join(format!(".openscm-restore-{}", wanted.now.0));
+    clear_left_over(folder);
+    let staged = folder.join(format!("{STAGED}{}", wanted.now.0));
     let restored = restore_staged(wanted, &staged);
-    for suffix in ["", "-wal", "-shm", "-journal"] {
-        let _ = fs::remove_file(with_suffix(&staged, suffix));
-    }
+    clear_left_over(folder);
     restored
 }
 
 fn restore_staged(wanted: Wanted<'_>, staged: &Path) -> anyhow::Result<Restored> {
     let refused = || format!("{} cannot be restored", wanted.backup.display());
     let manifest = archive::extract(wanted.backup, staged).with_context(refused)?;
-    verify::schema(&manifest).with_context(refused)?;
+    verify::unpacked(staged, &manifest, wanted.programs).with_context(refused)?;
     let sha256 = archive::sums(wanted.backup)?.sha256;
     let note = Restore {
         at_ms: wanted.now.0,
@@ -63,7 +65,6 @@ fn restore_staged(wanted: Wanted<'_>, staged: &Path) -> anyhow::Result<Restored>
     };
     match (wanted.url, manifest.backend) {
         (DatabaseUrl::Sqlite(path), Backend::Sqlite) => {
-            check_sqlite(staged, &manifest).with_context(refused)?;
             let aside = replace_sqlite(wanted, path, staged, &note)?;
             Ok(Restored {
                 created: manifest.created,
@@ -77,13 +78,6 @@ fn restore_staged(wanted: Wanted<'_>, staged: &Path) -> anyhow::Result<Restored>
     }
 }
 
-fn check_sqlite(staged: &Path, manifest: &Manifest) -> anyhow::Result<()> {
-    let mut conn = DatabaseUrl::Sqlite(staged.to_owned()).connect_read_only()?;
-    let integrity = store::integrity(&mut conn).context("SQLite finds it damaged")?;
-    ensure!(integrity == "ok", "SQLite finds it damaged: {integrity}");
-    verify::database(&mut conn, manifest)
-}
-
 fn replace_sqlite(
     wanted: Wanted<'_>,
     path: &Path,
@@ -95,18 +89,22 @@ fn replace_sqlite(
     }
     let staged_url = DatabaseUrl::Sqlite(staged.to_owned());
     let mut conn = staged_url.connect()?;
-    store::transaction(&mut conn, |conn| store::note_restore(conn, note))?;
+    transaction(&mut conn, |conn| store::note_restore(conn, note))?;
     store::close_up(&mut conn)?;
     drop(conn);
     File::open(staged)?.sync_all()?;
     let aside = with_suffix(path, &format!(".before-restore-{}", name::time(wanted.now)));
-    let moved = set_aside(path, &aside)?;
-    if let Err(error) = fs::rename(staged, path) {
-        let _ = set_aside(&aside, path);
-        return Err(error).context("putting the restored database in its place");
+    let kept = keep_aside(path, &aside)?;
+    // One step: whoever looks sees the old database or the new one, also after a crash.
+    fs::rename(staged, path).context("putting the restored database in its place")?;
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    if let Err(error) = File::open(folder).and_then(|folder| folder.sync_all()) {
+        eprintln!(
+            "it was restored, and {} could not be synchronized: {error}",
+            folder.display()
+        );
     }
-    File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()?;
-    Ok(moved.then_some(aside))
+    Ok(kept.then_some(aside))
 }
 
 /// A database that is too damaged to be opened is replaced all the same: that is what backups are for.
@@ -125,19 +123,29 @@ fn check_unused(wanted: Wanted<'_>, path: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// Renames a database with what belongs to it; false when there is none.
-fn set_aside(path: &Path, aside: &Path) -> anyhow::Result<bool> {
+/// Gives a database a second name, under which it stays; false when there is none.
+fn keep_aside(path: &Path, aside: &Path) -> anyhow::Result<bool> {
     if !path.exists() {
         return Ok(false);
     }
-    for suffix in ["-wal", "-shm"] {
+    fs::hard_link(path, aside).with_context(|| format!("setting {} aside", path.display()))?;
+    // Only a database that could not be opened still has these. Left behind, they would be applied to the restored one.
+    for suffix in ["-wal", "-shm", "-journal"] {
         let file = with_suffix(path, suffix);
         if file.exists() {
             fs::rename(&file, with_suffix(aside, suffix))?;
         }
     }
-    fs::rename(path, aside).with_context(|| format!("setting {} aside", path.display()))?;
     Ok(true)
+}
+
+/// Deletes what a restore that was killed has left. No other one runs: the state folder is locked.
+fn clear_left_over(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(STAGED) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
@@ -154,11 +162,10 @@ fn restore_postgres(
     note: &Restore,
 ) -> anyhow::Result<Restored> {
     let file = staged.to_str().context("the state folder's path is not UTF-8")?;
-    postgres::run(wanted.programs, "pg_restore", None, &["--list", file])
-        .context("the dump in it cannot be read")?;
     let scratch = format!("openscm_restore_{}", wanted.now.0);
     let (scratch_url, target) = postgres::beside(url, &scratch)?;
     let (maintenance, _) = postgres::beside(url, "postgres")?;
+    let aside = postgres::name_beside(&target, &format!("_before_restore_{}", wanted.now.0));
     let mut maintenance = DatabaseUrl::Postgres(maintenance)
         .connect()
         .context("restoring needs a connection to the database `postgres` beside the configured one")?;
@@ -179,7 +186,7 @@ fn restore_postgres(
     postgres_store::create(conn, &scratch).context(
         "making a database to verify in: the configured user needs the right CREATEDB for a restore",
     )?;
-    let aside = exists.then(|| format!("{target}_before_restore_{}", wanted.now.0));
+    let aside = exists.then_some(aside);
     let done = fill_postgres(wanted, (&scratch, &scratch_url), file, manifest, note).and_then(|()| {
         postgres_store::exchange(conn, &target, &scratch, aside.as_deref()).with_context(|| {
             format!(
@@ -220,6 +227,6 @@ fn fill_postgres(
     postgres::run(wanted.programs, "pg_restore", Some(scratch_url), &arguments).with_context(refused)?;
     let mut conn = DatabaseUrl::Postgres(scratch_url.to_owned()).connect()?;
     verify::database(&mut conn, manifest).with_context(refused)?;
-    store::transaction(&mut conn, |conn| store::note_restore(conn, note))?;
+    transaction(&mut conn, |conn| store::note_restore(conn, note))?;
     Ok(())
 }

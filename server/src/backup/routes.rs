@@ -25,6 +25,8 @@ pub fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
         .unify()
         .or(endpoint(app, "backups.download", download))
         .unify()
+        .or(endpoint(app, "backups.check", check))
+        .unify()
         .boxed()
 }
 
@@ -37,6 +39,13 @@ async fn create(app: Arc<App>, authorized: Authorized) -> Result<Response, Error
     service::may(&app, &authorized.caller()).await?;
     let made = service::create(&app, authorized.actor(), authorized.call.route, None).await?;
     Ok(with_status(json(&made), StatusCode::CREATED).into_response())
+}
+
+async fn check(app: Arc<App>, authorized: Authorized) -> Result<Response, Error> {
+    service::may(&app, &authorized.caller()).await?;
+    let name = authorized.call.params.first().map_or("", String::as_str);
+    let checked = service::check(&app, authorized.actor(), name).await?;
+    Ok(json(&checked).into_response())
 }
 
 async fn download(app: Arc<App>, authorized: Authorized) -> Result<Response, Error> {

@@ -1,10 +1,11 @@
 //! Makes a backup every so many hours, once over all replicas.
 
-use super::{service, store};
+use super::{Place, service, store};
 use crate::app::App;
 use crate::audit::Actor;
 use crate::error::Error;
 use crate::storage::Conn;
+use scm_protocol::ids::UnixMillis;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,9 +15,20 @@ const PERIOD: Duration = Duration::from_secs(30);
 /// How long to wait after one that failed.
 const RETRY: Duration = Duration::from_secs(900);
 
+fn period_ms(place: &Place) -> i64 {
+    i64::from(place.every_hours) * HOUR_MS
+}
+
+/// When the one after that of `last` is due; none when none are scheduled.
+pub(super) fn next(place: &Place, last: UnixMillis) -> Option<UnixMillis> {
+    Some(period_ms(place))
+        .filter(|ms| *ms > 0)
+        .map(|ms| last.plus(ms))
+}
+
 /// Makes backups until the server stops.
 pub async fn keep_backed_up(app: Arc<App>) {
-    let every_ms = i64::from(app.settings.backup.every_hours) * HOUR_MS;
+    let every_ms = period_ms(&app.settings.backup);
     if every_ms == 0 {
         return;
     }

@@ -1,7 +1,7 @@
 //! Making, listing, sending and deleting backups in the configured folder.
 
 use super::make::{self, Made};
-use super::{archive, name, store};
+use super::{checked, folder, schedule, store, verify};
 use crate::app::App;
 use crate::audit::{Actor, Entry, Outcome};
 use crate::auth::Credential;
@@ -10,11 +10,11 @@ use crate::clock::random;
 use crate::error::Error;
 use crate::storage::Conn;
 use crate::{audit, signing};
-use scm_protocol::backups::{Backup, BackupList};
+use scm_protocol::backups::{Backup, BackupFailure, BackupList};
 use scm_protocol::ids::UnixMillis;
 use serde_json::{Value, json};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,10 +53,7 @@ pub(super) async fn create(
 ) -> Result<Backup, Error> {
     let replica = audit::chain::hex(&random::<8>()?);
     if !lease(app, &replica, only_after_ms).await? {
-        return Err(Error::Conflict {
-            code: "backup_running",
-            detail: "a backup is being made already: wait for it to appear in the list".to_owned(),
-        });
+        return Err(running());
     }
     // Goes on when the caller goes.
     let app = Arc::clone(app);
@@ -73,6 +70,62 @@ pub(super) async fn create(
     task.await.map_err(|_| Error::internal("a backup panicked"))?
 }
 
+/// Checks a backup as a restore would, and remembers what was found.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Conflict`] `backup_running`, and when the database or the disk fails.
+pub(super) async fn check(app: &Arc<App>, actor: Actor, name: &str) -> Result<Backup, Error> {
+    let path = path_of(app, name)?;
+    let replica = audit::chain::hex(&random::<8>()?);
+    if !lease(app, &replica, None).await? {
+        return Err(running());
+    }
+    let (app, name) = (Arc::clone(app), name.to_owned());
+    let task = tokio::spawn(async move {
+        let checked = check_leased(&app, &replica, path.clone()).await;
+        let (outcome, detail) = match &checked {
+            Ok(None) => (Outcome::Done, json!({})),
+            Ok(Some(fault)) => (Outcome::Refused, json!({ "fault": fault })),
+            Err(error) => (Outcome::Refused, json!({ "reason": error.to_string() })),
+        };
+        record_and(
+            &app,
+            actor,
+            ("backups.check", target(&name)),
+            (outcome, detail),
+            move |conn| store::release(conn, &replica),
+        )
+        .await?;
+        checked?;
+        folder::listed(&path, name).ok_or_else(none)
+    });
+    task.await
+        .map_err(|_| Error::internal("a check of a backup panicked"))?
+}
+
+/// What is wrong with a backup, if anything is.
+async fn check_leased(app: &App, replica: &str, path: PathBuf) -> Result<Option<String>, Error> {
+    let (place, now) = (app.settings.backup.clone(), app.clock.now());
+    let work = place.folder.join(format!("{}-check", make::partial(now)));
+    keep_lease(app, replica, move || {
+        let programs = place.postgres_programs.as_deref();
+        let fault = verify::backup(&path, &work, programs).err();
+        let _ = fs::remove_file(&work);
+        let fault = fault.map(|error| format!("{error:#}"));
+        let kept = checked::write(&path, now, fault.clone());
+        kept.map_err(|error| Error::internal(format!("keeping what a check found: {error}")))?;
+        Ok(fault)
+    })
+    .await
+}
+
+fn running() -> Error {
+    Error::Conflict {
+        code: "backup_running",
+        detail: "a backup is being made or checked already: wait until that is done".to_owned(),
+    }
+}
+
 async fn lease(app: &App, replica: &str, only_after_ms: Option<i64>) -> Result<bool, Error> {
     let (replica, now) = (replica.to_owned(), app.clock.now());
     let lease = move |conn: &mut Conn| {
@@ -80,7 +133,7 @@ async fn lease(app: &App, replica: &str, only_after_ms: Option<i64>) -> Result<b
         match only_after_ms {
             // Another replica made it since it was due.
             Some(ms) if free && !store::is_due(conn, now, ms)? => {
-                store::release(conn, &replica, None)?;
+                store::release(conn, &replica)?;
                 Ok(false)
             }
             _ => Ok(free),
@@ -95,15 +148,23 @@ async fn make_leased(app: &App, replica: &str) -> Result<Made, Error> {
         app.settings.backup.clone(),
         app.clock.now(),
     );
-    let mut work = tokio::task::spawn_blocking(move || {
-        make::into_folder(&url, place.postgres_programs.as_deref(), &place.folder, now)
-    });
+    keep_lease(app, replica, move || {
+        let made = make::into_folder(&url, place.postgres_programs.as_deref(), &place.folder, now);
+        made.map_err(|error| make::failed(&error))
+    })
+    .await
+}
+
+/// Runs blocking work, and renews the right to do it until it is done.
+async fn keep_lease<T: Send + 'static>(
+    app: &App,
+    replica: &str,
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let mut work = tokio::task::spawn_blocking(work);
     loop {
         tokio::select! {
-            made = &mut work => {
-                let made = made.map_err(|_| Error::internal("a backup panicked"))?;
-                return made.map_err(|error| make::failed(&error));
-            }
+            done = &mut work => return done.map_err(|_| Error::internal("work on a backup panicked"))?,
             () = tokio::time::sleep(RENEW) => {
                 if let Err(error) = lease(app, replica, None).await {
                     tracing::warn!(error = %error, "the right to make a backup could not be renewed");
@@ -125,28 +186,39 @@ async fn record_made(
         Ok(made) => (
             target(&file_name(&made.path)),
             Outcome::Done,
-            json!({ "size_bytes": made.sums.size_bytes, "sha256": made.sums.sha256 }),
+            json!({ "size_bytes": made.sums.size_bytes, "sha256": made.sums.sha256, "fault": made.fault }),
         ),
-        Err(error) => {
-            tracing::error!(error = %error, "a backup failed");
-            (
-                "backup".to_owned(),
-                Outcome::Refused,
-                json!({ "reason": error.to_string() }),
-            )
-        }
+        Err(error) => (
+            "backup".to_owned(),
+            Outcome::Refused,
+            json!({ "reason": error.to_string() }),
+        ),
     };
-    let (replica, begun) = (replica.to_owned(), made.as_ref().ok().map(|made| made.created));
-    let (actor, at) = (actor.clone(), app.clock.now());
-    let recorded = app.storage.writer.run(move |conn| {
-        let ids = record_everywhere(conn, &actor, (action, &target), outcome, &detail, at)?;
-        store::release(conn, &replica, begun)?;
-        Ok(ids)
-    });
-    for id in recorded.await? {
-        app.events.audited(id);
+    if let Ok(Made {
+        fault: Some(fault), ..
+    }) = made
+    {
+        tracing::error!(fault = %fault, "a backup was made, and a restore would refuse it");
     }
-    Ok(())
+    let (replica, at) = (replica.to_owned(), app.clock.now());
+    let noted = match made {
+        Ok(made) => Ok(made.created),
+        Err(error) => Err(error.to_string()),
+    };
+    record_and(
+        app,
+        actor.clone(),
+        (action, target),
+        (outcome, detail),
+        move |conn| {
+            match noted {
+                Ok(begun) => store::note_made(conn, begun)?,
+                Err(reason) => store::note_failed(conn, at, &reason)?,
+            }
+            store::release(conn, &replica)
+        },
+    )
+    .await
 }
 
 /// Records in every organization's audit what concerns all of them.
@@ -158,11 +230,22 @@ async fn record(
     outcome: Outcome,
     detail: Value,
 ) -> Result<(), Error> {
+    record_and(app, actor, (action, target), (outcome, detail), |_| Ok(())).await
+}
+
+/// As [`record`], with what belongs into the same transaction.
+async fn record_and(
+    app: &App,
+    actor: Actor,
+    (action, target): (&'static str, String),
+    (outcome, detail): (Outcome, Value),
+    with: impl FnOnce(&mut Conn) -> Result<(), Error> + Send + 'static,
+) -> Result<(), Error> {
     let at = app.clock.now();
-    let ids = app
-        .storage
-        .writer
-        .run(move |conn| record_everywhere(conn, &actor, (action, &target), outcome, &detail, at));
+    let ids = app.storage.writer.run(move |conn| {
+        with(conn)?;
+        record_everywhere(conn, &actor, (action, &target), outcome, &detail, at)
+    });
     for id in ids.await? {
         app.events.audited(id);
     }
@@ -214,22 +297,22 @@ fn shown(made: &Made) -> Backup {
         created_ms: made.created,
         size_bytes: made.sums.size_bytes,
         sha256: Some(made.sums.sha256.clone()),
+        check: checked::read(&made.path),
     }
+}
+
+fn path_of(app: &App, name: &str) -> Result<PathBuf, Error> {
+    folder::path_of(&app.settings.backup.folder, name).ok_or_else(none)
+}
+
+fn none() -> Error {
+    Error::NotFound("there is no such backup; GET /api/v1/backups lists them".to_owned())
 }
 
 /// Deletes those that are too many.
 async fn retain(app: &App) -> Result<(), Error> {
     let place = app.settings.backup.clone();
-    let swept = tokio::task::spawn_blocking(move || -> std::io::Result<Vec<String>> {
-        let mut deleted = Vec::new();
-        for name in name::surplus(&names(&place.folder)?, place.keep as usize) {
-            let path = place.folder.join(&name);
-            fs::remove_file(&path)?;
-            let _ = fs::remove_file(archive::sums_path(&path));
-            deleted.push(name);
-        }
-        Ok(deleted)
-    });
+    let swept = tokio::task::spawn_blocking(move || folder::sweep(&place.folder, place.keep as usize));
     let deleted = swept.await.map_err(|_| Error::internal("a sweep panicked"))?;
     let deleted = deleted.map_err(|error| Error::internal(format!("deleting old backups: {error}")))?;
     if deleted.is_empty() {
@@ -248,42 +331,33 @@ async fn retain(app: &App) -> Result<(), Error> {
     .await
 }
 
-fn names(folder: &Path) -> std::io::Result<Vec<String>> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        other => other?,
-    };
-    let names = entries
-        .flatten()
-        .map(|entry| entry.file_name().to_string_lossy().into_owned());
-    Ok(names.filter(|file| name::created(file).is_some()).collect())
-}
-
 /// The backups in this server's folder, newest first.
 ///
 /// # Errors
 /// When the folder cannot be read.
 pub(super) async fn list(app: &App) -> Result<BackupList, Error> {
     let folder = app.settings.backup.folder.clone();
-    let read = tokio::task::spawn_blocking(move || -> std::io::Result<Vec<Backup>> {
-        let found = names(&folder)?.into_iter().filter_map(|name| {
-            let path = folder.join(&name);
-            Some(Backup {
-                created_ms: name::created(&name)?,
-                size_bytes: fs::metadata(&path).ok()?.len(),
-                sha256: archive::read_sums(&path),
-                name,
-            })
-        });
-        let mut items: Vec<Backup> = found.collect();
-        items.sort_unstable_by(|one, other| other.name.cmp(&one.name));
-        Ok(items)
-    });
+    let read = tokio::task::spawn_blocking(move || folder::list(&folder));
     let items = read.await.map_err(|_| Error::internal("a listing panicked"))?;
+    let items = items.map_err(|error| Error::internal(format!("reading the backups: {error}")))?;
+    let past = app.storage.readers.run(store::past).await?;
+    let place = &app.settings.backup;
+    let next = past
+        .as_ref()
+        .and_then(|past| schedule::next(place, UnixMillis(past.last_ms)));
+    let failure = past.and_then(|past| {
+        Some(BackupFailure {
+            at_ms: UnixMillis(past.failed_ms?),
+            reason: past.failure?,
+        })
+    });
     Ok(BackupList {
-        items: items.map_err(|error| Error::internal(format!("reading the backups: {error}")))?,
-        every_hours: app.settings.backup.every_hours,
-        keep: app.settings.backup.keep,
+        items,
+        folder: place.folder.display().to_string(),
+        every_hours: place.every_hours,
+        keep: place.keep,
+        next_ms: next,
+        failure,
         server_time_ms: app.clock.now(),
     })
 }
@@ -293,10 +367,7 @@ pub(super) async fn list(app: &App) -> Result<BackupList, Error> {
 /// # Errors
 /// [`Error::NotFound`].
 pub(super) async fn open(app: &App, actor: Actor, name: &str) -> Result<(tokio::fs::File, u64), Error> {
-    // Nothing but a name of ours becomes part of a path.
-    let none = || Error::NotFound("there is no such backup; GET /api/v1/backups lists them".to_owned());
-    name::created(name).ok_or_else(none)?;
-    let file = tokio::fs::File::open(app.settings.backup.folder.join(name))
+    let file = tokio::fs::File::open(path_of(app, name)?)
         .await
         .map_err(|_| none())?;
     let metadata = file.metadata().await.map_err(|_| none())?;

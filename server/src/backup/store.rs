@@ -7,7 +7,6 @@ use crate::error::Error;
 use crate::per_backend;
 use crate::storage::Conn;
 use crate::storage::schema::{backup_restores, backup_state, half_sessions, organizations, sessions};
-use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use scm_protocol::ids::UnixMillis;
@@ -102,28 +101,6 @@ pub(super) fn close_up(conn: &mut Conn) -> Result<(), Error> {
     Err(Error::Unavailable("database is locked".to_owned()))
 }
 
-/// Runs a change in a transaction, for programs without a writer.
-pub(super) fn transaction<T>(
-    conn: &mut Conn,
-    change: impl FnOnce(&mut Conn) -> Result<T, Error>,
-) -> Result<T, Error> {
-    match conn {
-        // A transaction that begins by reading could find somebody else's write in its way.
-        Conn::Sqlite(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE")?,
-        Conn::Postgres(c) => AnsiTransactionManager::begin_transaction(c)?,
-    }
-    match change(conn) {
-        Ok(value) => {
-            per_backend!(conn, c => AnsiTransactionManager::commit_transaction(c))?;
-            Ok(value)
-        }
-        Err(error) => {
-            let _ = per_backend!(conn, c => AnsiTransactionManager::rollback_transaction(c));
-            Err(error)
-        }
-    }
-}
-
 /// A restore that the next start is to record.
 #[derive(Clone, Debug, PartialEq, Eq, Insertable, Queryable, Selectable)]
 #[diesel(table_name = backup_restores)]
@@ -210,18 +187,52 @@ pub(super) fn lease(
     Ok(taken == 1)
 }
 
-/// Gives the right back, and notes when the last backup was begun, if one was made.
-pub(super) fn release(conn: &mut Conn, replica: &str, made: Option<UnixMillis>) -> Result<(), Error> {
+/// Gives the right to make one back.
+pub(super) fn release(conn: &mut Conn, replica: &str) -> Result<(), Error> {
     let row = backup_state::table
         .find(ROW)
         .filter(backup_state::leased_by.eq(replica));
     diesel::update(row)
         .set(backup_state::leased_until_ms.eq(0))
         .execute(conn)?;
-    if let Some(at) = made {
-        diesel::update(backup_state::table.find(ROW))
-            .set(backup_state::last_ms.eq(at.0))
-            .execute(conn)?;
-    }
     Ok(())
+}
+
+/// Notes when the last backup was begun; former failures are forgotten.
+pub(super) fn note_made(conn: &mut Conn, begun: UnixMillis) -> Result<(), Error> {
+    diesel::update(backup_state::table.find(ROW))
+        .set((
+            backup_state::last_ms.eq(begun.0),
+            backup_state::failed_ms.eq(None::<i64>),
+            backup_state::failure.eq(None::<String>),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Notes that none was made.
+pub(super) fn note_failed(conn: &mut Conn, at: UnixMillis, reason: &str) -> Result<(), Error> {
+    diesel::update(backup_state::table.find(ROW))
+        .set((backup_state::failed_ms.eq(at.0), backup_state::failure.eq(reason)))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// What is known of the past.
+#[derive(Debug, Default, Queryable)]
+pub(super) struct Past {
+    /// When the last backup was begun, or the server first thought of making one.
+    pub last_ms: i64,
+    pub failed_ms: Option<i64>,
+    pub failure: Option<String>,
+}
+
+/// What is known of the past; none before the server first thought of making one.
+pub(super) fn past(conn: &mut Conn) -> Result<Option<Past>, Error> {
+    let row = backup_state::table.find(ROW).select((
+        backup_state::last_ms,
+        backup_state::failed_ms,
+        backup_state::failure,
+    ));
+    Ok(row.first(conn).optional()?)
 }

@@ -1,18 +1,41 @@
 //! Whether a database out of a backup may be restored: nothing in it is newer than this program, damaged or edited.
 
-use super::manifest::Manifest;
-use super::store;
+use super::manifest::{Backend, Manifest};
+use super::{archive, postgres, store};
 use crate::audit::{chain, verify as audit};
-use crate::storage::{Conn, migrations_known};
+use crate::storage::{Conn, DatabaseUrl, migrations_known};
 use anyhow::{Context, bail, ensure};
+use std::path::Path;
 
-/// Checks the schema that the manifest names, before anything is unpacked further.
+/// Checks a backup as a restore would. `work` is a file that is made, and left to the caller.
 ///
 /// # Errors
-/// When it is newer than this program.
-pub(super) fn schema(manifest: &Manifest) -> anyhow::Result<()> {
-    let known = migrations_known()?;
-    newer(&manifest.schema_version, &known, manifest)
+/// What is wrong with it.
+pub(super) fn backup(file: &Path, work: &Path, programs: Option<&Path>) -> anyhow::Result<()> {
+    let manifest = archive::extract(file, work)?;
+    unpacked(work, &manifest, programs)
+}
+
+/// Checks the database that was in a backup, before it is one that a server could open: its schema, and then a SQLite file
+/// as a whole, and of a dump that PostgreSQL's own program can read it (its content, once it is in a database).
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn unpacked(staged: &Path, manifest: &Manifest, programs: Option<&Path>) -> anyhow::Result<()> {
+    newer(&manifest.schema_version, &migrations_known()?, manifest)?;
+    match manifest.backend {
+        Backend::Sqlite => {
+            let mut conn = DatabaseUrl::Sqlite(staged.to_owned()).connect_read_only()?;
+            let integrity = store::integrity(&mut conn).context("SQLite finds it damaged")?;
+            ensure!(integrity == "ok", "SQLite finds it damaged: {integrity}");
+            database(&mut conn, manifest)
+        }
+        Backend::Postgres => {
+            let file = staged.to_str().context("the folder's path is not UTF-8")?;
+            postgres::run(programs, "pg_restore", None, &["--list", file])
+                .context("the dump in it cannot be read")
+        }
+    }
 }
 
 fn newer(version: &str, known: &[String], manifest: &Manifest) -> anyhow::Result<()> {

@@ -3,7 +3,7 @@
 use super::{Shape, add, change, done, get, idempotency_key, made};
 use crate::{paging, ssh_keys};
 use scm_protocol::api_tokens::{ApiTokenPage, CreateApiToken, CreatedApiToken};
-use scm_protocol::backups::{Backup, BackupList};
+use scm_protocol::backups::{Backup, BackupCheck, BackupFailure, BackupList};
 use scm_protocol::organizations::{CreateOrganization, CreatedOrganization, OrganizationList};
 use scm_protocol::second_factors::{
     EnrollSecondFactor, RecoveryCodes, SecondFactorCode, SecondFactorLogin, SecondFactorRequired,
@@ -84,6 +84,10 @@ pub(super) fn shape(route: &str) -> Option<Shape> {
             status: "201",
             ..get("Make a backup now; answered when it is on the disk", "Backup")
         },
+        "backups.check" => get(
+            "Check a backup as a restore would, without restoring it",
+            "Backup",
+        ),
         "backups.download" => Shape {
             reply: Some(("application/x-tar", None)),
             ..get("A backup (docs/backup.md); recorded in the audit", "")
@@ -120,5 +124,7 @@ pub(super) fn schemas(all: &mut Vec<(String, RefOr<Schema>)>) {
     add::<CreateOrganization>(all);
     add::<CreatedOrganization>(all);
     add::<Backup>(all);
+    add::<BackupCheck>(all);
+    add::<BackupFailure>(all);
     add::<BackupList>(all);
 }

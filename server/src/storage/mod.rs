@@ -4,6 +4,7 @@
 //! after its commit, so an acknowledged change is durable; reading uses connections of its own and never waits for a
 //! writer; no transaction ever asks for a second connection.
 
+mod alone;
 mod connection;
 mod lock;
 mod migrations;
@@ -11,6 +12,7 @@ mod readers;
 pub mod schema;
 mod writer;
 
+pub use alone::transaction;
 pub use connection::{Conn, DatabaseUrl};
 pub use lock::hold_organization;
 pub use migrations::known as migrations_known;

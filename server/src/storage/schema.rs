@@ -424,6 +424,8 @@ diesel::table! {
     backup_state (id) {
         id -> BigInt,
         last_ms -> BigInt,
+        failed_ms -> Nullable<BigInt>,
+        failure -> Nullable<Text>,
         leased_by -> Text,
         leased_until_ms -> BigInt,
     }

@@ -1,17 +1,17 @@
 //! The real server.
 
-use super::admin::Admin;
-use super::database::{self, Database};
+mod commands;
+mod others;
+
 use super::faketime::shifted;
-use super::process::{Process, binary};
-use super::{AgentBuilder, Rogue, eventually};
+use super::{Admin, AgentBuilder, Database, Process, Rogue, binary, eventually};
 use crate::http::Endpoint;
 use anyhow::{Context, Result};
 use scm_tls::Trust;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 use tempfile::TempDir;
 
 /// What a test wants of a server.
@@ -110,54 +110,6 @@ impl Server {
         Server::builder().start().await
     }
 
-    /// Another server over the same database, with the same master key and authority; everything else is its own.
-    ///
-    /// # Errors
-    /// When it does not listen.
-    pub async fn replica(&self) -> Result<Server> {
-        let mut replica = self.beside()?;
-        replica.start().await?;
-        Ok(replica)
-    }
-
-    /// As [`Server::replica`], over a database of its own that is restored from a backup.
-    ///
-    /// # Errors
-    /// When the backup is refused, with what the program said, or it does not listen.
-    pub async fn restored(&self, database: Database, backup: &Path) -> Result<Server> {
-        let mut server = self.beside()?;
-        server.database_url = database.create(&server.state())?;
-        fs::write(server.config(), server.config_text())?;
-        let output = server.command(&["restore", &backup.to_string_lossy()])?;
-        anyhow::ensure!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        server.start().await?;
-        Ok(server)
-    }
-
-    /// One in a folder of its own with the same database, master key and authority.
-    fn beside(&self) -> Result<Server> {
-        let (folder, state) = folders()?;
-        fs::copy(self.state().join("master.key"), state.join("master.key"))?;
-        fs::create_dir(state.join("pki"))?;
-        for file in ["pki/ca.pem", "pki/ca.key"] {
-            fs::copy(self.state().join(file), state.join(file))?;
-        }
-        Ok(Server {
-            process: None,
-            folder,
-            database_url: self.database_url.clone(),
-            interval_secs: self.interval_secs,
-            limits: self.limits.clone(),
-            sections: self.sections.clone(),
-            port: 0,
-            clock: None,
-        })
-    }
-
     /// Starts it (again, on the port that it had), and waits until it is ready.
     ///
     /// # Errors
@@ -232,32 +184,6 @@ impl Server {
     /// Everything it logged, over all its runs.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
-    }
-
-    /// Everything in its database, to search in.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub fn database_dump(&self) -> Result<String> {
-        database::dump(&self.database_url, &self.state())
-    }
-
-    /// Changes its database behind its back.
-    ///
-    /// # Errors
-    /// When the statements cannot be carried out.
-    pub fn database_execute(&self, statements: &str) -> Result<()> {
-        database::execute(&self.database_url, statements)
-    }
-
-    /// Runs the program with its configuration and other arguments than `run`, to its end.
-    ///
-    /// # Errors
-    /// When it cannot be started.
-    pub fn command(&self, arguments: &[&str]) -> Result<Output> {
-        let mut command = Command::new(binary("scmserver")?);
-        command.args(arguments).arg("--config").arg(self.config());
-        Ok(command.output()?)
     }
 
     /// `https://…`.
@@ -356,36 +282,6 @@ impl Server {
     /// When it does not run.
     pub fn resident_kib(&mut self) -> Result<u64> {
         Ok(crate::fleet::ServerCost::read(self.process()?.id())?.resident_kib)
-    }
-
-    fn config(&self) -> PathBuf {
-        self.folder.path().join("scmserver.config")
-    }
-
-    fn config_text(&self) -> String {
-        format!(
-            "[server]\n\
-             name = \"test\"\n\
-             listen = \"127.0.0.1:{port}\"\n\
-             state_folder = \"{state}\"\n\
-             hostnames = [\"localhost\", \"127.0.0.1\"]\n\n\
-             [database]\n\
-             url = \"{url}\"\n\n\
-             [agents]\n\
-             checkin_interval_secs = {interval}\n\
-             pending_interval_secs = {interval}\n\n\
-             [limits]\n\
-             {limits}\n\n\
-             {sections}\n\n\
-             [log]\n\
-             level = \"info\"\n",
-            port = self.port,
-            state = self.state().display(),
-            url = self.database_url,
-            interval = self.interval_secs,
-            limits = self.limits,
-            sections = self.sections,
-        )
     }
 }
 
