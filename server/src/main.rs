@@ -3,9 +3,11 @@
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use scm_protocol::identity::PublicKey;
+use scm_protocol::ids::Organization;
 use scmserver::audit::command::{self, Expected};
 use scmserver::backup::command as backup;
 use scmserver::config::{Config, DEFAULT_PATH};
+use scmserver::organizations::command as organizations;
 use scmserver::{logging, run};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -45,6 +47,20 @@ enum Command {
     /// Verify the audit.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Organizations of this server.
+    #[command(subcommand)]
+    Organization(OrganizationCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum OrganizationCommand {
+    /// Add one, whether the server runs or not; prints the setup code of its first owner.
+    Add {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// 1 to 63 characters of a-z, 0-9 and -, beginning and ending with a letter or digit.
+        name: Organization,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -103,6 +119,9 @@ fn carry_out() -> anyhow::Result<()> {
         Command::Backup { config, to } => backup::backup(&Config::load(&config.config)?, to.as_deref()),
         Command::Restore { config, file, force } => {
             backup::restore(&Config::load(&config.config)?, &file, force)
+        }
+        Command::Organization(OrganizationCommand::Add { config, name }) => {
+            organizations::add(&Config::load(&config.config)?, &name)
         }
         Command::Run(argument) => {
             let config = Config::load(&argument.config)?;

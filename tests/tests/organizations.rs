@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use scm_protocol::access::{Audience, ROUTES};
 use scm_protocol::agent::AgentStatus;
-use scm_protocol::auth::{Role, Session};
+use scm_protocol::auth::{LoginReply, Role, Session};
 use scm_protocol::enrollment::CreatedToken;
 use scm_protocol::ids::SystemId;
 use scm_protocol::organizations::OrganizationList;
@@ -26,6 +26,39 @@ async fn first(api: &Admin, path: &str) -> Result<Value> {
     let id = page["items"][0]["id"].clone();
     ensure!(!id.is_null(), "there is nothing at {path}");
     Ok(id)
+}
+
+/// The command line of the server's machine adds one beside the running server, which serves it at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_line_adds_one() -> Result<()> {
+    let server = Server::start_default().await?;
+    let added = server.command(&["organization", "add", "site-7"])?;
+    let said = String::from_utf8(added.stdout)?;
+    ensure!(added.status.success(), "{said}");
+    let code = said.trim().rsplit(' ').next().context("no code")?;
+    let body = json!({ "setup_code": code, "username": "owner-7", "password": PASSWORD });
+    let anyone = server.client(None)?;
+    let reply: LoginReply = anyone.call("POST", "/api/v1/setup", &body).await?;
+    assert_eq!(reply.session.organization.to_string(), "site-7");
+    anyone.refused("POST", "/api/v1/setup", &body).await?;
+    let audit = server.admin()?.audit().await?.items;
+    let recorded = audit
+        .iter()
+        .find(|entry| entry.action == "organizations.create")
+        .context("it is not recorded")?;
+    assert_eq!(
+        (recorded.actor.as_str(), recorded.target.as_str()),
+        ("command-line", "organization:site-7")
+    );
+    for (name, reason) in [("site-7", "already"), ("Site 7", "not an organization name")] {
+        let refused = server.command(&["organization", "add", name])?;
+        let said = String::from_utf8(refused.stderr)?;
+        ensure!(
+            !refused.status.success() && said.contains(reason),
+            "{name}: {said}"
+        );
+    }
+    Ok(())
 }
 
 /// Fills an organization with one of everything.
