@@ -21,6 +21,9 @@ pub struct SecondFactorRequired {
 /// The code of [`SecondFactorRequired`].
 pub const SECOND_FACTOR_REQUIRED: &str = "second_factor_required";
 
+/// Code of the 401 that says that half of a login is over: it begins anew with the first factor.
+pub const LOGIN_OVER: &str = "login_over";
+
 /// `POST /api/v1/sessions/second-factor`. Answered with [`crate::auth::LoginReply`].
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

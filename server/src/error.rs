@@ -32,6 +32,9 @@ pub enum Error {
     /// No valid credential.
     #[error("{0}")]
     Unauthenticated(&'static str),
+    /// Half of a login that is over.
+    #[error("this half of a login is over; log in again")]
+    LoginOver,
     /// A valid credential that may not do this.
     #[error("{0}")]
     Forbidden(String),

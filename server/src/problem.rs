@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use scm_protocol::problem::{PROBLEM_JSON, Problem};
+use scm_protocol::second_factors::LOGIN_OVER;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::{Reply, Response};
 
@@ -13,6 +14,7 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::Invalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_value"),
         Error::Conflict { code, .. } => (StatusCode::CONFLICT, code),
         Error::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "unauthenticated"),
+        Error::LoginOver => (StatusCode::UNAUTHORIZED, LOGIN_OVER),
         Error::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
         Error::AddressNotAllowed(_) => (StatusCode::FORBIDDEN, "address_not_allowed"),
         Error::Throttled { .. } => (StatusCode::TOO_MANY_REQUESTS, "throttled"),

@@ -129,8 +129,8 @@ async fn a_second_factor_is_asked_for_and_each_code_counts_once(server: Server) 
             .any(|session| session.current && session.second_factor)
     );
     assert_eq!(
-        anyone.refused("POST", GIVE, &give(&first, &recovery[0])).await?.0,
-        401,
+        anyone.refused("POST", GIVE, &give(&first, &recovery[0])).await?,
+        (401, "login_over".to_owned()),
         "a half was used twice"
     );
 
@@ -160,6 +160,27 @@ async fn a_second_factor_is_asked_for_and_each_code_counts_once(server: Server) 
     person.api.call::<()>("POST", DISABLE, &body).await?;
     server.log_in(person.id, "jdoe").await?;
     let audit = server.admin()?.audit().await?.items;
+    let logins = audit.iter().filter(|entry| {
+        entry.action == "auth.login"
+            && entry.actor == "user:jdoe"
+            && entry.detail["second_factor"] == json!(true)
+    });
+    let details = logins.map(|entry| {
+        (
+            entry.outcome.as_str(),
+            &entry.detail["method"],
+            &entry.detail["recovery_code"],
+        )
+    });
+    // Newest first: with a recovery code, and before that with the authenticator's.
+    assert_eq!(
+        details.collect::<Vec<_>>(),
+        [
+            ("ok", &json!("password"), &json!(true)),
+            ("ok", &json!("password"), &json!(false))
+        ],
+        "logins with the second factor are recorded as such"
+    );
     for action in [
         "second_factors.enroll",
         "second_factors.confirm",

@@ -24,7 +24,7 @@ enum Tried {
 /// Checks the code and begins the session.
 ///
 /// # Errors
-/// [`Error::Unauthenticated`] when the half is over or the code is wrong, [`Error::Throttled`] after too many failures.
+/// [`Error::LoginOver`] when the half is over, [`Error::Unauthenticated`] when the code is wrong, [`Error::Throttled`] after too many failures.
 pub(super) async fn log_in(
     app: &Arc<App>,
     request: SecondFactorLogin,
@@ -58,7 +58,7 @@ fn attempt(
     address: String,
     now: UnixMillis,
 ) -> Result<Tried, Error> {
-    const OVER: Error = Error::Unauthenticated("this half of a login is over; log in again");
+    const OVER: Error = Error::LoginOver;
     let (user_id, method) = session_store::half(conn, half, now)?.ok_or(OVER)?;
     let user = store::user_by_id(conn, user_id)?.ok_or(OVER)?;
     let method = LoginMethod::parse(&method).ok_or_else(|| Error::internal("a half of an unknown kind"))?;

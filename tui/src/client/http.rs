@@ -5,6 +5,7 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use scm_protocol::ids::Organization;
 use scm_protocol::organizations::ORGANIZATION_HEADER;
 use scm_protocol::problem::Problem;
+use scm_protocol::second_factors::LOGIN_OVER;
 use scm_tls::Trust;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -120,6 +121,16 @@ impl Http {
         parse(&Zeroizing::new(read(send(request).await?).await?))
     }
 
+    /// Work that the server does before it answers, which may take as long as `longest`.
+    pub(super) async fn work<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        longest: Duration,
+    ) -> Result<T, Failure> {
+        let request = self.request(Method::POST, path).timeout(longest);
+        parse(&read(send(request).await?).await?)
+    }
+
     /// A change whose answer's body does not matter, or is read by the caller.
     pub(super) async fn change<B: Serialize>(
         &self,
@@ -175,7 +186,8 @@ async fn send(request: RequestBuilder) -> Result<Response, Failure> {
     let body = read(response).await?;
     let problem: Option<Problem> = serde_json::from_slice(&body).ok();
     Err(match problem {
-        Some(problem) if status == StatusCode::UNAUTHORIZED => {
+        // Half of a login that is over is no session that ended.
+        Some(problem) if status == StatusCode::UNAUTHORIZED && problem.code != LOGIN_OVER => {
             Failure::Unauthorized(crate::model::clean(&problem.detail))
         }
         Some(problem) => Failure::Refused(Box::new(problem)),

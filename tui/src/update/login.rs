@@ -6,6 +6,7 @@ use crate::clock::Moment;
 use crate::message::{Call, Effect, Failure};
 use crate::model::{Dirty, Login, LoginStep, Page, State, TextField};
 use scm_protocol::auth::{LoginRequest, MIN_PASSWORD_CHARS, Session, SetupRequest};
+use scm_protocol::second_factors::LOGIN_OVER;
 
 /// The agent of this terminal said what it holds: its keys stand below the fields.
 pub(super) fn agent_keys_came(state: &mut State) {
@@ -138,9 +139,7 @@ pub(super) fn answered(state: &mut State, answer: Result<Session, Failure>, now:
             state.login.busy = false;
             state.login.error = Some(error.to_string());
             state.login.second.clear();
-            if state.login.step == LoginStep::SecondFactor
-                && state.login.error.as_deref().is_some_and(is_over)
-            {
+            if state.login.step == LoginStep::SecondFactor && is_over(&error) {
                 state.login.step = LoginStep::Password;
             }
             if state.login.step == LoginStep::Password
@@ -156,6 +155,6 @@ pub(super) fn answered(state: &mut State, answer: Result<Session, Failure>, now:
 }
 
 /// The half of a login was over: it begins anew.
-fn is_over(error: &str) -> bool {
-    error.contains("log in again")
+fn is_over(error: &Failure) -> bool {
+    matches!(error, Failure::Refused(problem) if problem.code == LOGIN_OVER)
 }

@@ -173,4 +173,12 @@ fn a_second_factor_is_asked_for_after_the_first() {
     driver.text("123456");
     driver.keys("Enter");
     assert!(matches!(driver.calls.back(), Some((_, Call::SecondFactor(code))) if code.as_str() == "123456"));
+    // A wrong code is typed again; a half that is over begins with the password.
+    driver.calls.clear();
+    driver.say(Reply::Session(Err(Failure::Unauthorized(
+        "the code is wrong".to_owned(),
+    ))));
+    assert_eq!(driver.console.state.login.step, LoginStep::SecondFactor);
+    driver.say(Reply::Session(Err(refused(401, LOGIN_OVER, "over"))));
+    assert_eq!(driver.console.state.login.step, LoginStep::Password);
 }
