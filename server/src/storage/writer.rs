@@ -2,11 +2,16 @@
 //!
 //! Each piece of work runs in a savepoint of its own: one that fails is undone alone. When the commit fails, everything in
 //! it is answered with the failure and nothing of it was changed.
+//!
+//! Replicas over one PostgreSQL can wait for each other in a circle; PostgreSQL ends it by failing one of them. Work that
+//! failed for a reason of the database's is therefore done again, a few times, in a transaction after this one: by then
+//! this replica holds no lock that the other one waits for.
 
 use super::{Conn, DatabaseUrl};
 use crate::error::Error;
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::{Connection, PgConnection, SqliteConnection};
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use tokio::sync::oneshot;
@@ -16,9 +21,20 @@ const MAX_JOBS: usize = 256;
 /// Most pieces of work that may wait; beyond it callers are told to come back later.
 const MAX_WAITING: usize = 8192;
 
+/// How often a piece of work is done again.
+const RETRIES: u32 = 3;
+
 /// Answers one caller, once it is known whether the commit held.
 type Answer = Box<dyn FnOnce(Result<(), Error>) + Send>;
-type Job = Box<dyn FnOnce(&mut Conn) -> Answer + Send>;
+type Job = Box<dyn FnOnce(&mut Conn) -> Ran + Send>;
+
+/// What became of a piece of work.
+enum Ran {
+    /// It is over.
+    Done(Answer),
+    /// It was undone, and is to be done again.
+    Again(Job),
+}
 
 /// Handle to the writing thread.
 #[derive(Clone, Debug)]
@@ -44,36 +60,56 @@ impl Writer {
     pub async fn run<T, F>(&self, change: F) -> Result<T, Error>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Conn) -> Result<T, Error> + Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T, Error> + Clone + Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
-        let job: Job = Box::new(move |conn| {
-            let result = conn.transaction(change);
-            Box::new(move |committed| {
-                let result = match committed {
-                    Ok(()) => result,
-                    Err(error) => result.and(Err(error)),
-                };
-                let _ = sender.send(result);
-            })
-        });
-        self.jobs.try_send(job).map_err(|error| match error {
-            mpsc::TrySendError::Full(_) => Error::Busy,
-            mpsc::TrySendError::Disconnected(_) => Error::shutting_down(),
-        })?;
+        self.jobs
+            .try_send(job(change, sender, RETRIES))
+            .map_err(|error| match error {
+                mpsc::TrySendError::Full(_) => Error::Busy,
+                mpsc::TrySendError::Disconnected(_) => Error::shutting_down(),
+            })?;
         receiver
             .await
             .map_err(|_| Error::Unavailable("the database cannot be written".to_owned()))?
     }
 }
 
+fn job<T, F>(change: F, sender: oneshot::Sender<Result<T, Error>>, retries: u32) -> Job
+where
+    T: Send + 'static,
+    F: FnOnce(&mut Conn) -> Result<T, Error> + Clone + Send + 'static,
+{
+    Box::new(move |conn| {
+        // SQLite's writer is alone: what fails there fails again.
+        let again = (retries > 0 && matches!(conn, Conn::Postgres(_))).then(|| change.clone());
+        match (conn.transaction(change), again) {
+            (Err(Error::Unavailable(inside)), Some(change)) => {
+                tracing::warn!(error.inside = %inside, retries, "the database did not take a change, it is tried again");
+                Ran::Again(job(change, sender, retries - 1))
+            }
+            (result, _) => Ran::Done(Box::new(move |committed| {
+                let result = match committed {
+                    Ok(()) => result,
+                    Err(error) => result.and(Err(error)),
+                };
+                let _ = sender.send(result);
+            })),
+        }
+    })
+}
+
 fn work(url: &DatabaseUrl, conn: Conn, waiting: &mpsc::Receiver<Job>) {
     let mut conn = Some(conn);
-    while let Ok(first) = waiting.recv() {
+    let mut again = VecDeque::new();
+    while let Some(first) = again.pop_front().or_else(|| waiting.recv().ok()) {
         let opened = conn.take().map_or_else(|| url.connect(), Ok);
         conn = match opened {
             // A panic drops the connection, which undoes the transaction, and every answer with it.
-            Ok(open) => catch_unwind(AssertUnwindSafe(|| group(open, first, waiting))).unwrap_or_default(),
+            Ok(open) => {
+                let group = || group(open, first, waiting, &mut again);
+                catch_unwind(AssertUnwindSafe(group)).unwrap_or_default()
+            }
             Err(error) => {
                 tracing::error!(error = %error, "the database cannot be opened for writing");
                 None
@@ -82,17 +118,27 @@ fn work(url: &DatabaseUrl, conn: Conn, waiting: &mpsc::Receiver<Job>) {
     }
 }
 
-/// Runs `first` and whatever else waits in one transaction. Returns the connection unless it is broken.
-fn group(mut conn: Conn, first: Job, waiting: &mpsc::Receiver<Job>) -> Option<Conn> {
+/// Runs `first` and whatever else waits in one transaction; what is to be done again is added to `again`. Returns the
+/// connection unless it is broken.
+fn group(
+    mut conn: Conn,
+    first: Job,
+    waiting: &mpsc::Receiver<Job>,
+    again: &mut VecDeque<Job>,
+) -> Option<Conn> {
     if let Err(error) = begin(&mut conn) {
         tracing::error!(error = %error, "a transaction cannot be begun");
         return None;
     }
-    let mut answers = vec![first(&mut conn)];
-    while answers.len() < MAX_JOBS
-        && let Ok(job) = waiting.try_recv()
-    {
-        answers.push(job(&mut conn));
+    let mut answers = Vec::new();
+    let (mut next, mut count) = (Some(first), 1);
+    while let Some(job) = next {
+        match job(&mut conn) {
+            Ran::Done(answer) => answers.push(answer),
+            Ran::Again(job) => again.push_back(job),
+        }
+        next = (count < MAX_JOBS).then(|| waiting.try_recv().ok()).flatten();
+        count += 1;
     }
     let committed = commit(&mut conn).map_err(|error| {
         tracing::error!(error = %error, "a commit failed, nothing of it was changed");
