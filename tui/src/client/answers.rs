@@ -1,7 +1,7 @@
 //! One call, one answer.
 
 use super::http::{Http, Token};
-use super::{Answer, access, audit, groups, jobs, stream, tokens, views};
+use super::{Answer, access, audit, backups, groups, jobs, stream, tokens, views};
 use crate::message::{Call, Failure, Reply};
 use crate::model::{Change, ChangeBody, Range, Recipe};
 use reqwest::Method;
@@ -116,6 +116,7 @@ pub(super) async fn answer(http: Arc<Http>, call: Call, answer: Answer) {
         },
         Call::Group(question) => Reply::Group(groups::answer(&http, question).await),
         Call::View(question) => Reply::View(views::answer(&http, question).await),
+        Call::Backup(question) => Reply::Backup(backups::answer(&http, question).await),
         Call::Jobs => Reply::Jobs(jobs::list(&http).await),
         Call::JobTargets { id, cursor } => Reply::JobTargets {
             page: jobs::targets(&http, id, cursor.as_deref()).await,

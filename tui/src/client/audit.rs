@@ -3,14 +3,12 @@
 use super::Answer;
 use super::answers::escape;
 use super::http::Http;
+use super::partial_file::PartialFile;
 use crate::message::{Failure, Reply};
 use crate::model::{AuditFilter, clean};
 use reqwest::Method;
 use scm_protocol::audit::AuditPage;
-use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 const PATH: &str = "/api/v1/audit";
@@ -55,7 +53,7 @@ async fn write(
     answer: &Answer,
 ) -> Result<String, String> {
     let format = if file.ends_with(".csv") { "csv" } else { "jsonl" };
-    let mut partial = Partial::create(Path::new(file))?;
+    let mut partial = PartialFile::create(Path::new(file))?;
     let path = format!("{PATH}/export?format={format}{}", query(filter));
     let mut response = http
         .stream(Method::GET, &path)
@@ -85,69 +83,10 @@ async fn write(
     ))
 }
 
-/// A file that is removed unless it is finished.
-struct Partial {
-    file: File,
-    path: Option<PathBuf>,
-}
-
-impl Partial {
-    fn create(path: &Path) -> Result<Self, String> {
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path);
-        Ok(Partial {
-            file: file.map_err(|error| error.to_string())?,
-            path: Some(path.to_owned()),
-        })
-    }
-
-    fn add(&mut self, bytes: &[u8]) -> Result<(), String> {
-        self.file.write_all(bytes).map_err(|error| error.to_string())
-    }
-
-    fn finish(mut self) -> Result<PathBuf, String> {
-        self.file.sync_all().map_err(|error| error.to_string())?;
-        self.path
-            .take()
-            .ok_or_else(|| "it was finished before".to_owned())
-    }
-}
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        if let Some(path) = &self.path {
-            drop(std::fs::remove_file(path));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::AuditField;
-    use std::os::unix::fs::PermissionsExt;
-
-    #[test]
-    fn a_file_that_is_not_finished_goes_and_none_is_written_over() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("audit.jsonl");
-        let mut partial = Partial::create(&path).unwrap();
-        partial.add(b"half").unwrap();
-        assert!(Partial::create(&path).is_err());
-        drop(partial);
-        assert!(!path.exists());
-        let mut whole = Partial::create(&path).unwrap();
-        whole.add(b"whole").unwrap();
-        assert_eq!(whole.finish().unwrap(), path);
-        assert_eq!(std::fs::read(&path).unwrap(), b"whole");
-        assert_eq!(
-            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
-    }
 
     #[test]
     fn a_filter_passes_through_a_query_unharmed() {

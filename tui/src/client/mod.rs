@@ -6,10 +6,12 @@
 mod access;
 mod answers;
 mod audit;
+mod backups;
 mod groups;
 mod http;
 mod jobs;
 mod list_export;
+mod partial_file;
 mod secret_file;
 mod ssh_agent;
 mod stream;

@@ -16,6 +16,7 @@ pub enum Action {
     GoTokens,
     GoGroups,
     GoJobs,
+    GoBackups,
     GoSettings,
     GoNewSystem,
     Palette,
@@ -78,6 +79,9 @@ pub enum Action {
     CancelJob,
     RetryJob,
     MarkFailed,
+    MakeBackup,
+    CheckBackup,
+    DownloadBackup,
     EditSetting,
     ResetSetting,
     OpenEntry,
@@ -119,6 +123,8 @@ pub enum Scope {
     Groups,
     /// In the list of bulk jobs and on the page of one.
     Jobs,
+    /// In the list of backups.
+    Backups,
     /// In the list of settings.
     Settings,
     /// In the audit.
@@ -143,13 +149,14 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope, in the order of the help page.
-    pub const ALL: [Scope; 16] = [
+    pub const ALL: [Scope; 17] = [
         Self::Global,
         Self::List,
         Self::Detail,
         Self::Tokens,
         Self::Groups,
         Self::Jobs,
+        Self::Backups,
         Self::Settings,
         Self::Audit,
         Self::Access,
@@ -171,6 +178,7 @@ impl Scope {
             Self::Tokens => "enrollment tokens",
             Self::Groups => "groups",
             Self::Jobs => "bulk jobs",
+            Self::Backups => "backups",
             Self::Settings => "settings",
             Self::Audit => "audit",
             Self::Access => "access",

@@ -4,7 +4,7 @@ use super::Key;
 use super::binding::{Action, Binding, Danger, Scope, change, plain};
 
 use Key::Char;
-use Scope::{Audit, Groups, Jobs, Settings, Tokens};
+use Scope::{Audit, Backups, Groups, Jobs, Settings, Tokens};
 
 /// Enrollment tokens.
 pub(super) const TOKENS: &[Binding] = &[
@@ -147,6 +147,41 @@ pub(super) const JOBS: &[Binding] = &[
         "mark failed",
         "mark the failed systems in the lists",
     ),
+];
+
+/// Backups of the server.
+pub(super) const BACKUPS: &[Binding] = &[
+    Binding {
+        scope: Backups,
+        ..change(
+            Action::MakeBackup,
+            &[Char('n')],
+            Danger::Affects,
+            "backups.create",
+            "make one",
+            "make a backup now; those that are too many are deleted then",
+        )
+    },
+    Binding {
+        route: Some("backups.check"),
+        ..plain(
+            Action::CheckBackup,
+            &[Char('c')],
+            Backups,
+            "check",
+            "check the backup as a restore would, without restoring it",
+        )
+    },
+    Binding {
+        route: Some("backups.download"),
+        ..plain(
+            Action::DownloadBackup,
+            &[Char('d')],
+            Backups,
+            "download",
+            "write the backup to a file of its name, here",
+        )
+    },
 ];
 
 /// Settings of the organization.

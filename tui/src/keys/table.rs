@@ -20,6 +20,7 @@ pub static BINDINGS: LazyLock<Vec<Binding>> = LazyLock::new(|| {
         rooms::TOKENS,
         rooms::GROUPS,
         rooms::JOBS,
+        rooms::BACKUPS,
         rooms::SETTINGS,
         rooms::AUDIT,
         access::OWN,
@@ -97,6 +98,16 @@ const EVERYWHERE: &[Binding] = &[
         "settings",
         "settings of the organization",
     ),
+    Binding {
+        route: Some("backups.list"),
+        ..plain(
+            Action::GoBackups,
+            &[],
+            Global,
+            "backups",
+            "backups of the server (from the palette)",
+        )
+    },
     Binding {
         route: Some("enrollment.bootstrap"),
         ..plain(

@@ -1,6 +1,6 @@
 //! Questions to the server. What belongs to one room with many questions has a list of its own, as [`GroupCall`].
 
-use super::{GroupCall, ViewCall};
+use super::{BackupCall, GroupCall, ViewCall};
 use crate::config::Context;
 use crate::model::{AccessChange, AccessTab, AuditFilter, Change, ChangeBody, JobChange, Range, TokenChange};
 use scm_protocol::auth::{LoginRequest, SetupRequest};
@@ -160,6 +160,8 @@ pub enum Call {
     Group(GroupCall),
     /// About how lists are looked at.
     View(ViewCall),
+    /// About backups.
+    Backup(BackupCall),
     /// The newest bulk jobs.
     Jobs,
     /// A page of the systems of a job.

@@ -1,5 +1,6 @@
 //! What goes into `update` and what comes out of it.
 
+mod backups;
 mod call;
 mod failure;
 mod groups;
@@ -9,6 +10,7 @@ mod views;
 use crate::terminal::TerminalEvent;
 use zeroize::Zeroizing;
 
+pub use backups::{BackupCall, BackupReply};
 pub use call::Call;
 pub use failure::Failure;
 pub use groups::{GroupCall, GroupReply};

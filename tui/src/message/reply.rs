@@ -1,6 +1,6 @@
 //! Answers of the server.
 
-use super::{Failure, GroupReply, ViewReply};
+use super::{BackupReply, Failure, GroupReply, ViewReply};
 use crate::model::{
     AccessDone, AccessItem, AccessTab, AgentKey, JobChange, Range, Recipe, ShownSecret, TokenChange,
 };
@@ -105,6 +105,7 @@ pub enum Reply {
     ConfigWritten(Result<String, String>),
     Group(GroupReply),
     View(ViewReply),
+    Backup(BackupReply),
     Jobs(Result<JobPage, Failure>),
     JobTargets {
         id: JobId,

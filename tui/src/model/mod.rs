@@ -4,6 +4,7 @@ mod access;
 mod access_form;
 mod access_question;
 mod audit;
+mod backups;
 mod change;
 mod column;
 mod detail;
@@ -40,6 +41,7 @@ pub use access::{AccessFront, AccessItem, AccessList, AccessTab, AccessView, Age
 pub use access_form::{AccessField, AccessForm, FormKind};
 pub use access_question::{AccessChange, AccessDone, AccessQuestion};
 pub use audit::{AuditExport, AuditField, AuditFilter, AuditForm, AuditFront, AuditView};
+pub use backups::{BACKUP_FOOT, BackupQuestion, BackupsView};
 pub use change::{Change, ChangeBody, Outcome, Target, tier};
 pub use column::Column;
 pub use detail::{AnnotationForm, AnnotationKind, DetailView};

@@ -2,6 +2,7 @@
 
 use super::access::{AccessFront, AccessView};
 use super::audit::{AuditFront, AuditView};
+use super::backups::BackupsView;
 use super::detail::DetailView;
 use super::dialog::Dialog;
 use super::fleet::Fleet;
@@ -63,6 +64,8 @@ pub enum Page {
     Jobs,
     /// One bulk job.
     Job(JobId),
+    /// Backups of the server.
+    Backups,
     /// The organization's settings.
     Settings,
     /// What a new machine needs.
@@ -120,6 +123,7 @@ pub struct State {
     pub tokens: TokensView,
     pub groups: GroupsView,
     pub jobs: JobsView,
+    pub backups: BackupsView,
     /// The organization's settings.
     pub organization: SettingsView,
     pub new_system: NewSystemView,
@@ -169,6 +173,7 @@ impl State {
             tokens: TokensView::default(),
             groups: GroupsView::default(),
             jobs: JobsView::default(),
+            backups: BackupsView::default(),
             organization: SettingsView::default(),
             new_system: NewSystemView::default(),
             access: AccessView::default(),
@@ -319,6 +324,7 @@ impl State {
         {
             question.shown_at.get_or_insert(now);
         }
+        self.backups.was_drawn(page == Page::Backups, now);
         self.tokens_drawn(now);
     }
 

@@ -190,6 +190,7 @@ pub fn actions(tab: AccessTab) -> &'static [Action] {
             Action::NewUser,
             Action::UserRole,
             Action::UserPassword,
+            Action::ResetSecondFactor,
             Action::EndSessions,
             Action::DeleteUser,
             Action::NextTab,

@@ -4,6 +4,7 @@ pub mod access;
 pub mod access_front;
 pub mod audit;
 pub mod audit_entry;
+pub mod backups;
 pub mod columns;
 pub mod dashboard;
 pub mod dialog;

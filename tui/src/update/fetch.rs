@@ -135,6 +135,7 @@ pub(super) fn page(state: &mut State) -> Vec<Effect> {
             effects.extend(super::job_pages::fetch_targets(state));
             effects
         }
+        Page::Backups => super::backups::fetch(state),
         Page::Settings => super::settings::fetch(state),
         Page::Access => super::access::fetch(state),
     }

@@ -1,8 +1,9 @@
 //! From a key to what it means where the administrator is.
 
 use super::{
-    access, annotations, audit, changes, columns, fetch, filter_line, groups, job_pages, list_export, lists,
-    navigate, new_system, palette, questions, saved_filters, settings, sorting, tokens, views,
+    access, annotations, audit, backups, changes, columns, fetch, filter_line, groups, job_pages,
+    list_export, lists, navigate, new_system, palette, questions, saved_filters, settings, sorting, tokens,
+    views,
 };
 use crate::clock::Moment;
 use crate::keys::{Action, Key, Press, Scope, lookup};
@@ -19,6 +20,7 @@ fn scopes(state: &State) -> &'static [Scope] {
         Page::Tokens => &[Scope::Tokens, Scope::Scroll, Scope::Global],
         Page::Groups => &[Scope::Groups, Scope::Scroll, Scope::Global],
         Page::Jobs | Page::Job(_) => &[Scope::Jobs, Scope::Scroll, Scope::Global],
+        Page::Backups => &[Scope::Backups, Scope::Scroll, Scope::Global],
         Page::Settings => &[Scope::Settings, Scope::Scroll, Scope::Global],
         Page::Access => access_scopes(state.access.tab),
     }
@@ -57,6 +59,11 @@ pub fn acts_on_the_drawn_row(state: &State, key: Key) -> bool {
         let line = lookup(key, scopes(state));
         let plain = state.overlay.is_none() && !job_pages::question_open(state);
         return plain && line.is_some_and(|line| job_pages::acts(line.action));
+    }
+    if state.page == Page::Backups {
+        let line = lookup(key, scopes(state));
+        let plain = state.overlay.is_none() && !backups::question_open(state);
+        return plain && line.is_some_and(|line| backups::acts(line.action));
     }
     if state.page == Page::Settings {
         let line = lookup(key, scopes(state));
@@ -105,6 +112,9 @@ pub(super) fn press(state: &mut State, press: Press, now: Moment) -> Vec<Effect>
     if job_pages::question_open(state) {
         return job_pages::question_key(state, press);
     }
+    if backups::question_open(state) {
+        return backups::question_key(state, press);
+    }
     if settings::form_open(state) {
         return settings::form_key(state, key);
     }
@@ -136,6 +146,7 @@ pub(super) fn act(state: &mut State, action: Action, now: Moment) -> Vec<Effect>
         Some(Scope::Tokens) => tokens::act(state, action, now),
         Some(Scope::Groups) => groups::act(state, action, now),
         Some(Scope::Jobs) => job_pages::act(state, action, now),
+        Some(Scope::Backups) => backups::act(state, action, now),
         Some(Scope::Settings) => settings::act(state, action, now),
         Some(Scope::Audit) => audit::act(state, action, now),
         Some(

@@ -4,6 +4,7 @@ mod access;
 mod access_form;
 mod annotations;
 mod audit;
+mod backups;
 mod changes;
 mod columns;
 mod fetch;
@@ -94,6 +95,7 @@ pub fn resize(state: &mut State, columns: u16, rows: u16) {
     state.groups.set_height(height);
     state.access.set_height(height);
     state.jobs.set_height(height);
+    state.backups.set_height(height);
     state.organization.set_height(height);
     state.mark(Dirty::Key);
 }

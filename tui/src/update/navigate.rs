@@ -13,6 +13,7 @@ pub(super) fn go(state: &mut State, page: Page, now: Moment) -> Vec<Effect> {
         Page::Audit => Some(("audit", "audit.list")),
         Page::Tokens => Some(("tokens", "enrollment.tokens.list")),
         Page::Jobs => Some(("jobs", "jobs.list")),
+        Page::Backups => Some(("backups", "backups.list")),
         _ => None,
     };
     if let Some((name, route)) = guarded
@@ -106,6 +107,7 @@ pub(super) fn global(state: &mut State, action: Action, now: Moment) -> Vec<Effe
         Action::GoAccess => return go(state, Page::Access, now),
         Action::OwnPassword | Action::OwnSecondFactor => return super::access_form::own(state, action, now),
         Action::GoJobs => return go(state, Page::Jobs, now),
+        Action::GoBackups => return go(state, Page::Backups, now),
         Action::GoSettings => return go(state, Page::Settings, now),
         Action::Palette => palette::open(state),
         Action::Help => state.overlay = Some(Overlay::Help(0)),
@@ -201,6 +203,10 @@ pub(super) fn scroll(state: &mut State, action: Action, now: Moment) -> Vec<Effe
     }
     if matches!(state.page, Page::Jobs | Page::Job(_)) {
         return super::job_pages::scroll(state, action);
+    }
+    if state.page == Page::Backups {
+        super::backups::scroll(state, action);
+        return Vec::new();
     }
     if state.page == Page::Settings {
         super::settings::scroll(state, action);

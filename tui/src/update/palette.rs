@@ -104,6 +104,7 @@ fn commands(state: &State) -> impl Iterator<Item = Entry> + '_ {
             }
             Scope::Access => false,
             Scope::Jobs => matches!(state.page, Page::Jobs | Page::Job(_)),
+            Scope::Backups => state.page == Page::Backups,
             Scope::Settings => state.page == Page::Settings,
             Scope::Audit => state.page == Page::Audit,
             Scope::Scroll => false,

@@ -1,8 +1,8 @@
 //! What the server says.
 
 use super::{
-    access, access_form, audit, call, changes, fetch, groups, job_pages, jobs, lists, new_system, session,
-    settings, token_form, token_secret, tokens, views,
+    access, access_form, audit, backups, call, changes, fetch, groups, job_pages, jobs, lists, new_system,
+    session, settings, token_form, token_secret, tokens, views,
 };
 use crate::clock::Moment;
 use crate::message::{Call, Effect, Failure, Reply};
@@ -66,6 +66,7 @@ pub(super) fn reply(state: &mut State, reply: Reply, now: Moment) -> Vec<Effect>
         } => tokens::changed(state, (id, name, change), result, now),
         Reply::Bootstrap { ticket, made } => new_system::made(state, ticket, made, now),
         Reply::ConfigWritten(path) => new_system::written(state, path),
+        Reply::Backup(answer) => backups::reply(state, answer, now),
         Reply::Group(answer) => groups::reply(state, answer, now),
         Reply::View(answer) => views::reply(state, answer, now),
         Reply::SecretWritten { stem, path } => token_secret::written(state, &stem, path),
@@ -168,6 +169,9 @@ fn changed(state: &mut State, change: &events::Change, now: Moment) -> Vec<Effec
 fn page_changed(state: &mut State, change: &events::Change) -> Vec<Effect> {
     if change.audit && state.page == Page::Access {
         return access::fetch(state);
+    }
+    if change.audit && state.page == Page::Backups {
+        return backups::fetch(state);
     }
     if change.groups && state.page == Page::Groups {
         return groups::fetch(state);

@@ -4,9 +4,9 @@ use super::{call, fetch};
 use crate::clock::Moment;
 use crate::message::{Call, Effect, Failure};
 use crate::model::{
-    AccessView, AuditView, DetailView, Dirty, Fleet, GroupsView, JobsView, Link, List, ListScope, Login,
-    LoginStep, NewSystemView, Outcome, Overlay, Page, Phase, ServerClock, SettingsView, State, TextField,
-    Timers, ToastKind, TokenForm, TokenFront, TokensView, Views,
+    AccessView, AuditView, BackupsView, DetailView, Dirty, Fleet, GroupsView, JobsView, Link, List,
+    ListScope, Login, LoginStep, NewSystemView, Outcome, Overlay, Page, Phase, ServerClock, SettingsView,
+    State, TextField, Timers, ToastKind, TokenForm, TokenFront, TokensView, Views,
 };
 use scm_protocol::auth::{Session, SetupState};
 
@@ -43,6 +43,7 @@ fn forget(state: &mut State) {
     state.groups = GroupsView::default();
     state.access = AccessView::default();
     state.jobs = JobsView::default();
+    state.backups = BackupsView::default();
     state.organization = SettingsView::default();
     state.new_system = NewSystemView::default();
     state.timers = Timers::default();
@@ -221,6 +222,7 @@ pub(super) fn lost(state: &mut State, reason: &str) -> Vec<Effect> {
     state.audit.interrupted();
     state.new_system.interrupted();
     state.jobs.interrupted();
+    state.backups.interrupted();
     state.login = Login {
         before: Some(session),
         resume: Some(state.page),

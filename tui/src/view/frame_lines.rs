@@ -115,6 +115,12 @@ pub(super) fn place(state: &State, canvas: &mut Canvas<'_>, row: Rect) {
                 .obstacle("jobs.cancel")
                 .map(|reason| format!("x r: {reason}")),
         )),
+        Page::Backups => Some((
+            state.backups.items().len(),
+            state
+                .obstacle("backups.create")
+                .map(|reason| format!("n: {reason}")),
+        )),
         Page::Settings => Some((
             state.organization.items().len(),
             crate::pages::settings::forbidden(state),
@@ -204,6 +210,7 @@ fn title(state: &State) -> String {
         Page::Groups => "Groups".to_owned(),
         Page::Jobs => "Jobs".to_owned(),
         Page::Job(id) => format!("Jobs > job {id}"),
+        Page::Backups => "Backups".to_owned(),
         Page::Settings => "Settings".to_owned(),
         Page::NewSystem => "New system".to_owned(),
         Page::Access => "Access".to_owned(),

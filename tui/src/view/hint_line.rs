@@ -123,6 +123,9 @@ fn keys_that_matter(state: &State) -> Vec<(String, String)> {
         (None, Page::Jobs | Page::Job(_)) if state.jobs.question.is_some() => {
             fixed(&[("Tab", "other button"), ("Enter", "confirm"), ("Esc", "no")])
         }
+        (None, Page::Backups) if state.backups.question.is_some() => {
+            fixed(&[("Tab", "other button"), ("Enter", "confirm"), ("Esc", "no")])
+        }
         (None, Page::Settings) if state.organization.form.is_some() => {
             fixed(&[("Enter", "change it"), ("Ctrl-U", "empty"), ("Esc", "cancel")])
         }
@@ -254,6 +257,16 @@ fn page_keys(page: Page) -> (&'static [Action], Scope) {
                 Action::Back,
             ],
             Scope::Jobs,
+        ),
+        Page::Backups => (
+            &[
+                Action::MakeBackup,
+                Action::CheckBackup,
+                Action::DownloadBackup,
+                Action::Help,
+                Action::Back,
+            ],
+            Scope::Backups,
         ),
         Page::Settings => (
             &[

@@ -99,6 +99,11 @@ fn page(state: &State, canvas: &mut Canvas<'_>, body: Rect) -> Cursor {
             let question = state.jobs.question.as_ref()?;
             return pages::jobs::draw_question(state, question, canvas, body);
         }
+        Page::Backups => {
+            pages::backups::draw(state, canvas, body);
+            let question = state.backups.question.as_ref()?;
+            pages::backups::draw_question(state, question, canvas, body);
+        }
         Page::Settings => {
             pages::settings::draw(state, canvas, body);
             let form = state.organization.form.as_ref()?;

@@ -1,10 +1,11 @@
 //! Users, sessions, API tokens, SSH keys and organizations; one's own account; logins in other ways than by password.
 
 use crate::driver::Driver;
-use crate::server::Server;
+use crate::server::{Server, refused};
 use scm_protocol::auth::Role;
-use scmtui::message::{Call, Reply};
-use scmtui::model::Settings;
+use scm_protocol::second_factors::LOGIN_OVER;
+use scmtui::message::{Call, Failure, Reply};
+use scmtui::model::{LoginStep, Settings};
 
 fn driver(role: Role) -> Driver {
     let mut server = Server::new(0, 3);

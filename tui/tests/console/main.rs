@@ -5,6 +5,8 @@
 mod access;
 mod access_server;
 mod audit;
+mod backup_server;
+mod backups;
 mod bytes;
 mod changes;
 mod driver;

@@ -1,6 +1,7 @@
 //! A server in memory: answers the console's calls as the real one would.
 
 use crate::access_server::AccessServer;
+use crate::backup_server::BackupServer;
 use crate::group_server::GroupServer;
 use crate::job_server::JobServer;
 use crate::samples::{GIB, recipe, system};
@@ -44,6 +45,7 @@ pub(crate) struct Server {
     pub(crate) access: AccessServer,
     pub(crate) jobs: JobServer,
     pub(crate) views: ViewServer,
+    pub(crate) backups: BackupServer,
 }
 
 impl Server {
@@ -101,6 +103,7 @@ impl Server {
             access: AccessServer::default(),
             jobs: JobServer::default(),
             views: ViewServer::default(),
+            backups: BackupServer::default(),
         }
     }
 
@@ -242,6 +245,7 @@ impl Server {
             }
             Call::View(question) => vec![Reply::View(self.views.answer(question, &self.systems))],
             Call::Group(question) => vec![Reply::Group(self.groups.answer(question, &self.systems))],
+            Call::Backup(question) => vec![Reply::Backup(self.backups.answer(question, self.clock))],
             Call::Jobs
             | Call::JobTargets { .. }
             | Call::JobFailed(_)
