@@ -24,7 +24,7 @@ pub(super) struct TokenRow {
 }
 
 /// A token to add.
-#[derive(Debug, Insertable)]
+#[derive(Clone, Debug, Insertable)]
 #[diesel(table_name = api_tokens)]
 pub(super) struct NewToken {
     pub user_id: i64,

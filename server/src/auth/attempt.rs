@@ -56,7 +56,7 @@ impl Attempt {
     pub(super) async fn begin<T: Send + 'static>(
         &self,
         app: &App,
-        read: impl FnOnce(&mut Conn, &str) -> Result<T, Error> + Send + 'static,
+        read: impl FnOnce(&mut Conn, &str) -> Result<T, Error> + Clone + Send + 'static,
     ) -> Result<T, Error> {
         let (name, subjects, now) = (self.username.clone(), self.subjects(), app.clock.now());
         let begun = app.storage.writer.run(move |conn| {

@@ -116,6 +116,7 @@ pub(super) async fn first_factor_held(
 }
 
 /// A session about to begin.
+#[derive(Clone)]
 pub(super) struct Begin {
     pub user: User,
     attempt: Attempt,

@@ -47,7 +47,7 @@ pub(super) struct NewSession {
     pub expires_ms: i64,
 }
 
-#[derive(Debug, Insertable)]
+#[derive(Clone, Debug, Insertable)]
 #[diesel(table_name = half_sessions)]
 pub(super) struct NewHalf {
     pub token_hash: Vec<u8>,

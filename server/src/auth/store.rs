@@ -20,7 +20,7 @@ pub(super) struct User {
     pub role: String,
 }
 
-#[derive(Debug, Insertable)]
+#[derive(Clone, Debug, Insertable)]
 #[diesel(table_name = users)]
 pub(super) struct NewUser {
     pub organization_id: i64,

@@ -239,7 +239,7 @@ async fn record_and(
     actor: Actor,
     (action, target): (&'static str, String),
     (outcome, detail): (Outcome, Value),
-    with: impl FnOnce(&mut Conn) -> Result<(), Error> + Send + 'static,
+    with: impl FnOnce(&mut Conn) -> Result<(), Error> + Clone + Send + 'static,
 ) -> Result<(), Error> {
     let at = app.clock.now();
     let ids = app.storage.writer.run(move |conn| {

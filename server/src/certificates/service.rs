@@ -98,6 +98,7 @@ pub fn required(app: &App, organization_id: i64) -> bool {
 }
 
 /// A certificate that is asked for.
+#[derive(Clone)]
 struct Application {
     organization_id: i64,
     organization: Organization,

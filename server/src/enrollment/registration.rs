@@ -16,7 +16,7 @@ use serde_json::json;
 use std::net::IpAddr;
 
 /// A registration whose signature held, ready to be stored.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Candidate {
     pub organization_id: i64,
     pub key: PublicKey,

@@ -43,6 +43,7 @@ fn key(caller: &Caller, chosen: &str) -> idempotency::Key {
 }
 
 /// A job before it has an id.
+#[derive(Clone)]
 struct Draft {
     kind: JobKind,
     subject: Subject,

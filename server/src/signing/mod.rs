@@ -171,7 +171,7 @@ fn new_organization(
 }
 
 /// An organization with a sealed key, ready to be added in a transaction.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct NewOrganization(store::NewOrganization);
 
 impl NewOrganization {

@@ -7,7 +7,7 @@ use crate::storage::schema::organizations;
 use diesel::prelude::*;
 
 /// A row to add.
-#[derive(Debug, Insertable)]
+#[derive(Clone, Debug, Insertable)]
 #[diesel(table_name = organizations)]
 pub(super) struct NewOrganization {
     pub name: String,

@@ -124,7 +124,7 @@ fn add(
 /// Runs a change of one user behind the lock and records what it returns; nothing is recorded where it returns nothing.
 async fn change<F>(app: &App, caller: Caller, id: UserId, change: F) -> Result<(), Error>
 where
-    F: FnOnce(&mut Conn, &Caller, UserRow) -> Result<Option<Value>, Error> + Send + 'static,
+    F: FnOnce(&mut Conn, &Caller, UserRow) -> Result<Option<Value>, Error> + Clone + Send + 'static,
 {
     let (now, organization_id) = (app.clock.now(), caller.organization_id());
     let changed = app.storage.writer.run(move |conn| {

@@ -24,7 +24,7 @@ pub(super) struct UserRow {
 }
 
 /// A user to add.
-#[derive(Debug, Insertable)]
+#[derive(Clone, Debug, Insertable)]
 #[diesel(table_name = users)]
 pub(super) struct NewUser {
     pub organization_id: i64,

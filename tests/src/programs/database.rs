@@ -86,8 +86,7 @@ pub fn execute(url: &str, statements: &str) -> Result<()> {
             command
         }
         None => {
-            let mut command = Command::new(program("psql"));
-            command.args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--dbname", url]);
+            let mut command = client(url)?;
             command.args(["--command", statements]);
             command
         }
@@ -99,6 +98,14 @@ pub fn execute(url: &str, statements: &str) -> Result<()> {
         bail!("{statements}: {}", String::from_utf8_lossy(&output.stderr));
     }
     Ok(())
+}
+
+/// PostgreSQL's client on a database.
+pub(super) fn client(url: &str) -> Result<Command> {
+    anyhow::ensure!(url.starts_with("postgres"), "{url} is no PostgreSQL");
+    let mut command = Command::new(program("psql"));
+    command.args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--dbname", url]);
+    Ok(command)
 }
 
 fn program(name: &str) -> PathBuf {

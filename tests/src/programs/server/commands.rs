@@ -23,6 +23,14 @@ impl Server {
         database::execute(&self.database_url, statements)
     }
 
+    /// PostgreSQL's client on its database.
+    ///
+    /// # Errors
+    /// When its database is another one.
+    pub fn database_client(&self) -> Result<Command> {
+        database::client(&self.database_url)
+    }
+
     /// Runs the program with its configuration and other arguments than `run`, to its end.
     ///
     /// # Errors
