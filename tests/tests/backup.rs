@@ -312,6 +312,7 @@ impl Parts {
         for (name, bytes) in members {
             let mut header = tar::Header::new_gnu();
             header.set_size(bytes.len() as u64);
+            header.set_entry_type(tar::EntryType::Regular);
             header.set_mode(0o600);
             builder.append_data(&mut header, name, Cursor::new(bytes))?;
         }

@@ -8,12 +8,12 @@ use scm_tests::programs::{Database, Server};
 use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
 
-/// Holds a system's row, waits until a server waits for it, and wants the organization's row that this server holds. It
+/// Holds the organization's row, waits until a server waits for it, and wants the system's row that this server holds. It
 /// never notices the circle itself: the server is the one that PostgreSQL fails.
 fn other_server(system: SystemId) -> String {
     format!(
         "SET deadlock_timeout = '60s'; BEGIN; \
-         SELECT id FROM systems WHERE id = {system} FOR UPDATE; \
+         SELECT id FROM organizations FOR UPDATE; \
          \n\\! echo held\n\
          DO $$ BEGIN LOOP \
            PERFORM pg_stat_clear_snapshot(); \
@@ -21,7 +21,7 @@ fn other_server(system: SystemId) -> String {
              WHERE datname = current_database() AND pid <> pg_backend_pid() AND wait_event_type = 'Lock'); \
            PERFORM pg_sleep(0.02); \
          END LOOP; END $$; \
-         SELECT id FROM organizations FOR UPDATE; COMMIT;\n"
+         SELECT id FROM systems WHERE id = {system} FOR UPDATE; COMMIT;\n"
     )
 }
 
