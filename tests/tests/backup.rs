@@ -104,7 +104,7 @@ async fn drill(database: Database) -> Result<()> {
     let stored = server.state().join("backups").join(&backup.name);
     assert_eq!(mode(&stored)?, 0o600);
     let list: BackupList = admin.get(BACKUPS).await?;
-    assert_eq!(list.items, [backup.clone()]);
+    assert_eq!(list.items, std::slice::from_ref(&backup));
     let check = backup.check.as_ref().context("it was not checked")?;
     assert_eq!((check.fault.as_deref(), list.failure), (None, None));
     for name in ["none", "..%2fmaster.key", "openscm-x.backup"] {
