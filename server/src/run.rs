@@ -47,7 +47,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let (tls, pki) = tls(&config, &clock, provider)?;
     let storage = storage(&config).await?;
     audit::begin_chain(&storage, clock.now()).await?;
-    let master = Arc::new(MasterKey::open_or_create(&state.join("master.key"))?);
+    let master = Arc::new(MasterKey::of_server(state)?);
     let organizations =
         Organizations::load(&storage, &master, &config.server.organization, clock.now()).await?;
     backup::record_restores(&storage, &organizations, clock.now()).await?;

@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const HOUR_MS: i64 = 3_600_000;
+/// When to look first: one may have been due while no server ran.
+const FIRST: Duration = Duration::from_secs(2);
 /// How often to look whether one is due.
 const PERIOD: Duration = Duration::from_secs(30);
 /// How long to wait after one that failed.
@@ -33,7 +35,7 @@ pub async fn keep_backed_up(app: Arc<App>) {
         return;
     }
     let mut stopping = app.stopping.clone();
-    let mut pause = PERIOD;
+    let mut pause = FIRST;
     loop {
         tokio::select! {
             _ = stopping.wait_for(|stop| *stop) => return,

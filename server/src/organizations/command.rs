@@ -19,14 +19,14 @@ pub fn add(config: &Config, name: &Organization) -> anyhow::Result<()> {
     let url: DatabaseUrl = config.database_url().parse().map_err(anyhow::Error::msg)?;
     // Says so where there is none, instead of making an empty one.
     drop(url.connect_read_only()?);
-    let key = config.server.state_folder.join("master.key");
+    let state = &config.server.state_folder;
     ensure!(
-        key.exists(),
-        "{} is missing: start the server once, or put the key back that belongs to its database",
-        key.display()
+        std::env::var_os("CREDENTIALS_DIRECTORY").is_some() || state.join("master.key").exists(),
+        "{} has no master.key: start the server once, or put the key back that belongs to its database",
+        state.display()
     );
     let now = SystemClock.now();
-    let new = NewOrganization::make(&MasterKey::open_or_create(&key)?, name, now)?;
+    let new = NewOrganization::make(&MasterKey::of_server(state)?, name, now)?;
     let code = auth::setup_code()?;
     let mut conn = url.connect()?;
     let added = transaction(&mut conn, |conn| {

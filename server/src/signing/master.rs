@@ -1,4 +1,4 @@
-//! The master key: 32 random bytes in a file of mode 0600 beside the database, never in it.
+//! The master key: 32 random bytes in a file of mode 0600 beside the database, never in it; or given by systemd.
 //!
 //! Secrets are sealed with AES-256-GCM under it: `1 || nonce (12) || ciphertext || tag (16)`, the purpose being the
 //! associated data, so that a sealed value cannot be moved to another place.
@@ -9,10 +9,12 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKe
 use aws_lc_rs::hmac;
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 const VERSION: u8 = 1;
+/// Of the file, and of the credential.
+const NAME: &str = "master.key";
 
 /// Seals what the database keeps secret.
 pub struct MasterKey {
@@ -46,7 +48,42 @@ impl MasterKey {
                 mode & 0o777
             )));
         }
-        let bytes = Zeroizing::new(std::fs::read(path).map_err(failed)?);
+        Self::read(path)
+    }
+
+    /// The key of the server with this state folder: systemd's credential `master.key` where there is one, otherwise the
+    /// file there, which is made when there is none.
+    ///
+    /// # Errors
+    /// As [`MasterKey::open_or_create`], and when both are there.
+    pub fn of_server(state: &Path) -> Result<Self, Error> {
+        let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+        Self::chosen(state, credentials.as_deref())
+    }
+
+    fn chosen(state: &Path, credentials: Option<&Path>) -> Result<Self, Error> {
+        let file = state.join(NAME);
+        let given = credentials
+            .map(|folder| folder.join(NAME))
+            .filter(|path| path.exists());
+        let Some(given) = given else {
+            return Self::open_or_create(&file);
+        };
+        if file.exists() {
+            return Err(Error::internal(format!(
+                "there are two master keys, {} and {}: take away the one that the database was not made with",
+                given.display(),
+                file.display()
+            )));
+        }
+        // Who may read it, systemd has decided: its mode says nothing here.
+        Self::read(&given)
+    }
+
+    fn read(path: &Path) -> Result<Self, Error> {
+        let bytes = std::fs::read(path).map(Zeroizing::new);
+        let bytes =
+            bytes.map_err(|error| Error::internal(format!("master key {}: {error}", path.display())))?;
         Self::from_bytes(&bytes).map_err(|_| {
             Error::internal(format!(
                 "master key {}: must be exactly 32 bytes; restore it from your backup",
@@ -150,6 +187,26 @@ mod tests {
             assert!(again.unseal(&changed, "default").is_err());
             assert!(again.unseal(&sealed[..at], "default").is_err());
         }
+    }
+
+    #[test]
+    fn systemds_credential_takes_the_place_of_the_file() {
+        let (state, credentials) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (file, given) = (state.path().join(NAME), credentials.path().join(NAME));
+        let chosen = || MasterKey::chosen(state.path(), Some(credentials.path()));
+        let sealed = chosen().unwrap().seal(b"secret", "default").unwrap();
+        assert!(file.exists(), "without a credential the file is made");
+        std::fs::copy(&file, &given).unwrap();
+        let error = chosen().err().unwrap().to_string();
+        assert!(error.contains("two master keys"), "{error}");
+        std::fs::remove_file(&file).unwrap();
+        // As systemd leaves it for a user of its own.
+        std::fs::set_permissions(&given, std::fs::Permissions::from_mode(0o440)).unwrap();
+        assert_eq!(
+            chosen().unwrap().unseal(&sealed, "default").unwrap().as_slice(),
+            b"secret"
+        );
+        assert!(!file.exists());
     }
 
     #[test]

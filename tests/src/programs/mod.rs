@@ -5,6 +5,7 @@
 
 mod admin;
 mod agent;
+mod backups;
 mod console;
 mod database;
 mod faketime;
@@ -18,6 +19,7 @@ mod server;
 
 pub use admin::Admin;
 pub use agent::{Agent, AgentBuilder};
+pub use backups::{BACKUPS, printed};
 pub use console::Console;
 pub use database::{Database, execute};
 pub use faketime::faketime;
