@@ -24,6 +24,9 @@ pub struct Problem {
     /// The member or parameter at fault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    /// Of `count_changed`: how many systems match by now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matching: Option<i64>,
     /// Seconds to wait before another attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_secs: Option<u32>,

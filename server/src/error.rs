@@ -29,6 +29,16 @@ pub enum Error {
         /// What it is instead.
         detail: String,
     },
+    /// A filter matches more or fewer systems than the caller was shown.
+    #[error(
+        "the filter matches {matching} systems by now, and {expected} were confirmed; nothing was done: look at them again"
+    )]
+    CountChanged {
+        /// How many the caller knows of.
+        expected: i64,
+        /// How many there are.
+        matching: i64,
+    },
     /// No valid credential.
     #[error("{0}")]
     Unauthenticated(&'static str),

@@ -13,6 +13,7 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::Malformed(_) => (StatusCode::BAD_REQUEST, "malformed_request"),
         Error::Invalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_value"),
         Error::Conflict { code, .. } => (StatusCode::CONFLICT, code),
+        Error::CountChanged { .. } => (StatusCode::CONFLICT, "count_changed"),
         Error::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "unauthenticated"),
         Error::LoginOver => (StatusCode::UNAUTHORIZED, LOGIN_OVER),
         Error::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
@@ -47,7 +48,14 @@ pub fn document(error: &Error) -> Problem {
         Error::Invalid { field, .. } => Some(field.clone()),
         _ => None,
     };
-    plain(status, code, detail, field, retry_after_secs)
+    let matching = match error {
+        Error::CountChanged { matching, .. } => Some(*matching),
+        _ => None,
+    };
+    Problem {
+        matching,
+        ..plain(status, code, detail, field, retry_after_secs)
+    }
 }
 
 fn plain(
@@ -64,6 +72,7 @@ fn plain(
         code: code.to_owned(),
         detail,
         field,
+        matching: None,
         retry_after_secs,
     }
 }

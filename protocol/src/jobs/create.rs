@@ -22,7 +22,7 @@ pub struct ChosenSystems {
     pub ids: Vec<SystemId>,
 }
 
-/// `POST /api/v1/jobs`: what to do, and to which systems.
+/// `POST /api/v1/jobs`: what to do, and to which systems: `systems`, or `filter` with `expected_count`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateJob {
@@ -37,6 +37,12 @@ pub struct CreateJob {
     /// Chosen one by one; at most 100,000 together, each once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub systems: Vec<ChosenSystems>,
+    /// Everything that matches this text of the condition language when the job is created; an empty one matches all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+    /// How many systems `filter` was seen to match: where it matches more or fewer, there is no job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_count: Option<i64>,
 }
 
 impl CreateJob {
@@ -69,9 +75,29 @@ impl CreateJob {
     }
 
     fn systems_problem(&self) -> Option<(&'static str, String)> {
+        match (&self.filter, self.expected_count) {
+            (Some(_), _) if !self.systems.is_empty() => {
+                return Some(("systems", "cannot be given beside `filter`".to_owned()));
+            }
+            (Some(_), None) => {
+                let reason = "must be given with `filter`: the number of systems that it was seen to match";
+                return Some(("expected_count", reason.to_owned()));
+            }
+            (Some(_), Some(..=0)) => {
+                return Some(("expected_count", "must be at least 1".to_owned()));
+            }
+            (Some(_), Some(_)) => return None,
+            (None, Some(_)) => {
+                return Some(("expected_count", "means nothing without `filter`".to_owned()));
+            }
+            (None, None) => {}
+        }
         let count: usize = self.systems.iter().map(|chosen| chosen.ids.len()).sum();
         if count == 0 {
-            return Some(("systems", "must name at least one system".to_owned()));
+            return Some((
+                "systems",
+                "must name at least one system, unless `filter` is given".to_owned(),
+            ));
         }
         if count > MAX_TARGETS {
             return Some((
@@ -106,6 +132,8 @@ mod tests {
             tag: None,
             group: None,
             systems,
+            filter: None,
+            expected_count: None,
         }
     }
 
@@ -126,6 +154,29 @@ mod tests {
         assert_eq!(field(twice), Some("systems"));
         let many: Vec<i64> = (1..=100_001).collect();
         assert_eq!(field(vec![chosen(SystemStatus::Pending, &many)]), Some("systems"));
+    }
+
+    #[test]
+    fn a_filter_comes_with_its_number_and_without_systems() {
+        let filtered = |expected_count| CreateJob {
+            filter: Some("web".to_owned()),
+            expected_count,
+            ..job(JobKind::Approve, Vec::new())
+        };
+        assert_eq!(field(&filtered(Some(3))), None);
+        assert_eq!(field(&filtered(None)), Some("expected_count"));
+        assert_eq!(field(&filtered(Some(0))), Some("expected_count"));
+        let one = vec![chosen(SystemStatus::Pending, &[1])];
+        let both = CreateJob {
+            systems: one.clone(),
+            ..filtered(Some(3))
+        };
+        assert_eq!(field(&both), Some("systems"));
+        let alone = CreateJob {
+            expected_count: Some(1),
+            ..job(JobKind::Approve, one)
+        };
+        assert_eq!(field(&alone), Some("expected_count"));
     }
 
     #[test]

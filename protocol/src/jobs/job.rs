@@ -47,6 +47,9 @@ pub struct Job {
     /// That group's name; none when it was deleted since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group_name: Option<String>,
+    /// The filter that chose its systems; none where they were chosen one by one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
     /// How many systems have which outcome.
     pub counts: JobCounts,
     /// The job whose failed systems it tries again.

@@ -133,6 +133,9 @@ fn finish(conn: &mut Conn, row: &JobRow, last: Tally, now: UnixMillis) -> Result
         "skipped": row.skipped + last.skipped,
     });
     view::subject(row)?.tell(&mut detail);
+    if let Some(filter) = &row.filter {
+        detail["filter"] = json!(filter);
+    }
     Entry {
         organization_id: row.organization_id,
         at: now,

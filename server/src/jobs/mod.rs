@@ -13,6 +13,7 @@ mod service;
 mod store;
 mod subject;
 mod target_store;
+mod targets;
 mod view;
 mod work;
 

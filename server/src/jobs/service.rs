@@ -3,6 +3,7 @@
 use super::store::{self, NewJob};
 use super::subject::Subject;
 use super::target_store::{self, NewTarget};
+use super::targets::Targets;
 use super::view::{self, GroupNames};
 use crate::annotations;
 use crate::app::App;
@@ -13,7 +14,6 @@ use crate::groups;
 use crate::idempotency;
 use crate::paging;
 use crate::storage::{Conn, hold_organization};
-use crate::systems;
 use scm_protocol::access;
 use scm_protocol::ids::{JobId, SystemId, UnixMillis};
 use scm_protocol::jobs::{
@@ -48,13 +48,14 @@ struct Draft {
     kind: JobKind,
     subject: Subject,
     retry_of: Option<JobId>,
-    targets: Vec<NewTarget>,
+    targets: Targets,
 }
 
 /// Creates a job with frozen targets. A repeated `Idempotency-Key` creates none.
 ///
 /// # Errors
-/// [`Error::Invalid`] naming the member, [`Error::Forbidden`], [`Error::Conflict`] `already_created`.
+/// [`Error::Invalid`] naming the member, [`Error::Forbidden`], [`Error::Conflict`] `already_created`,
+/// [`Error::CountChanged`].
 pub(super) async fn create(
     app: &App,
     caller: Caller,
@@ -65,33 +66,16 @@ pub(super) async fn create(
     if let Some((field, reason)) = wanted.problem() {
         return Err(Error::invalid(field, reason));
     }
-    let organization_id = caller.organization_id();
     let subject = Subject::asked(&wanted)
         .ok_or_else(|| Error::internal("a job that was checked does not say what it is about"))?;
-    let read = move |conn: &mut Conn| {
-        Ok(Draft {
-            kind: wanted.kind,
-            subject,
-            retry_of: None,
-            targets: chosen(conn, organization_id, &wanted)?,
-        })
+    let kind = wanted.kind;
+    let draft = Draft {
+        kind,
+        subject,
+        retry_of: None,
+        targets: Targets::asked(app, caller.organization_id(), wanted).await?,
     };
-    let draft = app.storage.readers.run(read).await?;
     add(app, caller, draft, idempotency_key).await
-}
-
-/// Systems that were chosen one by one, by id. One that does not exist is among them: its outcome says so.
-fn chosen(conn: &mut Conn, organization_id: i64, wanted: &CreateJob) -> Result<Vec<NewTarget>, Error> {
-    let mut targets = Vec::new();
-    for chosen in &wanted.systems {
-        let mut names = systems::names(conn, organization_id, &chosen.ids)?;
-        targets.extend(chosen.ids.iter().map(|id| NewTarget {
-            system_id: id.0,
-            hostname: names.remove(id).unwrap_or_default(),
-            expected_status: chosen.expected_status.as_str(),
-        }));
-    }
-    Ok(targets)
 }
 
 /// A new job with the failed systems of one that is over: chosen with the same status as then.
@@ -138,7 +122,7 @@ pub(super) async fn retry(
         kind,
         subject: view::subject(&row)?,
         retry_of: Some(id),
-        targets: targets.collect::<Result<_, Error>>()?,
+        targets: Targets::Chosen(targets.collect::<Result<_, Error>>()?),
     };
     add(app, caller, draft, idempotency_key).await
 }
@@ -175,11 +159,14 @@ fn check_subject(conn: &mut Conn, organization_id: i64, draft: &Draft) -> Result
 
 fn write(conn: &mut Conn, caller: &Caller, draft: &Draft, now: UnixMillis) -> Result<(i64, Job), Error> {
     check_subject(conn, caller.organization_id(), draft)?;
-    let total = draft.targets.len();
+    let targets = draft.targets.freeze(conn, caller.organization_id())?;
+    let total = targets.len();
+    let filter = draft.targets.filter();
     let new = NewJob {
         organization_id: caller.organization_id(),
         kind: draft.kind.as_str().to_owned(),
         argument: draft.subject.argument(),
+        filter: filter.map(str::to_owned),
         retry_of: draft.retry_of.map(|job| job.0),
         state: JobState::Queued.as_str().to_owned(),
         total: i64::try_from(total).unwrap_or(i64::MAX),
@@ -188,10 +175,13 @@ fn write(conn: &mut Conn, caller: &Caller, draft: &Draft, now: UnixMillis) -> Re
         created_from: caller.actor.address.clone(),
     };
     let id = JobId(store::create(conn, &new)?);
-    target_store::add(conn, id, &draft.targets)?;
+    target_store::add(conn, id, &targets)?;
     let mut detail = json!({ "kind": draft.kind, "count": total });
     if let Some(job) = draft.retry_of {
         detail["retry_of"] = json!(job);
+    }
+    if let Some(filter) = filter {
+        detail["filter"] = json!(filter);
     }
     draft.subject.tell(&mut detail);
     caller.record(conn, now, &format!("job:{id}"), detail)?;

@@ -53,6 +53,7 @@ pub(super) fn job(row: JobRow, names: &GroupNames) -> Result<Job, Error> {
         group_name: subject.group().and_then(|id| names.get(&id).cloned()),
         state: state(&row)?,
         counts: counts(&row),
+        filter: row.filter,
         retry_of: row.retry_of.map(JobId),
         created_ms: UnixMillis(row.created_ms),
         created_by: row.created_by,

@@ -96,6 +96,7 @@ fn problem(
         code: code.to_owned(),
         detail,
         field: None,
+        matching: None,
         retry_after_secs,
     };
     // Text and numbers only: this cannot fail, and an empty body would still carry the status.

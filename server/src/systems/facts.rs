@@ -42,6 +42,15 @@ impl SystemFacts {
         &self.fixed.hostname
     }
 
+    /// Its status.
+    ///
+    /// # Errors
+    /// When the row is damaged.
+    pub fn status(&self) -> Result<SystemStatus, Error> {
+        let damaged = || Error::internal(format!("the row of system {} is damaged", self.fixed.id));
+        self.status.ok_or_else(damaged)
+    }
+
     /// Whether it waits for approval: those come first in lists.
     pub fn is_pending(&self) -> bool {
         self.status == Some(SystemStatus::Pending)

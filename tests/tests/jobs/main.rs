@@ -1,5 +1,6 @@
 //! Bulk jobs: frozen targets, an outcome for each, once each whatever breaks.
 
+mod by_filter;
 mod labels;
 mod refused;
 mod status;

@@ -372,6 +372,7 @@ pub(crate) fn refused(status: u16, code: &str, detail: &str) -> Failure {
         code: code.to_owned(),
         detail: detail.to_owned(),
         field: None,
+        matching: None,
         retry_after_secs: None,
     }))
 }
