@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: check-ins per second of a release build, the server alone on one processor.
 
 use crate::bench_audit;
+use crate::bench_rules;
 use crate::build::{self, Profile};
 use crate::process;
 use crate::site::{Settings, Site, two_processors};
@@ -26,6 +27,9 @@ pub(crate) struct Options {
     /// Measure, instead of check-ins, the export of an audit of so many entries.
     #[arg(long, value_name = "N")]
     audit_entries: Option<u32>,
+    /// Measure, instead of check-ins, rules and a bulk job over so many systems.
+    #[arg(long, value_name = "N", conflicts_with = "audit_entries")]
+    rules_systems: Option<u32>,
     /// Write the figures there as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -44,9 +48,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             server_prefix: &["taskset", "-c", "0"],
         },
     )?;
-    match options.audit_entries {
-        Some(entries) => bench_audit::export(&site, entries)?,
-        None => load(&site, options)?,
+    match (options.audit_entries, options.rules_systems) {
+        (Some(entries), _) => bench_audit::export(&site, entries)?,
+        (None, Some(systems)) => bench_rules::measure(&site, systems)?,
+        (None, None) => load(&site, options)?,
     }
     site.must_run()
 }
