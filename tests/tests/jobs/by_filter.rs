@@ -31,18 +31,30 @@ async fn a_filter_chooses_once(database: Database) -> Result<()> {
     let problem = refused(&admin, &by_filter("approve", &filter, 26)).await?;
     assert_eq!((problem.status, problem.code.as_str()), (409, "count_changed"));
     assert_eq!(problem.matching, Some(25));
-    assert!(problem.detail.contains("25 systems") && problem.detail.contains("26 were confirmed"), "{problem:?}");
+    assert!(
+        problem.detail.contains("25 systems") && problem.detail.contains("26 were confirmed"),
+        "{problem:?}"
+    );
     let page: JobPage = admin.get(JOBS).await?;
     assert!(page.items.is_empty(), "a refusal created a job");
 
     let job = create(&admin, &by_filter("approve", &filter, 25)).await?;
-    assert_eq!((job.filter.as_deref(), job.counts.total), (Some(filter.as_str()), 25));
+    assert_eq!(
+        (job.filter.as_deref(), job.counts.total),
+        (Some(filter.as_str()), 25)
+    );
     let job = over(&admin, job.id).await?;
     assert_eq!((job.state, job.counts.done), (JobState::Done, 25));
-    let done: BTreeSet<SystemId> = targets(&admin, job.id, "").await?.into_iter().map(|target| target.system).collect();
+    let done: BTreeSet<SystemId> = targets(&admin, job.id, "")
+        .await?
+        .into_iter()
+        .map(|target| target.system)
+        .collect();
     assert_eq!(done, low);
     let systems = admin.systems().await?;
-    let active = systems.iter().filter(|system| system.status == SystemStatus::Active);
+    let active = systems
+        .iter()
+        .filter(|system| system.status == SystemStatus::Active);
     assert_eq!(active.map(|system| system.id).collect::<BTreeSet<_>>(), low);
 
     // What it did makes the same filter match nothing: it was frozen, and a repetition finds another number.
@@ -55,9 +67,17 @@ async fn a_filter_chooses_once(database: Database) -> Result<()> {
     assert_eq!(over(&admin, job.id).await?.counts.done, 40);
 
     let entries = audit(&admin).await?;
-    let of = |action: &str| entries.iter().filter(|entry| entry.action == action).collect::<Vec<_>>();
+    let of = |action: &str| {
+        entries
+            .iter()
+            .filter(|entry| entry.action == action)
+            .collect::<Vec<_>>()
+    };
     let first = of("jobs.create").into_iter().last().context("jobs.create")?;
-    assert_eq!((&first.detail["filter"], &first.detail["count"]), (&json!(filter), &json!(25)));
+    assert_eq!(
+        (&first.detail["filter"], &first.detail["count"]),
+        (&json!(filter), &json!(25))
+    );
     let end = of("jobs.finish").into_iter().last().context("jobs.finish")?;
     assert_eq!(
         (&end.detail["filter"], &end.detail["total"], &end.detail["done"]),
@@ -83,14 +103,34 @@ async fn a_filter_that_cannot_be_is_refused_with_its_place() -> Result<()> {
     let admin = server.admin()?;
     let one = json!([{ "expected_status": "pending", "ids": [1] }]);
     for (body, field, reason) in [
-        (by_filter("approve", "hostnme = a", 1), "filter", "did you mean `hostname`?"),
+        (
+            by_filter("approve", "hostnme = a", 1),
+            "filter",
+            "did you mean `hostname`?",
+        ),
         (by_filter("approve", "web", 0), "expected_count", "at least 1"),
-        (json!({ "kind": "approve", "filter": "web" }), "expected_count", "must be given with `filter`"),
-        (json!({ "kind": "approve", "expected_count": 1, "systems": one }), "expected_count", "without `filter`"),
-        (json!({ "kind": "approve", "filter": "web", "expected_count": 1, "systems": one }), "systems", "beside `filter`"),
+        (
+            json!({ "kind": "approve", "filter": "web" }),
+            "expected_count",
+            "must be given with `filter`",
+        ),
+        (
+            json!({ "kind": "approve", "expected_count": 1, "systems": one }),
+            "expected_count",
+            "without `filter`",
+        ),
+        (
+            json!({ "kind": "approve", "filter": "web", "expected_count": 1, "systems": one }),
+            "systems",
+            "beside `filter`",
+        ),
     ] {
         let problem = refused(&admin, &body).await?;
-        assert_eq!((problem.status, problem.field.as_deref()), (422, Some(field)), "{problem:?}");
+        assert_eq!(
+            (problem.status, problem.field.as_deref()),
+            (422, Some(field)),
+            "{problem:?}"
+        );
         assert!(problem.detail.contains(reason), "{problem:?}");
     }
     Ok(())

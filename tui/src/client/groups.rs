@@ -1,5 +1,6 @@
 //! Groups, rules, tags and notes at the server.
 
+use super::answers::escape;
 use super::http::Http;
 use super::views;
 use crate::message::{Failure, GroupCall, GroupReply};
@@ -67,6 +68,12 @@ async fn rules(http: &Http, call: GroupCall) -> GroupReply {
         GroupCall::Matching(text) => GroupReply::Matching {
             result: views::ids(http, "filter", &text).await,
             text,
+        },
+        GroupCall::Count { ticket, filter } => GroupReply::Counted {
+            ticket,
+            result: http
+                .get(&format!("/api/v1/systems/count?filter={}", escape(&filter)))
+                .await,
         },
         GroupCall::OfSystem(id) => GroupReply::OfSystem {
             id,

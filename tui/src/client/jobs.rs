@@ -12,7 +12,7 @@ const PATH: &str = "/api/v1/jobs";
 const PAGE: usize = 200;
 /// Systems of one page of a job.
 const TARGETS: usize = 500;
-/// Failed systems that are read at once.
+/// Failed systems of one page.
 const FAILED: usize = 1000;
 
 pub(super) async fn list(http: &Http) -> Result<JobPage, Failure> {
@@ -36,9 +36,24 @@ pub(super) async fn targets(http: &Http, id: JobId, cursor: Option<&str>) -> Res
         .await
 }
 
+/// All of them, over all pages.
 pub(super) async fn failed(http: &Http, id: JobId) -> Result<JobTargetPage, Failure> {
-    http.get(&format!("{PATH}/{id}/targets?outcome=failed&limit={FAILED}"))
-        .await
+    let mut items = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let path = format!("{PATH}/{id}/targets?outcome=failed&limit={FAILED}{cursor}");
+        let page: JobTargetPage = http.get(&path).await?;
+        items.extend(page.items);
+        match page.next_cursor {
+            Some(next) => cursor = format!("&cursor={}", super::answers::escape(&next)),
+            None => {
+                return Ok(JobTargetPage {
+                    items,
+                    next_cursor: None,
+                });
+            }
+        }
+    }
 }
 
 /// A retry answers with its new job.

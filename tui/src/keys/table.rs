@@ -261,7 +261,7 @@ const EVERYWHERE: &[Binding] = &[
         &[Char('*')],
         List,
         "mark all",
-        "mark all that match the filter",
+        "select all that match the filter, as the server finds them",
     ),
     plain(
         Action::ClearMarks,

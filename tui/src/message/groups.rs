@@ -7,6 +7,7 @@ use scm_protocol::groups::{
 };
 use scm_protocol::ids::{GroupId, SystemId};
 use scm_protocol::rules::{ExplainRule, PreviewRule, RuleExplained, RulePreview, RuleSaved, SaveRule};
+use scm_protocol::systems::SystemCount;
 
 /// A question.
 #[derive(Debug)]
@@ -74,6 +75,13 @@ pub enum GroupCall {
     },
     /// `GET /api/v1/systems?filter=`, over all pages: the ids alone.
     Matching(String),
+    /// `GET /api/v1/systems/count?filter=`.
+    Count {
+        /// Which dialog.
+        ticket: u64,
+        /// The filter.
+        filter: String,
+    },
     /// `GET /api/v1/systems/{id}/groups`.
     OfSystem(SystemId),
     /// `POST /api/v1/systems/{id}/tags`.
@@ -132,6 +140,10 @@ pub enum GroupReply {
     Matching {
         text: String,
         result: Result<Vec<SystemId>, Failure>,
+    },
+    Counted {
+        ticket: u64,
+        result: Result<SystemCount, Failure>,
     },
     OfSystem {
         id: SystemId,

@@ -2,6 +2,7 @@
 
 use super::dialog::Tier;
 use super::row::{Row, clean};
+use super::subject::SubjectKind;
 use crate::keys::{Action, Danger, binding};
 use scm_protocol::identity::Fingerprint;
 use scm_protocol::ids::SystemId;
@@ -10,7 +11,7 @@ use scm_protocol::systems::{
 };
 use serde::Serialize;
 
-/// A change of a system's status.
+/// A change of systems: of their status, of who keeps an identity, of their tags and groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Change {
     /// Pending becomes Active.
@@ -31,17 +32,29 @@ pub enum Change {
     Swap,
     /// Both are one machine.
     Dismiss,
+    /// A tag is put on.
+    Tag,
+    /// A tag is taken off.
+    Untag,
+    /// They join a manual group.
+    Join,
+    /// They leave a manual group.
+    Leave,
 }
 
 impl Change {
     /// Every change, in the order of the menu.
-    pub const ALL: [Change; 9] = [
+    pub const ALL: [Change; 13] = [
         Change::Approve,
         Change::Reject,
         Change::Deny,
         Change::Revoke,
         Change::Restore,
         Change::Delete,
+        Change::Tag,
+        Change::Untag,
+        Change::Join,
+        Change::Leave,
         Change::Split,
         Change::Swap,
         Change::Dismiss,
@@ -59,6 +72,10 @@ impl Change {
             Change::Split => Action::Split,
             Change::Swap => Action::Swap,
             Change::Dismiss => Action::Dismiss,
+            Change::Tag => Action::Tag,
+            Change::Untag => Action::Untag,
+            Change::Join => Action::Join,
+            Change::Leave => Action::Leave,
         }
     }
 
@@ -93,6 +110,10 @@ impl Change {
             Change::Split => "split",
             Change::Swap => "swapped",
             Change::Dismiss => "dismissed",
+            Change::Tag => "tagged",
+            Change::Untag => "untagged",
+            Change::Join => "grouped",
+            Change::Leave => "ungrouped",
         }
     }
 
@@ -112,12 +133,27 @@ impl Change {
             Change::Dismiss => {
                 "The quarantined machine may speak again. If there are two after all, it is seen again."
             }
+            Change::Tag => "The tag is put on each. Automatic groups whose rules ask for it follow at once.",
+            Change::Untag => {
+                "The tag is taken off each. Automatic groups whose rules ask for it follow at once."
+            }
+            Change::Join => "Each joins the group. Those that are in it stay.",
+            Change::Leave => "Each leaves the group. The systems stay.",
         }
     }
 
     /// Whether it decides who keeps an identity.
     pub fn settles(self) -> bool {
         matches!(self, Change::Split | Change::Swap | Change::Dismiss)
+    }
+
+    /// What it has to be told besides the systems.
+    pub fn asks_for(self) -> Option<SubjectKind> {
+        match self {
+            Change::Tag | Change::Untag => Some(SubjectKind::Tag),
+            Change::Join | Change::Leave => Some(SubjectKind::Group),
+            _ => None,
+        }
     }
 
     /// Why it cannot be done to a system of this status, of which there are two machines or not; none when it can.
@@ -134,6 +170,7 @@ impl Change {
             Change::Restore => matches!(status, SystemStatus::Revoked | SystemStatus::Denied),
             // Deleting a denied system would let its key register again.
             Change::Deny | Change::Delete => status != SystemStatus::Denied,
+            Change::Tag | Change::Untag | Change::Join | Change::Leave => true,
         };
         (!fits).then(|| format!("is {}", status.as_str()))
     }

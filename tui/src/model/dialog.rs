@@ -4,6 +4,7 @@
 //! read before the question had been on the screen for [`ARM_MS`] do nothing but cancel.
 
 use super::change::{Change, Outcome, Target};
+use super::subject::{Subject, Whole};
 use super::text_field::TextField;
 use crate::clock::Moment;
 use scm_protocol::ids::SystemId;
@@ -45,6 +46,8 @@ pub enum Phase {
         /// How many answers are missing.
         missing: usize,
     },
+    /// The server counts what matches.
+    Counting,
     /// The question.
     Asking {
         /// When it was first on the screen.
@@ -70,6 +73,10 @@ pub struct Dialog {
     pub change: Change,
     /// Where it is.
     pub phase: Phase,
+    /// The tag or the group.
+    pub subject: Option<Subject>,
+    /// Everything that matches a filter, instead of `targets`.
+    pub whole: Option<WholeTarget>,
     /// Who, with the outcome of each.
     pub targets: Vec<(Target, Outcome)>,
     /// Who not, and why.
@@ -86,17 +93,61 @@ pub struct Dialog {
     pub ticket: u64,
 }
 
+/// Everything that matches a filter: the server finds the systems, what the list shows of them is told besides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WholeTarget {
+    /// The filter.
+    pub whole: Whole,
+    /// How many there are, as the server counted: what is confirmed.
+    pub count: usize,
+    /// How many the list showed.
+    pub shown: usize,
+    /// How many of those are not heard of.
+    pub offline: usize,
+    /// How many of those the change is not for, and why the first is not.
+    pub left_out: (usize, String),
+    /// The number that was confirmed before it changed.
+    pub confirmed: Option<usize>,
+}
+
 impl Dialog {
+    /// A dialog in which nothing happened yet.
+    pub fn new(change: Change, bulk: bool, ticket: u64) -> Self {
+        Dialog {
+            change,
+            phase: Phase::Finished,
+            subject: None,
+            whole: None,
+            targets: Vec::new(),
+            skipped: Vec::new(),
+            tier: Tier::Typed,
+            bulk,
+            hidden: false,
+            scroll: 0,
+            ticket,
+        }
+    }
+
+    /// How many systems it is about.
+    pub fn count(&self) -> usize {
+        self.whole
+            .as_ref()
+            .map_or(self.targets.len(), |whole| whole.count)
+    }
+
     /// Text that must be typed: the one system's name, or the number.
     pub fn phrase(&self) -> String {
-        match self.targets.as_slice() {
-            [(one, _)] => one.hostname.clone(),
-            many => many.len().to_string(),
+        match (self.targets.as_slice(), &self.whole) {
+            ([(one, _)], None) => one.hostname.clone(),
+            _ => self.count().to_string(),
         }
     }
 
     /// How many of the targets are not heard of.
     pub fn offline(&self) -> usize {
+        if let Some(whole) = &self.whole {
+            return whole.offline;
+        }
         let silent = |target: &Target| matches!(target.presence, Presence::Offline | Presence::NeverSeen);
         self.targets.iter().filter(|(target, _)| silent(target)).count()
     }

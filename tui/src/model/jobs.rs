@@ -212,6 +212,10 @@ pub fn job_kind(change: Change) -> Option<JobKind> {
         Change::Revoke => JobKind::Revoke,
         Change::Restore => JobKind::Restore,
         Change::Delete => JobKind::Delete,
+        Change::Tag => JobKind::Tag,
+        Change::Untag => JobKind::Untag,
+        Change::Join => JobKind::GroupAdd,
+        Change::Leave => JobKind::GroupRemove,
         Change::Split | Change::Swap | Change::Dismiss => return None,
     })
 }

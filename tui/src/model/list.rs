@@ -3,10 +3,13 @@
 //! Invariants: the cursor is in the list whenever the list has rows; rows change their places only by [`List::rebuild`];
 //! when the row under the cursor vanishes, [`List::disarmed`] is set until the next key.
 
+mod selection;
+
 use super::filter_line::Offer;
 use super::fleet::{Fleet, Order};
 use super::row_filter::RowFilter;
 use super::sort::{Places, Sort};
+use super::subject::Whole;
 use super::text_field::TextField;
 use crate::clock::Moment;
 use scm_protocol::ids::SystemId;
@@ -29,6 +32,7 @@ pub struct List {
     pub scope: ListScope,
     /// Marked systems, also those that the filter hides.
     pub marks: HashSet<SystemId>,
+    whole: Option<(String, Whole)>,
     /// The other end of a range that is being marked.
     pub anchor: Option<SystemId>,
     /// The filter's text.
@@ -72,6 +76,7 @@ impl List {
         List {
             scope,
             marks: HashSet::new(),
+            whole: None,
             anchor: None,
             filter: TextField::default(),
             filtering: false,
@@ -304,51 +309,5 @@ impl List {
         self.top = self.top.saturating_sub(before_top);
         self.disarmed |= lost;
         self.scroll();
-    }
-
-    /// The places from the anchor to the cursor, both included.
-    pub fn range(&self) -> &[SystemId] {
-        let Some(anchor) = self
-            .anchor
-            .and_then(|id| self.order.iter().position(|other| *other == id))
-        else {
-            return &[];
-        };
-        let (from, to) = (anchor.min(self.cursor), anchor.max(self.cursor));
-        self.order.get(from..=to).unwrap_or_default()
-    }
-
-    /// Marks the range and ends it.
-    pub fn commit_range(&mut self) {
-        let range = self.range().to_vec();
-        self.marks.extend(range);
-        self.anchor = None;
-    }
-
-    /// Marks or unmarks the system under the cursor.
-    pub fn toggle_mark(&mut self) {
-        if let Some(id) = self.cursor()
-            && !self.marks.remove(&id)
-        {
-            self.marks.insert(id);
-        }
-    }
-
-    /// What an action is about: the marks, or the one under the cursor, in the order of the list.
-    pub fn targets(&self) -> Vec<SystemId> {
-        if self.marks.is_empty() {
-            return self.cursor().into_iter().collect();
-        }
-        let mut ids: Vec<SystemId> = self
-            .order
-            .iter()
-            .copied()
-            .filter(|id| self.marks.contains(id))
-            .collect();
-        let shown: HashSet<SystemId> = ids.iter().copied().collect();
-        let mut hidden: Vec<SystemId> = self.marks.difference(&shown).copied().collect();
-        hidden.sort_unstable();
-        ids.extend(hidden);
-        ids
     }
 }

@@ -3,6 +3,7 @@
 use super::list_export::ExportForm;
 use super::saved_filters::SavedMenu;
 use super::sort::Sort;
+use super::subject::{SubjectForm, Whole};
 use super::text_field::TextField;
 use crate::keys::Action;
 use scm_protocol::ids::{FilterId, SystemId};
@@ -24,6 +25,8 @@ pub enum Overlay {
     Saved(SavedMenu),
     /// The name of a file for systems.
     Export(ExportForm),
+    /// The tag or the group that a change of many asks for.
+    Subject(SubjectForm),
     /// The servers; the one under the cursor.
     Servers(usize),
     /// The console's log: its last lines, and how many lines from the end are below the screen.
@@ -46,6 +49,8 @@ pub struct Palette {
     pub cursor: usize,
     /// What an action is about: frozen when the palette opened.
     pub targets: Vec<SystemId>,
+    /// They are everything that matches: the server finds them.
+    pub whole: Option<Whole>,
 }
 
 /// Something that the palette can do.
@@ -90,6 +95,8 @@ pub struct SortMenu {
 pub struct Menu {
     /// Who.
     pub targets: Vec<SystemId>,
+    /// They are everything that matches: the server finds them.
+    pub whole: Option<Whole>,
     /// The action under the cursor.
     pub cursor: usize,
 }

@@ -180,6 +180,12 @@ impl Row {
         StateWord::of(self.status, self.presence, flags)
     }
 
+    /// Whether it has a word, which is lower case, where the server looks for one: name, address, system.
+    pub fn mentions(&self, word: &str) -> bool {
+        let fields = [&*self.hostname, &*self.address, &*self.os];
+        fields.iter().any(|field| contains_ignoring_case(field, word))
+    }
+
     /// Whether it has every one of `words`, which are lower case, in its name, address, system, version or state.
     pub fn matches(&self, words: &[String]) -> bool {
         let has = |text: &str, word: &str| contains_ignoring_case(text, word);

@@ -17,8 +17,8 @@ pub enum RowFilter {
     Not(Box<RowFilter>),
     /// A condition on what a row knows.
     Condition(Box<CompiledCondition>),
-    /// A word in the name, address, system, version or state.
-    Word(Vec<String>),
+    /// A word where the server looks for it: in the name, the address and the system.
+    Word(String),
 }
 
 impl Default for RowFilter {
@@ -59,7 +59,7 @@ impl RowFilter {
             Filter::All(filters) => RowFilter::All(each(filters)?),
             Filter::Any(filters) => RowFilter::Any(each(filters)?),
             Filter::Not(inner) => RowFilter::Not(Box::new(Self::new(inner)?)),
-            Filter::Text(text) => RowFilter::Word(vec![text.to_lowercase()]),
+            Filter::Text(text) => RowFilter::Word(text.to_lowercase()),
             Filter::Condition(condition) if is_known(condition.field) => {
                 RowFilter::Condition(Box::new(CompiledCondition::new(condition).ok()?))
             }
@@ -78,7 +78,7 @@ impl RowFilter {
             RowFilter::All(filters) => filters.iter().all(|filter| filter.takes(row)),
             RowFilter::Any(filters) => filters.iter().any(|filter| filter.takes(row)),
             RowFilter::Not(filter) => !filter.takes(row),
-            RowFilter::Word(word) => row.matches(word),
+            RowFilter::Word(word) => row.mentions(word),
             RowFilter::Condition(condition) => condition.holds(&facts(row)),
         }
     }

@@ -47,6 +47,11 @@ impl TextField {
         self.input.visual_cursor()
     }
 
+    /// Whether the cursor is behind the last character.
+    pub fn at_end(&self) -> bool {
+        self.input.cursor() >= self.chars()
+    }
+
     /// Takes the text away, wiping this copy.
     pub fn take(&mut self) -> Zeroizing<String> {
         Zeroizing::new(self.input.value_and_reset())

@@ -1,6 +1,6 @@
 //! The dialog of a change: what, where, how many, who not and why, and the outcome of each.
 
-use crate::model::{Dialog, Focus, Outcome, Phase, State, Target};
+use crate::model::{Dialog, Focus, Outcome, Phase, State, Target, WholeTarget, clean};
 use crate::view::{Canvas, format, text};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -15,6 +15,11 @@ pub fn draw(state: &State, dialog: &Dialog, canvas: &mut Canvas<'_>, body: Rect)
             let inside = canvas.window(body, WIDTH, 5, dialog.change.verb());
             let text = format!("looking at {} ({} left)", format::systems(ids.len()), missing);
             canvas.put(inside, 1, 0, &text, canvas.theme.accent());
+            None
+        }
+        Phase::Counting => {
+            let inside = canvas.window(body, WIDTH, 5, dialog.change.verb());
+            canvas.put(inside, 1, 0, "counting what matches", canvas.theme.accent());
             None
         }
         Phase::Asking { focus, typed, .. } => question(state, dialog, *focus, typed.as_ref(), canvas, body),
@@ -43,7 +48,7 @@ fn question(
     let theme = canvas.theme;
     let row = shown + 1;
     if let Some((phrase, field)) = typed {
-        let what = if dialog.targets.len() == 1 {
+        let what = if dialog.whole.is_none() && dialog.targets.len() == 1 {
             "name"
         } else {
             "number"
@@ -94,13 +99,17 @@ fn explanation(state: &State, dialog: &Dialog, canvas: &Canvas<'_>) -> Vec<Line<
     let width = usize::from(WIDTH) - 4;
     let plain = |text: String| Line::from(text);
     let mut lines = Vec::new();
-    let count = dialog.targets.len();
-    let whom = match dialog.targets.as_slice() {
-        [(one, _)] => format!("{} (system {})", one.hostname, one.id),
+    let count = dialog.count();
+    let whom = match (dialog.targets.as_slice(), &dialog.whole) {
+        ([(one, _)], None) => format!("{} (system {})", one.hostname, one.id),
         _ => format!("{} in one job", format::systems(count)),
     };
+    let subject = dialog.subject.as_ref();
+    let subject = subject.map_or(String::new(), |subject| {
+        format!(" {}", clean(&subject.phrase(dialog.change)))
+    });
     let head = format!(
-        "{} {whom} on {}?",
+        "{} {whom}{subject} on {}?",
         capital(dialog.change.verb()),
         state.server_name()
     );
@@ -115,6 +124,9 @@ fn explanation(state: &State, dialog: &Dialog, canvas: &Canvas<'_>) -> Vec<Line<
             .map(plain),
     );
     lines.push(plain(String::new()));
+    if let Some(whole) = &dialog.whole {
+        lines.extend(matching(whole, theme, width));
+    }
     match dialog.targets.as_slice() {
         [(one, _)] if !dialog.bulk => lines.extend(one_target(one, theme)),
         many => lines.extend(some(many, 5).map(|line| Line::styled(line, theme.accent()))),
@@ -140,6 +152,38 @@ fn explanation(state: &State, dialog: &Dialog, canvas: &Canvas<'_>) -> Vec<Line<
         lines.push(Line::styled(
             "Systems that match later are not added.",
             theme.dim(),
+        ));
+    }
+    lines
+}
+
+/// What a filter finds, and what the list shows of it.
+fn matching(target: &WholeTarget, theme: crate::view::Theme, width: usize) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    if let Some(confirmed) = target.confirmed {
+        let text = format!(
+            "{} matched when you confirmed, {} match now: nothing was done.",
+            format::count(i64::try_from(confirmed).unwrap_or(i64::MAX)),
+            format::count(i64::try_from(target.count).unwrap_or(i64::MAX))
+        );
+        lines.push(Line::styled(text, theme.error()));
+    }
+    let filter = clean(&target.whole.describe());
+    let filter = text::wrap(&filter, width).into_iter().take(3);
+    lines.extend(filter.map(|line| Line::styled(line, theme.accent())));
+    if target.shown != target.count {
+        let text = format!(
+            "The list shows {}: rows off the screen may be older.",
+            format::systems(target.shown)
+        );
+        lines.push(Line::styled(text, theme.warn()));
+    }
+    let (number, first) = &target.left_out;
+    if *number > 0 {
+        let text = format!("left out: {} ({})", format::systems(*number), clean(first));
+        lines.push(Line::styled(
+            text::cut(&text, width, theme.ellipsis()),
+            theme.warn(),
         ));
     }
     lines

@@ -1,6 +1,6 @@
 //! Bulk jobs: all of them with their progress, and one with the outcome of each system.
 
-use crate::model::{Focus, JobChange, JobDetail, JobQuestion, State, clean};
+use crate::model::{Change, Focus, JobChange, JobDetail, JobQuestion, State, change_of, clean};
 use crate::view::{Canvas, FULL_HEIGHT, FULL_WIDTH, Theme, format, text};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -49,7 +49,7 @@ fn lead(state: &State, job: &Job, canvas: &mut Canvas<'_>, body: Rect, row: u16)
     let theme = canvas.theme;
     let here = state.jobs.cursor() == Some(job.id);
     canvas.put(body, row, 0, if here { ">" } else { " " }, theme.title());
-    let name = format!("{:<6}{:<9}", job.id.to_string(), job.kind.as_str());
+    let name = format!("{:<6}{:<9}", job.id.to_string(), verb(job));
     let style = if here { theme.cursor() } else { Style::new() };
     let column = canvas.put(body, row, 2, &name, style);
     let word = format!("{:<10}", state_word(job.state));
@@ -78,6 +78,23 @@ fn numbers(state: &State, job: &Job, canvas: &mut Canvas<'_>, body: Rect, (row, 
     let skipped = format::count(counts.skipped);
     let end = format!("{skipped:>6}{age:>5} {}", clean(&job.created_by));
     canvas.put(body, row, column, &end, Style::new());
+}
+
+/// `approve`, `tag edge`, `group by hand`.
+fn deed(job: &Job) -> String {
+    let group = job.group.map(|id| match &job.group_name {
+        Some(name) => clean(name),
+        None => format!("of deleted group {id}"),
+    });
+    match job.tag.as_ref().map(|tag| clean(tag)).or(group) {
+        Some(subject) => format!("{} {subject}", verb(job)),
+        None => verb(job).to_owned(),
+    }
+}
+
+/// As the menu of actions names it.
+fn verb(job: &Job) -> &'static str {
+    change_of(job.kind).map_or(job.kind.as_str(), Change::verb)
 }
 
 fn state_word(state: JobState) -> &'static str {
@@ -121,7 +138,7 @@ pub fn draw_one(state: &State, id: JobId, canvas: &mut Canvas<'_>, body: Rect) {
     let counts = job.counts;
     let head = format!(
         "{} {} by {}, {}",
-        job.kind.as_str(),
+        deed(job),
         format::systems(usize::try_from(counts.total).unwrap_or(0)),
         clean(&job.created_by),
         format::date_time(job.created_ms)
@@ -130,7 +147,19 @@ pub fn draw_one(state: &State, id: JobId, canvas: &mut Canvas<'_>, body: Rect) {
         Some(other) => format!("{head} (the failed of job {other})"),
         None => head,
     };
-    canvas.put(body, 0, 2, &head, theme.title());
+    let head = match &job.filter {
+        Some(filter) if filter.is_empty() => format!("{head}: all"),
+        Some(filter) => format!("{head}: {}", clean(filter)),
+        None => head,
+    };
+    let width = usize::from(body.width.saturating_sub(2));
+    canvas.put(
+        body,
+        0,
+        2,
+        &text::cut(&head, width, theme.ellipsis()),
+        theme.title(),
+    );
     let column = canvas.put(body, 1, 2, state_word(job.state), state_style(job, theme));
     let numbers = format!(
         "  {}  {} done, {} failed, {} skipped, {} waiting",
@@ -212,18 +241,13 @@ pub fn draw_question(
             "try again",
             format!(
                 "A new job will {} the {} that failed, where they are still what they were chosen as.",
-                job.kind.as_str(),
+                deed(job),
                 format::systems(usize::try_from(counts.failed).unwrap_or(0))
             ),
         ),
     };
     let inside = canvas.window(body, 74, 9, title);
-    let head = format!(
-        "Job {} ({}) on {}",
-        job.id,
-        job.kind.as_str(),
-        state.server_name()
-    );
+    let head = format!("Job {} ({}) on {}", job.id, deed(job), state.server_name());
     canvas.put(inside, 0, 0, &head, theme.title());
     for (line, row) in text::wrap(&consequence, usize::from(inside.width))
         .iter()

@@ -1,14 +1,16 @@
 //! The menu of actions: what the role or the status forbids is shown with its reason.
 
 use crate::keys::binding;
-use crate::model::{Change, Menu, State};
+use crate::model::{Change, Menu, State, Whole, job_kind};
 use crate::view::{Canvas, format, text};
 use ratatui::layout::Rect;
+use scm_protocol::ids::SystemId;
 
 /// Draws the menu.
 pub fn draw(state: &State, menu: &Menu, canvas: &mut Canvas<'_>, body: Rect) {
     let theme = canvas.theme;
     let whom = match menu.targets.as_slice() {
+        _ if menu.whole.is_some() => menu.whole.as_ref().map(Whole::describe).unwrap_or_default(),
         [one] => state
             .fleet
             .get(*one)
@@ -24,8 +26,10 @@ pub fn draw(state: &State, menu: &Menu, canvas: &mut Canvas<'_>, body: Rect) {
             continue;
         };
         let key = line.keys.first().map(ToString::to_string).unwrap_or_default();
+        let single = (menu.targets.len() > 1 || menu.whole.is_some()) && job_kind(change).is_none();
         let obstacle = state
             .obstacle(change.route())
+            .or_else(|| single.then(|| "one system at a time".to_owned()))
             .or_else(|| unfit(state, menu, change));
         let here = index == menu.cursor;
         canvas.put(inside, row, 0, if here { ">" } else { " " }, theme.accent());
@@ -46,13 +50,15 @@ pub fn draw(state: &State, menu: &Menu, canvas: &mut Canvas<'_>, body: Rect) {
 
 /// Why no target can take the change.
 fn unfit(state: &State, menu: &Menu, change: Change) -> Option<String> {
-    let obstacles = menu.targets.iter().map(|id| match state.fleet.get(*id) {
+    let obstacle = |id: &SystemId| match state.fleet.get(*id) {
         Some(row) => change.obstacle(row.status, row.cloned),
         None => Some("is gone".to_owned()),
-    });
-    let reasons: Option<Vec<String>> = obstacles.collect();
-    match reasons?.as_slice() {
-        [one] => Some(one.clone()),
-        _ => Some("fits none of them".to_owned()),
+    };
+    match menu.targets.as_slice() {
+        [one] => obstacle(one),
+        many => many
+            .iter()
+            .all(|id| obstacle(id).is_some())
+            .then(|| "fits none of them".to_owned()),
     }
 }

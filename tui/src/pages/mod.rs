@@ -24,6 +24,7 @@ pub mod saved_filters;
 pub mod servers;
 pub mod settings;
 pub mod sort;
+pub mod subject_form;
 pub mod system;
 pub mod system_groups;
 pub mod systems;

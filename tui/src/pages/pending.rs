@@ -69,7 +69,7 @@ fn names(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
         let Some(row) = state.fleet.get(*id) else { continue };
         let at = u16::try_from(line + 1).unwrap_or(u16::MAX);
         let here = list.cursor() == Some(*id);
-        let marked = list.marks.contains(id) || range.contains(id);
+        let marked = list.is_marked(*id, range);
         let lead = format!(
             "{}{}",
             if here { '>' } else { ' ' },

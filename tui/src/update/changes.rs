@@ -1,11 +1,11 @@
 //! Changes of systems: the menu, the question, the requests and their outcomes.
 
-use super::{fetch, jobs, session};
+use super::{bulk, fetch, jobs, session};
 use crate::clock::Moment;
 use crate::message::{Call, Effect, Failure};
 use crate::model::{
-    Change, Dialog, Dirty, Focus, Menu, Outcome, Overlay, Phase, State, Target, TextField, Tier, Toast,
-    ToastKind, Undo, job_kind, tier,
+    Change, Dialog, Dirty, Focus, Menu, Outcome, Overlay, Phase, State, Subject, Target, TextField, Tier,
+    Toast, ToastKind, Undo, Whole, job_kind, tier,
 };
 use scm_protocol::ids::SystemId;
 use scm_protocol::jobs::MAX_TARGETS;
@@ -14,8 +14,24 @@ use scm_protocol::systems::SystemDetail;
 /// Requests under way at once.
 const PARALLEL: usize = 4;
 
+/// What a change is about: frozen when the menu or the palette opened.
+#[derive(Debug, Default)]
+pub(super) struct Aim {
+    /// These, in the order of the list.
+    pub ids: Vec<SystemId>,
+    /// They are everything that matches: the server finds them.
+    pub whole: Option<Whole>,
+    /// The tag or the group, once it was told.
+    pub subject: Option<Subject>,
+}
+
 /// Opens the menu of actions on frozen targets.
-pub(super) fn open_menu(state: &mut State, targets: Vec<SystemId>, now: Moment) -> Vec<Effect> {
+pub(super) fn open_menu(
+    state: &mut State,
+    targets: Vec<SystemId>,
+    whole: Option<Whole>,
+    now: Moment,
+) -> Vec<Effect> {
     if let Some(dialog) = &mut state.dialog {
         // The one that runs on is shown before another may begin.
         dialog.hidden = false;
@@ -35,50 +51,53 @@ pub(super) fn open_menu(state: &mut State, targets: Vec<SystemId>, now: Moment) 
         targets.iter().any(fits)
     };
     let cursor = Change::ALL.iter().position(fits).unwrap_or(0);
-    state.overlay = Some(Overlay::Menu(Menu { targets, cursor }));
+    state.overlay = Some(Overlay::Menu(Menu {
+        targets,
+        whole,
+        cursor,
+    }));
     Vec::new()
 }
 
-/// Begins a change: what is not allowed is said, the rest is looked at by the server first.
-pub(super) fn begin(state: &mut State, change: Change, ids: Vec<SystemId>, now: Moment) -> Vec<Effect> {
-    let refusal = if let Some(obstacle) = state.obstacle(change.route()) {
-        Some(format!("{}: {obstacle}", change.verb()))
+/// Why a change cannot begin.
+fn refusal(state: &State, change: Change, aim: &Aim) -> Option<String> {
+    let (verb, count) = (change.verb(), aim.ids.len());
+    let many = aim.whole.is_some() || count > 1;
+    if let Some(obstacle) = state.obstacle(change.route()) {
+        Some(format!("{verb}: {obstacle}"))
     } else if state.dialog.is_some() {
         Some("the change before this one is still running".to_owned())
-    } else if ids.is_empty() {
-        Some(format!("{}: no system is chosen", change.verb()))
-    } else if ids.len() > 1 && job_kind(change).is_none() {
+    } else if count == 0 && aim.whole.is_none() {
+        Some(format!("{verb}: no system is chosen"))
+    } else if many && job_kind(change).is_none() {
+        Some(format!("{verb}: one system at a time, each takes a look"))
+    } else if count > MAX_TARGETS && aim.whole.is_none() {
         Some(format!(
-            "{}: one system at a time, each takes a look",
-            change.verb()
-        ))
-    } else if ids.len() > MAX_TARGETS {
-        Some(format!(
-            "{}: at most {MAX_TARGETS} systems at once, {} are marked",
-            change.verb(),
-            ids.len()
+            "{verb}: at most {MAX_TARGETS} systems at once, {count} are marked"
         ))
     } else {
         None
-    };
-    if let Some(text) = refusal {
+    }
+}
+
+/// Begins a change: what is not allowed is said, what else it is about is asked, one system is looked at by the server first.
+pub(super) fn begin(state: &mut State, change: Change, aim: Aim, now: Moment) -> Vec<Effect> {
+    if let Some(text) = refusal(state, change, &aim) {
         state.toast(ToastKind::Error, text, now);
         return Vec::new();
     }
+    if change.asks_for().is_some() && aim.subject.is_none() {
+        return bulk::open_form(state, change, aim);
+    }
     state.tickets += 1;
-    let bulk = ids.len() > 1;
-    let mut dialog = Dialog {
-        change,
-        phase: Phase::Finished,
-        targets: Vec::new(),
-        skipped: Vec::new(),
-        tier: Tier::Typed,
-        bulk,
-        hidden: false,
-        scroll: 0,
-        ticket: state.tickets,
-    };
-    if bulk {
+    let Aim { ids, whole, subject } = aim;
+    let as_job = whole.is_some() || ids.len() > 1 || subject.is_some();
+    let mut dialog = Dialog::new(change, as_job, state.tickets);
+    dialog.subject = subject;
+    if let Some(whole) = whole {
+        return bulk::count(state, dialog, whole, &ids);
+    }
+    if as_job {
         choose(state, &mut dialog, &ids);
         state.dialog = Some(dialog);
         return ask(state, now);
@@ -296,6 +315,7 @@ fn finish(state: &mut State, now: Moment) -> Vec<Effect> {
     let failed: Vec<SystemId> = dialog.failed().map(|target| target.id).collect();
     for list in [&mut state.systems, &mut state.pending] {
         if !list.marks.is_empty() || !failed.is_empty() && dialog.targets.len() > 1 {
+            list.clear_marks();
             list.marks = failed.iter().copied().collect();
         }
         list.marked_only = false;
@@ -359,16 +379,9 @@ pub(super) fn undo(state: &mut State, now: Moment) -> Vec<Effect> {
         return Vec::new();
     }
     state.tickets += 1;
-    state.dialog = Some(Dialog {
-        change,
-        phase: Phase::Finished,
-        targets: vec![(target, Outcome::Waiting)],
-        skipped: Vec::new(),
-        tier: Tier::AtOnce,
-        bulk: false,
-        hidden: false,
-        scroll: 0,
-        ticket: state.tickets,
-    });
+    let mut dialog = Dialog::new(change, false, state.tickets);
+    dialog.tier = Tier::AtOnce;
+    dialog.targets.push((target, Outcome::Waiting));
+    state.dialog = Some(dialog);
     run(state)
 }

@@ -72,6 +72,7 @@ pub(super) fn reply(state: &mut State, reply: GroupReply, now: Moment) -> Vec<Ef
         GroupReply::Explained(result) => rule_editor::explained(state, result, now),
         GroupReply::Saved { id, result } => rule_editor::saved(state, id, result, now),
         GroupReply::Matching { text, result } => super::lists::matching(state, &text, result, now),
+        GroupReply::Counted { ticket, result } => super::bulk::counted(state, ticket, result, now),
         GroupReply::OfSystem { id, result } => match result {
             Ok(groups) => {
                 state.detail.groups = Some((id, *groups));

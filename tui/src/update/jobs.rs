@@ -1,9 +1,11 @@
 //! Bulk jobs: creating them, and following them to their end wherever the administrator is.
 
-use super::{call, job_pages, session};
+use super::{bulk, call, job_pages, session};
 use crate::clock::Moment;
 use crate::message::{Call, Effect, Failure};
-use crate::model::{Change, Dirty, JobChange, Page, Phase, State, Toast, ToastKind, change_of, job_kind};
+use crate::model::{
+    Change, Dirty, JobChange, Page, Phase, State, Subject, Toast, ToastKind, change_of, job_kind,
+};
 use crate::view::format;
 use scm_protocol::ids::{JobId, SystemId};
 use scm_protocol::jobs::{ChosenSystems, CreateJob, Job, JobPage, JobState, JobTargetPage};
@@ -29,11 +31,19 @@ pub(super) fn create(state: &mut State) -> Vec<Effect> {
             .collect(),
     };
     let systems = SystemStatus::ALL.map(of).into_iter();
+    let (tag, group) = match &dialog.subject {
+        Some(Subject::Tag(tag)) => (Some(tag.clone()), None),
+        Some(Subject::Group(id, _)) => (None, Some(*id)),
+        None => (None, None),
+    };
+    let whole = dialog.whole.as_ref();
     let body = CreateJob {
         kind,
-        tag: None,
-        group: None,
+        tag,
+        group,
         systems: systems.filter(|chosen| !chosen.ids.is_empty()).collect(),
+        filter: whole.map(|target| target.whole.filter.clone()),
+        expected_count: whole.map(|target| i64::try_from(target.count).unwrap_or(i64::MAX)),
     };
     state.mark(Dirty::Key);
     let key = format!("{}-job-{ticket}", state.nonce);
@@ -50,12 +60,9 @@ pub(super) fn created(
     let dialog = state.dialog.take_if(|dialog| dialog.ticket == ticket);
     match answer {
         Ok(job) => {
-            for list in [&mut state.systems, &mut state.pending] {
-                if dialog.is_some() {
-                    list.marks.clear();
-                }
-                list.marked_only = false;
-                list.unsorted = true;
+            if dialog.is_some() {
+                bulk::deselect(&mut state.systems);
+                bulk::deselect(&mut state.pending);
             }
             watch(state, *job, now)
         }
@@ -65,6 +72,10 @@ pub(super) fn created(
             state.toast(ToastKind::Error, text, now);
             Vec::new()
         }
+        Err(Failure::Refused(problem)) if problem.code == "count_changed" => match dialog {
+            Some(dialog) => bulk::count_changed(state, dialog, problem.matching, now),
+            None => Vec::new(),
+        },
         Err(failure) => {
             state.toast(ToastKind::Error, format!("nothing was done: {failure}"), now);
             Vec::new()
@@ -74,7 +85,8 @@ pub(super) fn created(
 
 fn watch(state: &mut State, job: Job, now: Moment) -> Vec<Effect> {
     let count = format::systems(usize::try_from(job.counts.total).unwrap_or(0));
-    let text = format!("job {}: {} {count}; 7 shows it", job.id, job.kind.as_str());
+    let verb = change_of(job.kind).map_or(job.kind.as_str(), Change::verb);
+    let text = format!("job {}: {verb} {count}; 7 shows it", job.id);
     state.toast(ToastKind::Note, text, now);
     state.jobs.watched.insert(job.id);
     state.jobs.put_one(job);
@@ -193,7 +205,6 @@ pub(super) fn failed_read(
         Ok(page) => page,
         Err(failure) => return session::failed(state, "jobs", &failure, now),
     };
-    let more = page.next_cursor.is_some();
     let failed: Vec<SystemId> = page
         .items
         .iter()
@@ -201,14 +212,10 @@ pub(super) fn failed_read(
         .filter(|system| state.fleet.get(*system).is_some())
         .collect();
     for list in [&mut state.systems, &mut state.pending] {
+        list.clear_marks();
         list.marks = failed.iter().copied().collect();
-        list.anchor = None;
     }
-    let rest = if more { " (the first of them)" } else { "" };
-    let text = format!(
-        "{} of job {id} are marked now{rest}",
-        format::systems(failed.len())
-    );
+    let text = format!("{} of job {id} are marked now", format::systems(failed.len()));
     state.toast(ToastKind::Note, text, now);
     Vec::new()
 }

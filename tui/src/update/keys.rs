@@ -1,7 +1,7 @@
 //! From a key to what it means where the administrator is.
 
 use super::{
-    access, annotations, audit, backups, changes, columns, fetch, filter_line, groups, job_pages,
+    access, annotations, audit, backups, bulk, changes, columns, fetch, filter_line, groups, job_pages,
     list_export, lists, navigate, new_system, palette, questions, saved_filters, settings, sorting, tokens,
     views,
 };
@@ -168,7 +168,10 @@ fn overlay(state: &mut State, press: Press, now: Moment) -> Vec<Effect> {
     if matches!(state.overlay, Some(Overlay::Saved(_))) {
         return saved_filters::key(state, press, now);
     }
-    let typing = matches!(state.overlay, Some(Overlay::Palette(_) | Overlay::Export(_)));
+    let typing = matches!(
+        state.overlay,
+        Some(Overlay::Palette(_) | Overlay::Export(_) | Overlay::Subject(_))
+    );
     let columns = matches!(state.overlay, Some(Overlay::Columns(_)));
     if matches!(key, Key::Esc | Key::Ctrl('c')) || key == Key::Char('q') && !typing {
         state.overlay = None;
@@ -185,6 +188,7 @@ fn overlay(state: &mut State, press: Press, now: Moment) -> Vec<Effect> {
         Some(Overlay::Sort(_)) => sorting::key(state, key, now),
         Some(Overlay::Columns(_)) => columns::key(state, key),
         Some(Overlay::Export(_)) => list_export::key(state, key),
+        Some(Overlay::Subject(_)) => bulk::form_key(state, key, now),
         _ => navigate::overlay_key(state, key),
     }
 }
@@ -234,7 +238,7 @@ fn detail(state: &mut State, action: Action, now: Moment) -> Vec<Effect> {
         return Vec::new();
     };
     match action {
-        Action::Actions => return changes::open_menu(state, vec![id], now),
+        Action::Actions => return changes::open_menu(state, vec![id], None, now),
         Action::EditTags | Action::EditNote => return annotations::open(state, action, now),
         Action::Hour => state.detail.range = Range::Hour,
         Action::Day => state.detail.range = Range::Day,

@@ -1,6 +1,6 @@
 //! Keys and data of the lists of systems.
 
-use super::{fetch, navigate};
+use super::{bulk, fetch, navigate};
 use crate::clock::Moment;
 use crate::keys::Action;
 use crate::message::{Effect, Failure, GroupCall};
@@ -104,10 +104,11 @@ pub(super) fn act(state: &mut State, action: Action, now: Moment) -> Vec<Effect>
         Action::Open => return open(state, now),
         Action::Actions => {
             list.commit_range();
-            let targets = list.targets();
-            return super::changes::open_menu(state, targets, now);
+            let (targets, whole) = (list.targets(), list.whole().cloned());
+            return super::changes::open_menu(state, targets, whole, now);
         }
         Action::Copy => return copy(state, now),
+        Action::MarkAll => bulk::select(state, now),
         Action::Resort => {
             let settled = list.marked_only && list.marks.is_empty();
             list.marked_only &= !settled;
@@ -143,18 +144,17 @@ fn place(state: &mut State, action: Action) {
         Action::Top => list.go(0),
         Action::Bottom => list.go(usize::MAX - 1),
         Action::Mark => {
+            list.dissolve();
             list.toggle_mark();
             list.go(at + 1);
         }
         Action::Range if list.anchor.is_some() => list.commit_range(),
-        Action::Range => list.anchor = list.cursor(),
-        Action::MarkAll => {
-            let all = list.all().to_vec();
-            list.marks.extend(all);
+        Action::Range => {
+            list.dissolve();
+            list.anchor = list.cursor();
         }
         Action::ClearMarks => {
-            list.marks.clear();
-            list.anchor = None;
+            list.clear_marks();
             if list.marked_only {
                 list.marked_only = false;
                 list.rebuild(fleet);

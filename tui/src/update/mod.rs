@@ -5,6 +5,7 @@ mod access_form;
 mod annotations;
 mod audit;
 mod backups;
+mod bulk;
 mod changes;
 mod columns;
 mod fetch;
@@ -90,7 +91,8 @@ pub fn resize(state: &mut State, columns: u16, rows: u16) {
     let height = usize::from(rows.saturating_sub(LIST_CHROME));
     state.systems.set_height(height);
     state.pending.set_height(height);
-    state.tokens.set_height(height);
+    // The last line tells the groups of the token under the cursor.
+    state.tokens.set_height(height.saturating_sub(1));
     state.audit.set_height(height.saturating_sub(audit::CHROME));
     state.groups.set_height(height);
     state.access.set_height(height);
@@ -125,7 +127,10 @@ pub fn deadline(state: &State) -> Option<Moment> {
 fn settles_at(state: &State) -> Option<Moment> {
     let list = state.list()?;
     let busy = state.dialog.as_ref().is_some_and(|dialog| !dialog.hidden)
-        || matches!(state.overlay, Some(Overlay::Menu(_) | Overlay::Palette(_)))
+        || matches!(
+            state.overlay,
+            Some(Overlay::Menu(_) | Overlay::Palette(_) | Overlay::Subject(_))
+        )
         || list.anchor.is_some()
         || state.paused;
     ((list.waiting > 0 || list.unsorted) && !busy).then(|| list.touched.plus(SETTLE_MS))

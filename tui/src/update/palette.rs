@@ -1,6 +1,7 @@
 //! The palette: pages, actions, servers and systems by name.
 
-use super::{changes, keys, lists, navigate, session};
+use super::changes::{self, Aim};
+use super::{keys, lists, navigate, session};
 use crate::clock::Moment;
 use crate::keys::{Action, BINDINGS, Key, Scope};
 use crate::message::Effect;
@@ -12,16 +13,15 @@ use crate::model::{
 const MAX_SYSTEMS: usize = 50;
 
 pub(super) fn open(state: &mut State) {
+    let list = state.list().filter(|list| !list.disarmed);
+    let whole = list.and_then(List::whole).cloned();
     let targets = match state.page {
         Page::System(id) => vec![id],
-        _ => state
-            .list()
-            .filter(|list| !list.disarmed)
-            .map(List::targets)
-            .unwrap_or_default(),
+        _ => list.map(List::targets).unwrap_or_default(),
     };
     state.overlay = Some(Overlay::Palette(Palette {
         targets,
+        whole,
         ..Palette::default()
     }));
     refresh(state);
@@ -177,9 +177,13 @@ pub(super) fn key(state: &mut State, key: Key, now: Moment) -> Vec<Effect> {
         Key::Up | Key::BackTab => palette.cursor = palette.cursor.saturating_sub(1),
         Key::Enter => {
             let chosen = palette.matches.get(palette.cursor).cloned();
-            let targets = std::mem::take(&mut palette.targets);
+            let aim = Aim {
+                ids: std::mem::take(&mut palette.targets),
+                whole: palette.whole.take(),
+                subject: None,
+            };
             return chosen
-                .map(|entry| choose(state, &entry, targets, now))
+                .map(|entry| choose(state, &entry, aim, now))
                 .unwrap_or_default();
         }
         key => {
@@ -191,12 +195,7 @@ pub(super) fn key(state: &mut State, key: Key, now: Moment) -> Vec<Effect> {
     Vec::new()
 }
 
-fn choose(
-    state: &mut State,
-    entry: &Entry,
-    targets: Vec<scm_protocol::ids::SystemId>,
-    now: Moment,
-) -> Vec<Effect> {
+fn choose(state: &mut State, entry: &Entry, aim: Aim, now: Moment) -> Vec<Effect> {
     if let Some(obstacle) = &entry.obstacle {
         state.toast(ToastKind::Error, format!("{}: {obstacle}", entry.name), now);
         return Vec::new();
@@ -208,7 +207,7 @@ fn choose(
         Goal::Filter(id) => super::saved_filters::apply(state, id, now),
         Goal::Sort(sort) => super::sorting::sort_by(state, sort, now),
         Goal::Action(action) => match Change::of(action) {
-            Some(change) => changes::begin(state, change, targets, now),
+            Some(change) => changes::begin(state, change, aim, now),
             // The palette hid the row: what acts on it needs a frame without the palette first.
             None if lists::acts(action) && state.list().is_some() => {
                 if let Some(list) = state.list_mut() {

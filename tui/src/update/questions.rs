@@ -1,6 +1,6 @@
 //! Keys in the menu of actions and in the question that follows.
 
-use super::changes::{begin, run};
+use super::changes::{Aim, begin, run};
 use crate::clock::Moment;
 use crate::keys::{Key, Press};
 use crate::message::Effect;
@@ -24,9 +24,13 @@ pub(super) fn menu_key(state: &mut State, key: Key, now: Moment) -> Vec<Effect> 
         key => crate::keys::lookup(key, &[crate::keys::Scope::Menu]).and_then(|line| Change::of(line.action)),
     };
     let Some(change) = chosen else { return Vec::new() };
-    let targets = std::mem::take(&mut menu.targets);
+    let aim = Aim {
+        ids: std::mem::take(&mut menu.targets),
+        whole: menu.whole.take(),
+        subject: None,
+    };
     state.overlay = None;
-    begin(state, change, targets, now)
+    begin(state, change, aim, now)
 }
 
 /// A key in the dialog.
@@ -37,8 +41,8 @@ pub(super) fn dialog_key(state: &mut State, press: Press) -> Vec<Effect> {
     let cancel = matches!(press.key, Key::Esc | Key::Ctrl('c'));
     let armed = dialog.armed(press.at);
     match &mut dialog.phase {
-        Phase::Gathering { .. } | Phase::Asking { .. } if cancel => state.dialog = None,
-        Phase::Gathering { .. } => {}
+        Phase::Gathering { .. } | Phase::Counting | Phase::Asking { .. } if cancel => state.dialog = None,
+        Phase::Gathering { .. } | Phase::Counting => {}
         Phase::Asking { .. } if !armed => {}
         Phase::Asking { focus, typed, .. } => {
             let answer = question_key(press.key, focus, typed);

@@ -153,7 +153,9 @@ pub(super) fn numbers(state: &State, list: &List) -> String {
     if list.anchor.is_some() {
         parts.push(format!("range of {}", list.range().len()));
     }
-    if !list.marks.is_empty() {
+    if list.whole().is_some() {
+        parts.push("all selected".to_owned());
+    } else if !list.marks.is_empty() {
         let only = if list.marked_only { " only" } else { "" };
         parts.push(format!("{} marked{only}", list.marks.len()));
     }

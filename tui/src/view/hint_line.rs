@@ -1,6 +1,6 @@
 //! The last line: the newest message, or the keys that matter now.
 
-use super::{Canvas, text};
+use super::{Canvas, bulk_bar, text};
 use crate::keys::{Action, Scope, binding};
 use crate::model::{
     AccessFront, EditorMode, GroupFront, LoginStep, Offer, Overlay, Page, Phase, SavedMode, State, TokenFront,
@@ -27,7 +27,7 @@ pub(super) fn hints(state: &State, canvas: &mut Canvas<'_>, row: Rect) {
             "{}: {} of {} done",
             dialog.change.verb(),
             done + failed,
-            dialog.targets.len()
+            dialog.count()
         );
         canvas.put_right(row, 0, &text, theme.accent());
     }
@@ -61,7 +61,7 @@ fn keys_that_matter(state: &State) -> Vec<(String, String)> {
     }
     if let Some(dialog) = state.dialog.as_ref().filter(|dialog| !dialog.hidden) {
         return match &dialog.phase {
-            Phase::Gathering { .. } => fixed(&[("Esc", "cancel")]),
+            Phase::Gathering { .. } | Phase::Counting => fixed(&[("Esc", "cancel")]),
             Phase::Asking { typed: Some(_), .. } => {
                 fixed(&[("Enter", "confirm what was typed"), ("Esc", "cancel")])
             }
@@ -76,6 +76,7 @@ fn keys_that_matter(state: &State) -> Vec<(String, String)> {
         (Some(Overlay::Menu(_)), _) => {
             fixed(&[("j k", "choose"), ("Enter", "or its letter"), ("Esc", "close")])
         }
+        (Some(Overlay::Subject(_)), _) => fixed(&[("Enter", "go on"), ("Esc", "cancel")]),
         (Some(Overlay::Palette(_)), _) => fixed(&[("Down Up", "choose"), ("Enter", "go"), ("Esc", "close")]),
         (Some(Overlay::Columns(_)), _) => fixed(&[
             ("j k", "choose"),
@@ -134,12 +135,11 @@ fn keys_that_matter(state: &State) -> Vec<(String, String)> {
             crate::pages::access::actions(state.access.tab),
             crate::pages::access::scope(state.access.tab),
         ),
-        (None, Page::Systems | Page::Pending) if selected(state) > 0 => {
+        (None, Page::Systems | Page::Pending) if bulk_bar::selected(state) > 0 => {
             let (actions, scope) = SELECTED_KEYS;
             let mut keys = listed(actions, scope);
             // The bulk bar: how many first, then what can be done with them.
-            let number = i64::try_from(selected(state)).unwrap_or(i64::MAX);
-            keys.insert(0, (super::format::count(number), "selected:".to_owned()));
+            keys.insert(0, bulk_bar::selection(state));
             keys
         }
         (None, page) => {
@@ -147,14 +147,6 @@ fn keys_that_matter(state: &State) -> Vec<(String, String)> {
             listed(actions, scope)
         }
     }
-}
-
-/// How many systems an action would be about, where it is more than the one under the cursor.
-fn selected(state: &State) -> usize {
-    state.list().map_or(0, |list| {
-        let range = list.range().iter().filter(|id| !list.marks.contains(id));
-        list.marks.len() + range.count()
-    })
 }
 
 /// What can be done with a selection.

@@ -1,5 +1,6 @@
 //! The picture of a state: header, place, page, hints, and what lies over them. Pure: draws what the state says.
 
+mod bulk_bar;
 mod canvas;
 mod filter_line;
 pub mod format;
@@ -122,6 +123,7 @@ fn overlay(state: &State, overlay: &Overlay, canvas: &mut Canvas<'_>, body: Rect
         Overlay::Saved(menu) => return pages::saved_filters::draw(state, menu, canvas, body),
         Overlay::Export(form) => return pages::list_export::draw(form, canvas, body),
         Overlay::Sort(menu) => pages::sort::draw(menu, canvas, body),
+        Overlay::Subject(form) => return pages::subject_form::draw(state, form, canvas, body),
         Overlay::Servers(cursor) => pages::servers::draw(state, *cursor, canvas, body),
         Overlay::Log { lines, back } => pages::log::draw(lines.as_deref(), *back, canvas, body),
     }

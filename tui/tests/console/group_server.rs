@@ -9,8 +9,8 @@ use scm_protocol::ids::{GroupId, SystemId, UnixMillis};
 use scm_protocol::rules::{
     Condition, ConditionOutcome, PreviewRule, Rule, RuleExplained, RulePreview, RuleSaved, SampleSystem,
 };
-use scm_protocol::systems::SystemDetail;
-use scm_rules::{CompiledRule, Facts, Filter, explain};
+use scm_protocol::systems::{SystemCount, SystemDetail};
+use scm_rules::{CompiledFilter, CompiledRule, Facts, Filter, explain};
 use scmtui::message::{GroupCall, GroupReply};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,6 +39,13 @@ fn facts(system: &SystemDetail) -> Facts<'_> {
         tags: &system.summary.tags,
         ..Facts::default()
     }
+}
+
+/// What a filter finds, by id.
+pub(crate) fn found(filter: &str, systems: &Systems) -> Vec<SystemId> {
+    let filter = CompiledFilter::parse(filter).unwrap();
+    let found = systems.values().filter(|system| filter.matches(&facts(system)));
+    found.map(|system| system.summary.id).collect()
 }
 
 fn matching(conditions: &[Condition], systems: &Systems) -> BTreeSet<SystemId> {
@@ -226,6 +233,13 @@ impl GroupServer {
                     conditions,
                 })))
             }
+            GroupCall::Count { ticket, filter } => GroupReply::Counted {
+                ticket,
+                result: Ok(SystemCount {
+                    matching: found(&filter, systems).len() as i64,
+                    total: systems.len() as i64,
+                }),
+            },
             GroupCall::OfSystem(id) => GroupReply::OfSystem {
                 id,
                 result: Ok(Box::new(self.of_system(id))),

@@ -1,10 +1,12 @@
 //! The part of the server in memory that keeps bulk jobs. They are carried out when [`Server::run_jobs`] is called.
 
+use crate::group_server::found;
 use crate::server::{Server, refused};
 use scm_protocol::ids::{JobId, SystemId, UnixMillis};
 use scm_protocol::jobs::{
-    CreateJob, Job, JobCounts, JobPage, JobState, JobTarget, JobTargetPage, TargetOutcome,
+    CreateJob, Job, JobAbout, JobCounts, JobPage, JobState, JobTarget, JobTargetPage, TargetOutcome,
 };
+use scm_protocol::problem::Problem;
 use scmtui::message::{Call, Failure, Reply};
 use scmtui::model::{JobChange, change_of};
 
@@ -32,6 +34,17 @@ fn counts(targets: &[JobTarget]) -> JobCounts {
     }
 }
 
+fn count_changed(expected: i64, matching: i64) -> Failure {
+    let detail = format!("the filter matches {matching} systems by now, and {expected} were confirmed");
+    match refused(409, "count_changed", &detail) {
+        Failure::Refused(problem) => Failure::Refused(Box::new(Problem {
+            matching: Some(matching),
+            ..*problem
+        })),
+        other => other,
+    }
+}
+
 impl JobServer {
     fn add(&mut self, kind: scm_protocol::jobs::JobKind, targets: Vec<JobTarget>, now: UnixMillis) -> Job {
         let job = Job {
@@ -40,6 +53,7 @@ impl JobServer {
             tag: None,
             group: None,
             group_name: None,
+            filter: None,
             state: JobState::Queued,
             counts: counts(&targets),
             retry_of: None,
@@ -104,7 +118,16 @@ impl Server {
         }
         assert_eq!(body.problem(), None);
         let chosen = body.systems.iter();
-        let targets = chosen.flat_map(|chosen| chosen.ids.iter().map(|id| (*id, chosen.expected_status)));
+        let chosen = chosen.flat_map(|chosen| chosen.ids.iter().map(|id| (*id, chosen.expected_status)));
+        let mut targets: Vec<_> = chosen.collect();
+        if let (Some(filter), Some(expected)) = (&body.filter, body.expected_count) {
+            let found = found(filter, &self.systems);
+            targets.extend(found.iter().map(|id| (*id, self.systems[id].summary.status)));
+            if found.len() as i64 != expected {
+                return Err(count_changed(expected, found.len() as i64));
+            }
+        }
+        let targets = targets.into_iter();
         let targets = targets.map(|(system, expected_status)| JobTarget {
             system,
             hostname: self
@@ -118,7 +141,10 @@ impl Server {
             at_ms: None,
         });
         let targets = targets.collect();
-        let job = self.jobs.add(body.kind, targets, self.clock);
+        self.jobs.add(body.kind, targets, self.clock);
+        let (job, _) = self.jobs.jobs.last_mut().unwrap();
+        (job.tag, job.group, job.filter) = (body.tag.clone(), body.group, body.filter.clone());
+        let job = job.clone();
         self.jobs.created.push(body);
         Ok(job)
     }
@@ -178,11 +204,16 @@ impl Server {
         let Some(system) = self.systems.get(&id) else {
             return (TargetOutcome::Skipped, Some("there is no such system".to_owned()));
         };
-        if self.stubborn.contains(&id) || system.summary.status != target.expected_status {
+        let about_status = job.kind.about() == JobAbout::Status;
+        if self.stubborn.contains(&id) || about_status && system.summary.status != target.expected_status {
             let reason = "it is another than it was when it was chosen".to_owned();
             return (TargetOutcome::Failed, Some(reason));
         }
-        self.act(change_of(job.kind).unwrap(), id);
+        let change = change_of(job.kind).unwrap();
+        if let Some(reason) = change.obstacle(system.summary.status, system.summary.cloned) {
+            return (TargetOutcome::Skipped, Some(reason));
+        }
+        self.act(change, id);
         (TargetOutcome::Done, None)
     }
 }

@@ -10,7 +10,7 @@ use scmtui::keys::{Key, Press};
 use scmtui::message::{Call, Msg};
 use scmtui::model::{List, Overlay, Page, Phase, Settings};
 use scmtui::terminal::TerminalEvent;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// Something that a person, the fleet or time does.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +39,7 @@ enum Event {
 fn key() -> impl Strategy<Value = Key> {
     let keys = [
         "j", "j", "k", "g", "G", "PgDn", "Space", "Space", "v", "-", "M", "s", ".", "a", "a", "a", "Enter",
-        "Enter", "Esc", "Tab", "x", "r", "y", "*", "1", "2", "2", "3", "7", "/", "h", "o",
+        "Enter", "Esc", "Tab", "x", "r", "y", "*", "*", "t", "1", "2", "2", "3", "7", "/", "h", "o",
     ];
     proptest::sample::select(keys.to_vec()).prop_map(|name| name.parse().unwrap())
 }
@@ -66,9 +66,27 @@ struct Watch {
     driver: Driver,
     /// What the open menu or dialog was opened for.
     frozen: Vec<SystemId>,
+    /// It was opened for everything that matches this filter.
+    whole: Option<String>,
+}
+
+/// What an action would be about without the cursor: the marks, or everything.
+fn marked(list: &List) -> HashSet<SystemId> {
+    match list.whole() {
+        Some(_) => list.all().iter().copied().collect(),
+        None => list.marks.clone(),
+    }
 }
 
 impl Watch {
+    fn new(driver: Driver) -> Self {
+        Watch {
+            driver,
+            frozen: Vec::new(),
+            whole: None,
+        }
+    }
+
     fn id_of(name: &str) -> SystemId {
         SystemId(name.trim_start_matches("host-").parse().unwrap())
     }
@@ -138,14 +156,15 @@ impl Watch {
             let mut shown: Vec<_> = targets.map(|(target, _)| (target.id, target.status)).collect();
             shown.sort_unstable();
             let out = dialog.skipped.len();
+            let whole = dialog.whole.clone();
             let typed = match &dialog.phase {
                 Phase::Asking { typed, .. } => typed.as_ref().map(|(phrase, _)| phrase.clone()),
                 _ => None,
             };
-            (shown, out, typed)
+            (shown, out, typed, whole)
         });
         let before = driver.server.jobs.created.len();
-        match asked.as_ref().and_then(|(_, _, typed)| typed.clone()) {
+        match asked.as_ref().and_then(|(_, _, typed, _)| typed.clone()) {
             Some(phrase) => {
                 driver.text(&phrase);
                 driver.keys("Enter");
@@ -153,9 +172,29 @@ impl Watch {
             None => driver.keys("Tab Enter"),
         }
         driver.settle();
-        let (Some(body), Some((shown, out, _))) = (driver.server.jobs.created.get(before), asked) else {
+        let (Some(body), Some((shown, out, _, whole))) = (driver.server.jobs.created.get(before), asked)
+        else {
             return;
         };
+        if let Some(filter) = &body.filter {
+            let asked = whole.unwrap();
+            assert_eq!(
+                Some(filter),
+                self.whole.as_ref(),
+                "another filter than the list's"
+            );
+            assert_eq!(filter, &asked.whole.filter, "another filter than the question's");
+            assert_eq!(body.expected_count, i64::try_from(asked.count).ok());
+            assert!(body.systems.is_empty());
+            // What the server found then is what may be hit.
+            let (_, targets) = driver.server.jobs.jobs.last().unwrap();
+            self.frozen = targets.iter().map(|target| target.system).collect();
+            return;
+        }
+        assert_eq!(
+            self.whole, None,
+            "everything was selected, and single systems are named"
+        );
         let chosen = body.systems.iter();
         let mut named: Vec<_> = chosen
             .flat_map(|chosen| chosen.ids.iter().map(|id| (*id, chosen.expected_status)))
@@ -175,7 +214,13 @@ impl Watch {
     fn press(&mut self, key: Key, seen: bool) {
         let driver = &mut self.driver;
         let before = driver.shown_under_cursor();
-        let marks = driver.console.state.list().map(|list| list.marks.clone());
+        let marks = driver.console.state.list().map(marked);
+        let filter = driver
+            .console
+            .state
+            .list()
+            .and_then(|list| list.whole())
+            .map(|whole| whole.filter.clone());
         let (page, plain) = (driver.console.state.page, driver.console.state.overlay.is_none());
         let range = driver
             .console
@@ -193,6 +238,8 @@ impl Watch {
                     "the menu is about another system than the drawn one"
                 );
             }
+            assert_eq!(menu.whole.as_ref().map(|whole| &whole.filter), filter.as_ref());
+            self.whole = filter;
             self.frozen.clone_from(&menu.targets);
         }
         if let (Page::System(id), true, Key::Enter) = (state.page, plain, key)
@@ -204,10 +251,12 @@ impl Watch {
             let Some(Overlay::Menu(menu)) = &state.overlay else {
                 return;
             };
+            assert_eq!(menu.whole, None, "a system's own page is about that system");
+            self.whole = None;
             self.frozen.clone_from(&menu.targets);
         }
         if let (Some(before), Some(list), Key::Char(' '), true) = (marks, state.list(), key, plain) {
-            let changed: Vec<SystemId> = before.symmetric_difference(&list.marks).copied().collect();
+            let changed: Vec<SystemId> = before.symmetric_difference(&marked(list)).copied().collect();
             assert!(
                 changed.is_empty() || changed == shown.into_iter().collect::<Vec<_>>(),
                 "{changed:?} was marked"
@@ -238,7 +287,7 @@ proptest! {
     fn keys_hit_what_was_drawn(events in proptest::collection::vec(event(), 1..80)) {
         let mut driver = Driver::logged_in(Server::new(5, 30));
         driver.keys("2");
-        let mut watch = Watch { driver, frozen: Vec::new() };
+        let mut watch = Watch::new(driver);
         for event in events {
             if watch.driver.quit || watch.driver.console.state.session.is_none() {
                 break;
@@ -252,7 +301,7 @@ proptest! {
     fn an_idle_console_writes_nothing(events in proptest::collection::vec(event(), 0..40)) {
         let mut driver = Driver::logged_in(Server::new(3, 30));
         driver.keys("2");
-        let mut watch = Watch { driver, frozen: Vec::new() };
+        let mut watch = Watch::new(driver);
         for event in events {
             watch.apply(event);
         }

@@ -263,6 +263,8 @@ impl Server {
             Change::Deny => SystemStatus::Denied,
             Change::Revoke => SystemStatus::Revoked,
             Change::Restore => SystemStatus::Active,
+            // The job itself says which tag or group.
+            Change::Tag | Change::Untag | Change::Join | Change::Leave => return,
             Change::Split | Change::Swap | Change::Dismiss => {
                 if let Some(system) = self.systems.get_mut(&id) {
                     system.conflicts.clear();
