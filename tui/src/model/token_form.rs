@@ -2,7 +2,8 @@
 
 use super::text_field::TextField;
 use scm_protocol::enrollment::{CreateToken, MAX_USES};
-use scm_protocol::ids::UnixMillis;
+use scm_protocol::groups::{Group, GroupKind};
+use scm_protocol::ids::{GroupId, UnixMillis};
 
 const MINUTE_MS: i64 = 60_000;
 /// Longest time that a token can be given here: a hundred years.
@@ -18,11 +19,18 @@ pub enum FormField {
     Expires,
     /// How often it may be used.
     MaxUses,
+    /// The manual groups that its systems join.
+    Groups,
 }
 
 impl FormField {
     /// Every field, from the top.
-    pub const ALL: [FormField; 3] = [FormField::Name, FormField::Expires, FormField::MaxUses];
+    pub const ALL: [FormField; 4] = [
+        FormField::Name,
+        FormField::Expires,
+        FormField::MaxUses,
+        FormField::Groups,
+    ];
 
     /// The field that the API calls so.
     pub fn of(member: &str) -> Option<Self> {
@@ -30,6 +38,7 @@ impl FormField {
             "name" => Some(FormField::Name),
             "expires_ms" => Some(FormField::Expires),
             "max_uses" => Some(FormField::MaxUses),
+            "groups" => Some(FormField::Groups),
             _ => None,
         }
     }
@@ -40,6 +49,7 @@ impl FormField {
             FormField::Name => "name",
             FormField::Expires => "expires in",
             FormField::MaxUses => "max uses",
+            FormField::Groups => "groups",
         }
     }
 
@@ -49,6 +59,7 @@ impl FormField {
             FormField::Name => "1 to 64 characters, like: site 7",
             FormField::Expires => "like 30m, 24h, 7d or 2w; blank: never",
             FormField::MaxUses => "how many systems it lets in; blank: any number",
+            FormField::Groups => "manual groups its systems join, with commas between; blank: none",
         }
     }
 
@@ -57,13 +68,14 @@ impl FormField {
         match self {
             FormField::Name => FormField::Expires,
             FormField::Expires => FormField::MaxUses,
-            FormField::MaxUses => FormField::Name,
+            FormField::MaxUses => FormField::Groups,
+            FormField::Groups => FormField::Name,
         }
     }
 
     /// The one before, the last before the first.
     pub fn previous(self) -> Self {
-        self.next().next()
+        self.next().next().next()
     }
 }
 
@@ -78,6 +90,8 @@ pub struct TokenForm {
     pub expires: TextField,
     /// A number.
     pub max_uses: TextField,
+    /// Names of groups, with commas between.
+    pub groups: TextField,
     /// The field with the cursor.
     pub focus: FormField,
     /// The field at fault, and why.
@@ -97,6 +111,7 @@ impl TokenForm {
             FormField::Name => &self.name,
             FormField::Expires => &self.expires,
             FormField::MaxUses => &self.max_uses,
+            FormField::Groups => &self.groups,
         }
     }
 
@@ -106,6 +121,7 @@ impl TokenForm {
             FormField::Name => &mut self.name,
             FormField::Expires => &mut self.expires,
             FormField::MaxUses => &mut self.max_uses,
+            FormField::Groups => &mut self.groups,
         }
     }
 
@@ -113,14 +129,14 @@ impl TokenForm {
     ///
     /// # Errors
     /// The first field that cannot be, and why.
-    pub fn request(&self, now: UnixMillis) -> Result<CreateToken, (FormField, String)> {
+    pub fn request(&self, now: UnixMillis, groups: &[Group]) -> Result<CreateToken, (FormField, String)> {
         let create = CreateToken {
             name: self.name.text().to_owned(),
             expires_ms: span_ms(self.expires.text())
                 .map_err(|reason| (FormField::Expires, reason))?
                 .map(|millis| now.plus(millis)),
             max_uses: uses(self.max_uses.text()).map_err(|reason| (FormField::MaxUses, reason))?,
-            groups: Vec::new(),
+            groups: chosen(self.groups.text(), groups).map_err(|reason| (FormField::Groups, reason))?,
         };
         match create.problem(now) {
             Some((member, reason)) => Err((FormField::of(member).unwrap_or_default(), reason)),
@@ -128,11 +144,62 @@ impl TokenForm {
         }
     }
 
+    /// The manual groups whose names begin with what was typed behind the last comma.
+    pub fn offered<'a>(&self, groups: &'a [Group]) -> Vec<&'a Group> {
+        let typed = self.groups.text();
+        let last = typed.rsplit(',').next().unwrap_or_default().trim().to_lowercase();
+        let begins = |group: &&Group| group.name.to_lowercase().starts_with(&last);
+        manual(groups).filter(begins).collect()
+    }
+
+    /// Completes the last name to the first group that is offered; whether there was one.
+    pub fn complete(&mut self, groups: &[Group]) -> bool {
+        let Some(name) = self.offered(groups).first().map(|group| group.name.clone()) else {
+            return false;
+        };
+        let typed = self.groups.text();
+        let before = typed.rsplit_once(',').map(|(before, _)| format!("{before}, "));
+        let completed = format!("{}{name}", before.unwrap_or_default());
+        let changed = completed != typed;
+        self.groups = TextField::new(&completed);
+        changed
+    }
+
     /// Shows what is wrong, at its field.
     pub fn refuse(&mut self, field: FormField, reason: String) {
         self.focus = field;
         self.fault = Some((field, reason));
     }
+}
+
+/// Automatic groups are not offered: their rules alone decide.
+fn manual(groups: &[Group]) -> impl Iterator<Item = &Group> {
+    groups.iter().filter(|group| group.kind == GroupKind::Manual)
+}
+
+/// The groups of these names, each once. A name may have commas itself: the longest that fits is taken.
+fn chosen(text: &str, groups: &[Group]) -> Result<Vec<GroupId>, String> {
+    let mut left = text.trim();
+    let mut ids = Vec::new();
+    while !left.is_empty() {
+        let ends = |rest: &str| rest.is_empty() || rest.trim_start().starts_with(',');
+        let fitting = manual(groups).filter(|group| left.strip_prefix(group.name.as_str()).is_some_and(ends));
+        let Some(group) = fitting.max_by_key(|group| group.name.len()) else {
+            let name = left.split(',').next().unwrap_or(left).trim();
+            let auto = groups.iter().any(|group| group.name == name);
+            return Err(if auto {
+                format!("`{name}` is an automatic group: its rule alone decides on its members")
+            } else {
+                format!("there is no manual group `{name}`")
+            });
+        };
+        ids.push(group.id);
+        let rest = left.strip_prefix(group.name.as_str()).unwrap_or_default();
+        left = rest.trim_start_matches([',', ' ']);
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    Ok(ids)
 }
 
 /// `7d` in milliseconds; none for a blank.
@@ -214,7 +281,7 @@ mod tests {
                 max_uses: TextField::new(max_uses),
                 ..TokenForm::default()
             };
-            form.request(NOW).map_err(|(field, _)| field)
+            form.request(NOW, &[]).map_err(|(field, _)| field)
         };
         assert_eq!(fault("", "", ""), Err(FormField::Name));
         assert_eq!(fault("a", "0d", ""), Err(FormField::Expires));
@@ -228,5 +295,40 @@ mod tests {
             groups: Vec::new(),
         };
         assert_eq!(fault("a", "1m", "5"), Ok(good));
+    }
+
+    #[test]
+    fn groups_are_read_by_their_names() {
+        let group = |id, name: &str, kind| Group {
+            id: GroupId(id),
+            name: name.to_owned(),
+            description: String::new(),
+            kind,
+            members: 0,
+            rule: None,
+            created_ms: NOW,
+            created_by: String::new(),
+        };
+        let groups = [
+            group(1, "web", GroupKind::Manual),
+            group(2, "web, old", GroupKind::Manual),
+            group(3, "by hand", GroupKind::Manual),
+            group(4, "webs", GroupKind::Auto),
+        ];
+        let ids = |text: &str| chosen(text, &groups).map(|ids| ids.iter().map(|id| id.0).collect::<Vec<_>>());
+        assert_eq!(ids(" "), Ok(vec![]));
+        assert_eq!(ids("web,by hand"), Ok(vec![1, 3]));
+        assert_eq!(ids("web, old, web , web"), Ok(vec![1, 2]));
+        assert_eq!(
+            ids("nothing"),
+            Err("there is no manual group `nothing`".to_owned())
+        );
+        assert!(ids("web, webs").unwrap_err().contains("automatic group"));
+        let mut form = TokenForm {
+            groups: TextField::new("web, b"),
+            ..TokenForm::default()
+        };
+        assert!(form.complete(&groups) && !form.complete(&groups));
+        assert_eq!(form.groups.text(), "web, by hand");
     }
 }

@@ -1,7 +1,7 @@
 //! The form of a new enrollment token.
 
 use super::login::draw_field;
-use crate::model::{FormField, State};
+use crate::model::{FormField, State, clean};
 use crate::view::{Canvas, text};
 use ratatui::layout::Rect;
 
@@ -14,7 +14,7 @@ const TEXT: u16 = 16;
 pub fn draw(state: &State, canvas: &mut Canvas<'_>, body: Rect) -> Option<(u16, u16)> {
     let theme = canvas.theme;
     let form = &state.tokens.form;
-    let inside = canvas.window(body, WIDTH, 17, "new enrollment token");
+    let inside = canvas.window(body, WIDTH, 19, "new enrollment token");
     let intro = "A machine that registers with it is active at once.";
     canvas.put(inside, 0, 0, intro, theme.dim());
     let mut cursor = None;
@@ -35,20 +35,36 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, body: Rect) -> Option<(u16, 
                 }
             }
             None => {
-                canvas.put(inside, row + 1, TEXT, field.hint(), theme.dim());
+                let width = usize::from(inside.width.saturating_sub(TEXT));
+                let hint = text::cut(&hint(state, field), width, theme.ellipsis());
+                canvas.put(inside, row + 1, TEXT, &hint, theme.dim());
             }
         }
     }
-    let row = 11;
+    let row = 14;
     if form.waits_for.is_some() {
         canvas.put(inside, row, 0, "asking the server", theme.accent());
     } else if let Some(error) = &form.error {
-        let lines = text::wrap(&crate::model::clean(error), usize::from(inside.width));
-        for (line, row) in lines.iter().take(3).zip(row..) {
+        let lines = text::wrap(&clean(error), usize::from(inside.width));
+        for (line, row) in lines.iter().take(2).zip(row..) {
             canvas.put(inside, row, 0, line, theme.error());
         }
     }
     let keys = "Enter creates from the last field; Esc keeps what is typed";
-    canvas.put(inside, 14, 0, keys, theme.dim());
+    canvas.put(inside, 16, 0, keys, theme.dim());
     cursor.filter(|_| form.waits_for.is_none())
+}
+
+/// What a field takes; of the groups, which there are.
+fn hint(state: &State, field: FormField) -> String {
+    let form = &state.tokens.form;
+    if field != FormField::Groups || form.focus != field {
+        return field.hint().to_owned();
+    }
+    let offered = form.offered(state.groups.items());
+    let names: Vec<String> = offered.iter().map(|group| clean(&group.name)).collect();
+    if names.is_empty() {
+        return field.hint().to_owned();
+    }
+    format!("Right completes: {}", names.join(", "))
 }

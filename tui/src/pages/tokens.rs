@@ -32,7 +32,8 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, body: Rect) {
         nothing(state, canvas, body);
         return;
     }
-    for (token, row) in state.tokens.visible().zip(1..body.height) {
+    joins(state, canvas, body);
+    for (token, row) in state.tokens.visible().zip(1..body.height.saturating_sub(1)) {
         let here = state.tokens.cursor() == Some(token.id);
         let status = status_at(token, state.shown_at);
         canvas.put(body, row, 0, if here { ">" } else { " " }, theme.title());
@@ -45,6 +46,20 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, body: Rect) {
             canvas.put(body, row, column, &rest(state, token, canvas), Style::new());
         }
     }
+}
+
+/// Which groups the systems of the token under the cursor join.
+fn joins(state: &State, canvas: &mut Canvas<'_>, body: Rect) {
+    let theme = canvas.theme;
+    let cursor = state.tokens.cursor();
+    let token = state.tokens.items().iter().find(|token| Some(token.id) == cursor);
+    let Some(token) = token.filter(|token| !token.groups.is_empty()) else {
+        return;
+    };
+    let names: Vec<String> = token.groups.iter().map(|name| clean(name)).collect();
+    let text = format!("its systems join {}", names.join(", "));
+    let text = text::cut(&text, usize::from(body.width).saturating_sub(2), theme.ellipsis());
+    canvas.put(body, body.height.saturating_sub(1), 2, &text, theme.dim());
 }
 
 fn nothing(state: &State, canvas: &mut Canvas<'_>, body: Rect) {

@@ -1,30 +1,36 @@
 //! The form of a new enrollment token, up to the server's answer.
 
-use super::{call, session, tokens};
+use super::{call, groups, session, tokens};
 use crate::clock::Moment;
 use crate::keys::Key;
 use crate::message::{Call, Effect, Failure};
 use crate::model::{Dirty, FormField, ShownSecret, State, ToastKind, TokenForm};
 
 /// Opens the form with what was typed before.
-pub(super) fn open(state: &mut State, now: Moment) {
+pub(super) fn open(state: &mut State, now: Moment) -> Vec<Effect> {
     if let Some(obstacle) = state.obstacle("enrollment.tokens.create") {
         state.toast(ToastKind::Error, format!("new token: {obstacle}"), now);
-        return;
+        return Vec::new();
     }
     state.tokens.form.open = true;
+    // It offers the manual groups.
+    groups::fetch(state)
 }
 
 /// A key in the form.
 pub(super) fn key(state: &mut State, key: Key, now: Moment) -> Vec<Effect> {
-    let form = &mut state.tokens.form;
+    let State { tokens, groups, .. } = state;
+    let form = &mut tokens.form;
     match key {
         Key::Esc | Key::Ctrl('c') => close(state, now),
         _ if form.waits_for.is_some() => {}
         Key::Tab | Key::Down => form.focus = form.focus.next(),
         Key::BackTab | Key::Up => form.focus = form.focus.previous(),
         // Enter goes through the form and sends it from the last field.
-        Key::Enter if form.focus != FormField::MaxUses => form.focus = form.focus.next(),
+        Key::Right if form.focus == FormField::Groups && form.groups.at_end() => {
+            form.complete(groups.items());
+        }
+        Key::Enter if form.focus != FormField::Groups => form.focus = form.focus.next(),
         Key::Enter => return submit(state, now),
         key => {
             form.focused().key(key);
@@ -56,7 +62,7 @@ fn submit(state: &mut State, now: Moment) -> Vec<Effect> {
         form.error = Some("the server's time is not known yet: try again".to_owned());
         return Vec::new();
     };
-    let body = match form.request(server_now) {
+    let body = match form.request(server_now, state.groups.items()) {
         Ok(body) => body,
         Err((field, reason)) => {
             form.refuse(field, reason);

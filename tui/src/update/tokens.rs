@@ -80,7 +80,7 @@ pub(super) fn act(state: &mut State, action: Action, now: Moment) -> Vec<Effect>
         return change_current(state, change, now);
     }
     if action == Action::NewToken {
-        token_form::open(state, now);
+        return token_form::open(state, now);
     }
     Vec::new()
 }

@@ -2,7 +2,7 @@
 
 use crate::server::{START, refused};
 use scm_protocol::enrollment::{CreateToken, CreatedToken, EnrollmentToken, TokenPage, TokenStatus};
-use scm_protocol::ids::{TokenId, UnixMillis};
+use scm_protocol::ids::{GroupId, TokenId, UnixMillis};
 use scmtui::message::{Call, Failure, Reply};
 use scmtui::model::{ShownSecret, TokenChange};
 
@@ -21,6 +21,8 @@ pub(crate) struct TokenServer {
     pub(crate) changed: Vec<(TokenChange, TokenId)>,
     /// Secrets that were to be written to a file.
     pub(crate) written: Vec<String>,
+    /// The groups of the last one that was created.
+    pub(crate) groups: Vec<GroupId>,
 }
 
 fn token(id: i64, name: &str, status: TokenStatus) -> EnrollmentToken {
@@ -47,6 +49,7 @@ pub(crate) fn four() -> Vec<EnrollmentToken> {
             max_uses: Some(50),
             uses: 12,
             last_used_ms: Some(UnixMillis(START - 180_000)),
+            groups: vec!["by hand".to_owned(), "spare parts".to_owned()],
             ..token(9, "site 7", TokenStatus::Active)
         },
         EnrollmentToken {
@@ -119,8 +122,10 @@ impl TokenServer {
             created_ms: now,
             expires_ms: body.expires_ms,
             max_uses: body.max_uses,
+            groups: body.groups.iter().map(|id| format!("group {id}")).collect(),
             ..token(10, &body.name, TokenStatus::Active)
         };
+        self.groups.clone_from(&body.groups);
         self.items.insert(0, token.clone());
         Ok(Box::new(ShownSecret::of_token(CreatedToken {
             secret: SECRET.to_owned(),
