@@ -23,7 +23,8 @@ fn by_filter(kind: &str, filter: &str, expected_count: i64) -> Value {
 async fn a_filter_chooses_once(database: Database) -> Result<()> {
     let server = Server::builder().database(database).start().await?;
     let admin = server.admin()?;
-    let ids = populate(&server, 40).await?;
+    let mut ids = populate(&server, 40).await?;
+    ids.sort_unstable();
     let low: BTreeSet<SystemId> = ids[..25].iter().copied().collect();
     let filter = format!("status = pending id <= {}", ids[24]);
 

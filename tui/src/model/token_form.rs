@@ -59,7 +59,7 @@ impl FormField {
             FormField::Name => "1 to 64 characters, like: site 7",
             FormField::Expires => "like 30m, 24h, 7d or 2w; blank: never",
             FormField::MaxUses => "how many systems it lets in; blank: any number",
-            FormField::Groups => "manual groups its systems join, with commas between; blank: none",
+            FormField::Groups => "manual groups, with commas between; blank: none",
         }
     }
 
