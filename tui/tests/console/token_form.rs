@@ -32,7 +32,7 @@ fn its_systems_join_the_manual_groups_that_were_chosen() {
     driver.keys("Enter");
     settled(&mut driver);
     assert_eq!(driver.server.tokens.groups, [GroupId(1)]);
-    driver.keys("Space Enter");
+    driver.keys("Space Enter g");
     let screen = driver.screen();
     assert!(screen.contains("its systems join group 1"), "{screen}");
 }
