@@ -93,6 +93,20 @@ pub fn count_moves(conn: &mut Conn, group: GroupId, from: i64, to: i64) -> Resul
     Ok((joining, leaving))
 }
 
+/// The first `limit` systems that join when a group goes from one generation to another; the other way round, that leave.
+///
+/// # Errors
+/// When the database fails.
+pub fn joining(
+    conn: &mut Conn,
+    group: GroupId,
+    (from, to): (i64, i64),
+    limit: i64,
+) -> Result<Vec<SystemId>, Error> {
+    let ids = store::joining(conn, group, (from, to), limit)?;
+    Ok(ids.into_iter().map(SystemId).collect())
+}
+
 /// Makes the members of a generation those of the group.
 ///
 /// # Errors

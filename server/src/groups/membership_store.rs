@@ -177,6 +177,28 @@ pub(super) fn count_joining(conn: &mut Conn, group: GroupId, from: i64, to: i64)
         .get_result(c)?))
 }
 
+/// The first systems by id that `to` has and `from` has not.
+pub(super) fn joining(
+    conn: &mut Conn,
+    group: GroupId,
+    (from, to): (i64, i64),
+    limit: i64,
+) -> Result<Vec<i64>, Error> {
+    let before = diesel::alias!(members as before);
+    let there = before
+        .filter(before.field(members::group_id).eq(group.0))
+        .filter(before.field(members::generation).eq(from))
+        .select(before.field(members::system_id));
+    Ok(per_backend!(conn, c => members::table
+        .filter(members::group_id.eq(group.0))
+        .filter(members::generation.eq(to))
+        .filter(members::system_id.ne_all(there))
+        .order(members::system_id)
+        .limit(limit)
+        .select(members::system_id)
+        .load(c)?))
+}
+
 /// Makes the members of a generation those of the group.
 pub(super) fn put_in_force(conn: &mut Conn, group: GroupId, generation: i64) -> Result<(), Error> {
     diesel::update(groups::table.find(group.0))

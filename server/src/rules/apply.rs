@@ -20,6 +20,8 @@ use std::time::Duration;
 
 /// After this time a version that did not come into force is forgotten, in milliseconds.
 const GIVEN_UP_MS: i64 = 600_000;
+/// Most systems of each kind that an audit entry names.
+const NAMED: i64 = 100;
 /// How often to look for such.
 const PERIOD: Duration = Duration::from_secs(60);
 
@@ -160,6 +162,9 @@ fn finish(conn: &mut Conn, work: &Work, share: i64, now: UnixMillis) -> Result<R
     let (group, generation) = (work.version.group, work.generation);
     let (name, before) = groups::auto_group(conn, work.caller.organization_id(), group)?;
     let (joined, left) = groups::count_moves(conn, group, before, generation)?;
+    let organization_id = work.caller.organization_id();
+    let who_joins = named(conn, organization_id, group, (before, generation))?;
+    let who_leaves = named(conn, organization_id, group, (generation, before))?;
     let members_before = groups::count(conn, group, before)?;
     // Who disables a rule empties its group: that is what was asked for.
     if work.version.enabled {
@@ -180,6 +185,8 @@ fn finish(conn: &mut Conn, work: &Work, share: i64, now: UnixMillis) -> Result<R
         "joined": joined,
         "left": left,
         "members": members,
+        "who_joined": who_joins,
+        "who_left": who_leaves,
     });
     work.caller.record(conn, now, &format!("group:{group}"), detail)?;
     Ok(RuleSaved {
@@ -188,6 +195,19 @@ fn finish(conn: &mut Conn, work: &Work, share: i64, now: UnixMillis) -> Result<R
         joined,
         left,
     })
+}
+
+/// The systems that join from one generation to another, as many as an audit entry names.
+fn named(
+    conn: &mut Conn,
+    organization_id: i64,
+    group: GroupId,
+    generations: (i64, i64),
+) -> Result<Vec<String>, Error> {
+    let ids = groups::joining(conn, group, generations, NAMED)?;
+    let names = systems::names(conn, organization_id, &ids)?;
+    let name = |id| names.get(id).map_or("", String::as_str);
+    Ok(ids.iter().map(|id| format!("{} ({id})", name(id))).collect())
 }
 
 /// Refuses to remove more than the share that is removed without asking, unless their number was given.

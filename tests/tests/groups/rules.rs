@@ -1,6 +1,6 @@
 //! What saving a rule does, told before and whole whatever happens.
 
-use crate::{GROUPS, call, create, members, one, refused, save, system};
+use crate::{GROUPS, audit, call, create, members, one, refused, save, system};
 use anyhow::Result;
 use scm_protocol::rules::{FieldCatalogue, RuleExplained, RulePreview, RuleSaved};
 use scm_tests::programs::Server;
@@ -66,6 +66,12 @@ async fn a_preview_tells_what_saving_does() -> Result<()> {
     let moved: RuleSaved = call(&admin, "PUT", &path, told).await?;
     assert_eq!((moved.joined, moved.left, moved.members), (1, 1, 2));
     assert_eq!(members(&admin, group).await?, ["web-1", "db-1"]);
+    let saves = audit(&admin, "rules.save").await?;
+    let who = |member: &str| saves[0].detail[member].to_string();
+    assert!(
+        who("who_joined").contains("db-1 (") && who("who_left").contains("web-2 ("),
+        "{saves:?}"
+    );
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use crate::message::{Failure, GroupCall, GroupReply};
 use reqwest::Method;
 use scm_protocol::groups::MemberPage;
 use scm_protocol::ids::{GroupId, SystemId};
+use scm_protocol::systems::SystemCount;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -71,9 +72,7 @@ async fn rules(http: &Http, call: GroupCall) -> GroupReply {
         },
         GroupCall::Count { ticket, filter } => GroupReply::Counted {
             ticket,
-            result: http
-                .get(&format!("/api/v1/systems/count?filter={}", escape(&filter)))
-                .await,
+            result: counts(http, &filter).await,
         },
         GroupCall::OfSystem(id) => GroupReply::OfSystem {
             id,
@@ -95,6 +94,20 @@ async fn rules(http: &Http, call: GroupCall) -> GroupReply {
         },
         other => Box::pin(answer(http, other)).await,
     }
+}
+
+/// How many systems a filter finds, and how many of them are not heard of.
+async fn counts(http: &Http, filter: &str) -> Result<(SystemCount, SystemCount), Failure> {
+    let silent = "(presence = offline or presence = never_seen)";
+    let narrowed = match filter {
+        "" => silent.to_owned(),
+        filter => format!("({filter}) and {silent}"),
+    };
+    let count = async |filter: &str| {
+        http.get(&format!("/api/v1/systems/count?filter={}", escape(filter)))
+            .await
+    };
+    Ok((count(filter).await?, count(&narrowed).await?))
 }
 
 async fn put<B: Serialize, T: DeserializeOwned>(http: &Http, path: &str, body: &B) -> Result<T, Failure> {

@@ -75,7 +75,7 @@ pub enum GroupCall {
     },
     /// `GET /api/v1/systems?filter=`, over all pages: the ids alone.
     Matching(String),
-    /// `GET /api/v1/systems/count?filter=`.
+    /// `GET /api/v1/systems/count?filter=`, of all that match and of those that are not heard of.
     Count {
         /// Which dialog.
         ticket: u64,
@@ -141,9 +141,10 @@ pub enum GroupReply {
         text: String,
         result: Result<Vec<SystemId>, Failure>,
     },
+    /// How many match, and how many of them are not heard of.
     Counted {
         ticket: u64,
-        result: Result<SystemCount, Failure>,
+        result: Result<(SystemCount, SystemCount), Failure>,
     },
     OfSystem {
         id: SystemId,

@@ -102,7 +102,7 @@ pub struct WholeTarget {
     pub count: usize,
     /// How many the list showed.
     pub shown: usize,
-    /// How many of those are not heard of.
+    /// How many are not heard of, as the server counted: rows off the screen may be older.
     pub offline: usize,
     /// How many of those the change is not for, and why the first is not.
     pub left_out: (usize, String),

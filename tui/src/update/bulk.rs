@@ -11,7 +11,7 @@ use crate::model::{
 };
 use scm_protocol::ids::SystemId;
 use scm_protocol::jobs::MAX_TARGETS;
-use scm_protocol::systems::{Presence, SystemCount};
+use scm_protocol::systems::SystemCount;
 
 /// `*`: everything that matches, once all of it was read.
 pub(super) fn select(state: &mut State, now: Moment) {
@@ -121,8 +121,6 @@ fn look(state: &State, change: Change, whole: Whole, ids: &[SystemId]) -> WholeT
                 target.left_out.1 = format!("{} {reason}", row.hostname);
             }
             target.left_out.0 += 1;
-        } else if matches!(row.presence, Presence::Offline | Presence::NeverSeen) {
-            target.offline += 1;
         }
     }
     target
@@ -132,17 +130,20 @@ fn look(state: &State, change: Change, whole: Whole, ids: &[SystemId]) -> WholeT
 pub(super) fn counted(
     state: &mut State,
     ticket: u64,
-    result: Result<SystemCount, Failure>,
+    result: Result<(SystemCount, SystemCount), Failure>,
     now: Moment,
 ) -> Vec<Effect> {
     let counting = |dialog: &mut Dialog| dialog.ticket == ticket && matches!(dialog.phase, Phase::Counting);
-    let Some(dialog) = state.dialog.take_if(counting) else {
+    let Some(mut dialog) = state.dialog.take_if(counting) else {
         return Vec::new();
     };
     match result {
-        Ok(count) => {
-            let count = usize::try_from(count.matching).unwrap_or(usize::MAX);
-            ask(state, dialog, count, now)
+        Ok((all, silent)) => {
+            let number = |count: SystemCount| usize::try_from(count.matching).unwrap_or(usize::MAX);
+            if let Some(whole) = &mut dialog.whole {
+                whole.offline = number(silent);
+            }
+            ask(state, dialog, number(all), now)
         }
         Err(failure) => session::failed(state, "the number of systems", &failure, now),
     }

@@ -9,7 +9,7 @@ use scm_protocol::ids::{GroupId, SystemId, UnixMillis};
 use scm_protocol::rules::{
     Condition, ConditionOutcome, PreviewRule, Rule, RuleExplained, RulePreview, RuleSaved, SampleSystem,
 };
-use scm_protocol::systems::{SystemCount, SystemDetail};
+use scm_protocol::systems::{Presence, SystemCount, SystemDetail};
 use scm_rules::{CompiledFilter, CompiledRule, Facts, Filter, explain};
 use scmtui::message::{GroupCall, GroupReply};
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,6 +46,20 @@ pub(crate) fn found(filter: &str, systems: &Systems) -> Vec<SystemId> {
     let filter = CompiledFilter::parse(filter).unwrap();
     let found = systems.values().filter(|system| filter.matches(&facts(system)));
     found.map(|system| system.summary.id).collect()
+}
+
+/// How many a filter finds, and how many of them are not heard of.
+fn counts(filter: &str, systems: &Systems) -> (SystemCount, SystemCount) {
+    let found = found(filter, systems);
+    let silent = |id: &&SystemId| {
+        let presence = systems[*id].summary.presence;
+        matches!(presence, Presence::Offline | Presence::NeverSeen)
+    };
+    let count = |matching: usize| SystemCount {
+        matching: matching as i64,
+        total: systems.len() as i64,
+    };
+    (count(found.len()), count(found.iter().filter(silent).count()))
 }
 
 fn matching(conditions: &[Condition], systems: &Systems) -> BTreeSet<SystemId> {
@@ -235,10 +249,7 @@ impl GroupServer {
             }
             GroupCall::Count { ticket, filter } => GroupReply::Counted {
                 ticket,
-                result: Ok(SystemCount {
-                    matching: found(&filter, systems).len() as i64,
-                    total: systems.len() as i64,
-                }),
+                result: Ok(counts(&filter, systems)),
             },
             GroupCall::OfSystem(id) => GroupReply::OfSystem {
                 id,
