@@ -26,6 +26,8 @@ pub struct Completion {
     pub candidates: Vec<Candidate>,
     /// What is expected where nothing can be enumerated.
     pub expected: Option<String>,
+    /// Where a condition begins that is no condition yet, in characters from 0: what stands before holds whatever follows.
+    pub unfinished: Option<usize>,
     /// The text asks for it by itself: a word was begun, or a field or an operator stands before.
     pub wanted: bool,
 }
@@ -36,6 +38,7 @@ pub fn complete(text: &str, cursor: usize, catalogue: &FieldCatalogue) -> Comple
     let mut reader = Reader {
         scanner: Scanner::new(&before),
         end: cursor.min(before.chars().count()),
+        term: 0,
         ends_in_space: before.ends_with(char::is_whitespace),
         catalogue,
     };
@@ -73,6 +76,8 @@ struct Reader<'a> {
     scanner: Scanner<'a>,
     /// Characters of the text before the place.
     end: usize,
+    /// Where the condition that is being read began.
+    term: usize,
     ends_in_space: bool,
     catalogue: &'a FieldCatalogue,
 }
@@ -130,8 +135,14 @@ impl<'a> Reader<'a> {
         if word.quoted {
             return Ok(Place::Join);
         }
+        self.term = begins;
         if self.is_unfinished() {
-            return Err(self.begun(&word.text, self.terms(&word.text, joins), begins));
+            let candidates = self.terms(&word.text, joins);
+            let unfinished = (!candidates.is_empty()).then_some(begins);
+            return Err(Completion {
+                unfinished,
+                ..self.begun(&word.text, candidates, begins)
+            });
         }
         let is = |keyword: &str| word.text.eq_ignore_ascii_case(keyword);
         if is("not") || joins && (is("and") || is("or")) {
@@ -143,7 +154,7 @@ impl<'a> Reader<'a> {
 
     fn comparison(&mut self, field: &'a FieldDescription, begins: usize, negated: bool) -> Next<'a> {
         if self.scanner.peek().is_none() {
-            return Err(self.offer(operators(field, "", negated), true));
+            return Err(self.compared(self.offer(operators(field, "", negated), true)));
         }
         if let Some((symbol, operator)) = self.symbol(field).filter(|_| !negated) {
             self.scanner.take(symbol);
@@ -152,7 +163,7 @@ impl<'a> Reader<'a> {
                 .iter()
                 .any(|other| other.symbol().starts_with(symbol) && other.symbol() != symbol);
             if self.scanner.peek().is_none() && !self.ends_in_space && longer {
-                return Err(self.begun(symbol, operators(field, symbol, false), begins));
+                return Err(self.compared(self.begun(symbol, operators(field, symbol, false), begins)));
             }
             return Ok(Place::Value(field, operator));
         }
@@ -165,7 +176,7 @@ impl<'a> Reader<'a> {
             return self.skip();
         };
         if self.is_unfinished() {
-            return Err(self.begun(&word.text, operators(field, &word.text, negated), begins));
+            return Err(self.compared(self.begun(&word.text, operators(field, &word.text, negated), begins)));
         }
         let known = word.text.to_lowercase().parse::<Operator>();
         Ok(match known {
@@ -266,11 +277,20 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A field stands there, and what compares it is still being typed.
+    fn compared(&self, completion: Completion) -> Completion {
+        Completion {
+            unfinished: Some(self.term),
+            ..completion
+        }
+    }
+
     fn offer(&self, candidates: Vec<Candidate>, wanted: bool) -> Completion {
         Completion {
             from: self.end,
             candidates,
             expected: None,
+            unfinished: None,
             wanted,
         }
     }
@@ -282,6 +302,7 @@ impl<'a> Reader<'a> {
             from,
             candidates,
             expected: None,
+            unfinished: None,
             wanted: !complete,
         }
     }

@@ -111,3 +111,27 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_stands_before_a_condition_that_is_none_yet_is_known() {
+    let unfinished = |text: &str| at(text).unfinished;
+    assert_eq!((unfinished("host|"), unfinished("hostname|")), (Some(0), Some(0)));
+    assert_eq!(unfinished("tag = a and os_f|"), Some(12));
+    assert_eq!(
+        (
+            unfinished("tag = a hostname |"),
+            unfinished("tag = a hostname s|")
+        ),
+        (Some(8), Some(8))
+    );
+    assert_eq!(unfinished("cpu_percent >|"), Some(0));
+    // A word to look for, a value, and what is complete.
+    assert_eq!(
+        (
+            unfinished("web|"),
+            unfinished("hostname = we|"),
+            unfinished("tag = a |")
+        ),
+        (None, None, None)
+    );
+}

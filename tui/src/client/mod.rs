@@ -25,6 +25,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 
@@ -85,6 +86,25 @@ impl Answer {
     }
 }
 
+/// After so long without an answer it is said that there is none yet.
+const LATE: Duration = Duration::from_secs(3);
+
+/// Says that an answer is late, and when nobody waits for it any more: also where the work is dropped.
+async fn watched(work: impl Future<Output = ()>, late: Duration, answer: Answer) {
+    struct Told(Answer);
+    impl Drop for Told {
+        fn drop(&mut self) {
+            self.0.give(Reply::Late(false));
+        }
+    }
+    tokio::pin!(work);
+    if tokio::time::timeout(late, &mut work).await.is_err() {
+        answer.give(Reply::Late(true));
+        let _told = Told(answer);
+        work.await;
+    }
+}
+
 async fn run(mut calls: UnboundedReceiver<(u64, Call)>, send: Send, log_file: Option<PathBuf>) {
     let newest = Arc::new(AtomicU64::new(0));
     let mut http: Option<Arc<Http>> = None;
@@ -140,7 +160,14 @@ async fn run(mut calls: UnboundedReceiver<(u64, Call)>, send: Send, log_file: Op
                     _ => None,
                 };
                 let replaces = matches!(call, Call::Group(GroupCall::Preview { .. }));
-                let task = tokio::spawn(answers::answer(http.clone(), call, answer));
+                // A stream and an export take their time, and say by themselves how they are.
+                let patient = matches!(call, Call::Stream | Call::Export { .. });
+                let work = answers::answer(http.clone(), call, answer.clone());
+                let task = if patient {
+                    tokio::spawn(work)
+                } else {
+                    tokio::spawn(watched(work, LATE, answer))
+                };
                 if let Some(ticket) = ticket {
                     export = Some((ticket, task.abort_handle()));
                 }
@@ -191,5 +218,68 @@ fn read_log(path: &Path) -> Vec<String> {
     match read() {
         Ok(text) => text.lines().map(crate::model::clean).collect(),
         Err(error) => vec![format!("cannot read {}: {error}", path.display())],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+    use tokio::sync::Notify;
+
+    type Heard = Arc<Mutex<Vec<bool>>>;
+
+    /// Hears what is said of lateness, and notifies when there is some.
+    fn ears() -> (Answer, Heard, Arc<Notify>) {
+        let (heard, told) = (Heard::default(), Arc::new(Notify::new()));
+        let (list, tell) = (heard.clone(), told.clone());
+        let answer = Answer {
+            send: Arc::new(move |msg| {
+                if let Msg::Reply {
+                    reply: Reply::Late(late),
+                    ..
+                } = msg
+                {
+                    list.lock().unwrap().push(late);
+                    tell.notify_one();
+                }
+                true
+            }),
+            generation: 1,
+            newest: Arc::new(AtomicU64::new(1)),
+        };
+        (answer, heard, told)
+    }
+
+    fn block_on(work: impl Future<Output = ()>) {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.enable_all().build().unwrap().block_on(work);
+    }
+
+    #[test]
+    fn only_what_takes_long_is_said_to_be_late_and_its_end_always_is() {
+        let (answer, heard, _) = ears();
+        block_on(watched(async {}, Duration::from_secs(3600), answer));
+        assert_eq!(*heard.lock().unwrap(), Vec::<bool>::new());
+
+        let (answer, heard, told) = ears();
+        block_on(watched(
+            async move { told.notified().await },
+            Duration::ZERO,
+            answer,
+        ));
+        assert_eq!(*heard.lock().unwrap(), [true, false]);
+    }
+
+    #[test]
+    fn what_is_dropped_is_not_late_any_more() {
+        let (answer, heard, told) = ears();
+        block_on(async move {
+            let task = tokio::spawn(watched(std::future::pending(), Duration::ZERO, answer));
+            told.notified().await;
+            task.abort();
+            drop(task.await);
+        });
+        assert_eq!(*heard.lock().unwrap(), [true, false]);
     }
 }

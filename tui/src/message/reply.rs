@@ -137,6 +137,8 @@ pub enum Reply {
     Hello(Hello),
     Change(events::Change),
     StreamEnded(Failure),
+    /// A question has had no answer for a while; or no longer waits for one.
+    Late(bool),
     Log(Vec<String>),
 }
 

@@ -136,24 +136,43 @@ impl List {
     /// Reads the filter's text. A text that cannot be read changes nothing but the message; one that asks for what rows do
     /// not know is for the server, and the last answer stays until it comes.
     fn read_filter(&mut self) {
-        let text = self.filter.text().trim();
+        let whole = self.filter.text().trim();
+        self.filter_error = Filter::parse(whole).err();
+        if self.filter_error.is_some() {
+            return;
+        }
+        let applied = self.applied_text();
+        let text = applied.trim();
+        // A joining word may stand at its end: then what is applied stays.
         match Filter::parse(text) {
-            Err(error) => self.filter_error = Some(error),
-            Ok(filter) => {
-                self.filter_error = None;
-                match RowFilter::new(&filter) {
-                    Some(local) => {
-                        self.applied = local;
-                        self.matching = None;
-                        self.asked = None;
-                    }
-                    None if self.asked.as_deref() != Some(text) => {
-                        self.asked = Some(text.to_owned());
-                        self.unanswered = true;
-                    }
-                    None => {}
+            Err(_) => {}
+            Ok(filter) => match RowFilter::new(&filter) {
+                Some(local) => {
+                    self.applied = local;
+                    self.matching = None;
+                    self.asked = None;
                 }
-            }
+                None if self.asked.as_deref() != Some(text) => {
+                    self.asked = Some(text.to_owned());
+                    self.unanswered = true;
+                }
+                None => {}
+            },
+        }
+    }
+
+    /// The text without a condition that is still being begun: a field's name is no word to look for until Enter says so.
+    fn applied_text(&self) -> String {
+        let text = self.filter.text();
+        let at_end = self.filter.cursor() >= text.trim_end().chars().count();
+        match self
+            .offer
+            .completion
+            .unfinished
+            .filter(|_| self.filtering && at_end)
+        {
+            Some(begun) => text.chars().take(begun).collect(),
+            None => text.to_owned(),
         }
     }
 

@@ -100,6 +100,8 @@ pub struct State {
     pub generation: u64,
     pub session: Option<Session>,
     pub link: Link,
+    /// Questions that wait longer than usual for their answer.
+    pub late: usize,
     pub clock: ServerClock,
     /// The server's time that ages are shown for: moves with data only, so that an idle screen stays as it is.
     pub shown_at: Option<UnixMillis>,
@@ -154,6 +156,7 @@ impl State {
             generation: 0,
             session: None,
             link: Link::Idle,
+            late: 0,
             clock: ServerClock::default(),
             shown_at: None,
             server_version: None,

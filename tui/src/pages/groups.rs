@@ -156,7 +156,7 @@ fn draw_form(form: &GroupForm, canvas: &mut Canvas<'_>, body: Rect) -> Option<(u
                 canvas.put(inside, row, 2, "kind", style);
                 let (kind, about) = match form.kind {
                     GroupKind::Manual => ("[manual]  auto ", "you choose its systems"),
-                    GroupKind::Auto => (" manual  [auto]", "its rule alone decides on its systems"),
+                    GroupKind::Auto => (" manual  [auto]", "its rule alone decides"),
                 };
                 canvas.put(inside, row, 16, kind, style);
                 canvas.put(

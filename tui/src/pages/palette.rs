@@ -35,7 +35,11 @@ pub fn draw(palette: &Palette, canvas: &mut Canvas<'_>, body: Rect) -> Option<(u
         );
         match &entry.obstacle {
             Some(reason) => canvas.put(inside, row, column + 1, &format!("({reason})"), theme.warn()),
-            None => canvas.put(inside, row, column + 1, &entry.text, theme.dim()),
+            None => {
+                let room = usize::from(inside.width.saturating_sub(column + 1));
+                let said = text::cut(&entry.text, room, theme.ellipsis());
+                canvas.put(inside, row, column + 1, &said, theme.dim())
+            }
         };
     }
     let column = u16::try_from(palette.field.column().saturating_sub(scroll)).ok()?;

@@ -25,6 +25,7 @@ pub(super) fn key(state: &mut State, key: Key, now: Moment) -> Vec<Effect> {
         Key::Enter if offer.is_chosen() => take(state, now),
         Key::Enter | Key::Esc | Key::Ctrl('c') => {
             end(state);
+            lists::filter_changed(state, now);
             return views::remember(state);
         }
         Key::Tab if offer.is_shown() => take(state, now),

@@ -100,6 +100,16 @@ pub(super) fn act(state: &mut State, action: Action, now: Moment) -> Vec<Effect>
         );
         return Vec::new();
     }
+    // What is shown is not what was asked for.
+    let unreadable = list.filter_error.as_ref().map(ToString::to_string);
+    if let Some(error) = unreadable.filter(|_| matches!(action, Action::MarkAll | Action::ExportList)) {
+        state.toast(
+            ToastKind::Error,
+            format!("the filter cannot be read: {error}"),
+            now,
+        );
+        return Vec::new();
+    }
     match action {
         Action::Open => return open(state, now),
         Action::Actions => {

@@ -90,6 +90,15 @@ pub(super) fn reply(state: &mut State, reply: Reply, now: Moment) -> Vec<Effect>
             reread(state, now)
         }
         Reply::Change(change) => changed(state, &change, now),
+        Reply::Late(late) => {
+            state.late = if late {
+                state.late + 1
+            } else {
+                state.late.saturating_sub(1)
+            };
+            state.mark(Dirty::Data);
+            Vec::new()
+        }
         Reply::StreamEnded(Failure::Unauthorized(reason)) => session::lost(state, &reason),
         Reply::StreamEnded(failure) => {
             session::wait(state, &failure, now);

@@ -62,6 +62,7 @@ fn forget(state: &mut State) {
 /// Reaches the server of the state anew.
 pub(super) fn connect(state: &mut State) -> Vec<Effect> {
     state.generation += 1;
+    state.late = 0;
     state.page = Page::Login;
     state.link = Link::Idle;
     state.login.step = LoginStep::Connecting;
@@ -225,6 +226,9 @@ pub(super) fn lost(state: &mut State, reason: &str) -> Vec<Effect> {
     state.jobs.interrupted();
     state.backups.interrupted();
     state.login = Login {
+        username: TextField::new(&session.username),
+        // The name is known: what is missing comes next.
+        focus: 1,
         before: Some(session),
         resume: Some(state.page),
         error: Some(format!("the session ended: {reason}")),
@@ -263,6 +267,7 @@ pub(super) fn logout(state: &mut State) -> Vec<Effect> {
     // The client keeps the order, so the token is still there for the logout. The local token is not used again: whoever
     // logs out wants to be somebody else.
     state.generation += 1;
+    state.late = 0;
     state.page = Page::Login;
     state.link = Link::Idle;
     state.login.busy = true;

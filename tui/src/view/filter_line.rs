@@ -34,11 +34,13 @@ pub(super) fn draw(state: &State, list: &List, canvas: &mut Canvas<'_>, row: Rec
         return;
     }
     let theme = canvas.theme;
-    canvas.put(row, 0, COLUMN - 1, "/", theme.warn());
-    let style = if list.filtering {
-        theme.title()
-    } else {
-        theme.accent()
+    let broken = !list.filtering && list.filter_error.is_some();
+    canvas.put(row, 0, COLUMN - 1, if broken { "!" } else { "/" }, theme.warn());
+    let style = match (list.filtering, &list.filter_error) {
+        (true, _) => theme.title(),
+        // It narrows nothing.
+        (false, Some(_)) => theme.error(),
+        (false, None) => theme.accent(),
     };
     let width = width(state, list, row);
     let scroll = list.filter.scroll(width.saturating_sub(1));

@@ -76,6 +76,8 @@ fn link(state: &State, theme: super::Theme) -> (String, ratatui::style::Style) {
         Link::Idle => (String::new(), theme.dim()),
         Link::Connecting { failures: 0 } => ("connecting".to_owned(), theme.accent()),
         Link::Connecting { .. } => ("reconnecting".to_owned(), theme.warn()),
+        // The stream may look well while the server does not answer.
+        Link::Live if state.late > 0 => ("no answer yet".to_owned(), theme.warn()),
         Link::Live => ("live".to_owned(), theme.good()),
         Link::Waiting { at, .. } => {
             let since = state.timers.countdown.unwrap_or(*at);

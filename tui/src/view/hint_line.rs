@@ -3,7 +3,8 @@
 use super::{Canvas, bulk_bar, text};
 use crate::keys::{Action, Scope, binding};
 use crate::model::{
-    AccessFront, EditorMode, GroupFront, LoginStep, Offer, Overlay, Page, Phase, SavedMode, State, TokenFront,
+    AccessFront, AuditFront, EditorMode, GroupFront, LoginStep, Offer, Overlay, Page, Phase, SavedMode,
+    State, TokenFront,
 };
 use ratatui::layout::Rect;
 
@@ -130,7 +131,9 @@ fn keys_that_matter(state: &State) -> Vec<(String, String)> {
         (None, Page::Settings) if state.organization.form.is_some() => {
             fixed(&[("Enter", "change it"), ("Ctrl-U", "empty"), ("Esc", "cancel")])
         }
-        (None, Page::Audit) if state.audit_front().is_some() => fixed(&[("Esc", "close")]),
+        (None, Page::Audit) if state.audit_front().is_some() => {
+            fixed(state.audit_front().map_or(&[][..], audit_front_keys))
+        }
         (None, Page::Access) => listed(
             crate::pages::access::actions(state.access.tab),
             crate::pages::access::scope(state.access.tab),
@@ -171,10 +174,10 @@ fn page_keys(page: Page) -> (&'static [Action], Scope) {
                 Action::GoPending,
                 Action::GoAudit,
                 Action::GoTokens,
-                Action::Palette,
-                Action::Servers,
+                Action::GoGroups,
+                Action::GoJobs,
+                Action::GoAccess,
                 Action::Help,
-                Action::Quit,
             ],
             Scope::Global,
         ),
@@ -301,6 +304,19 @@ fn filter_keys(offer: &Offer) -> &'static [(&'static str, &'static str)] {
             ("Ctrl-P", "before"),
             ("Down Up", "move"),
         ]
+    }
+}
+
+fn audit_front_keys(front: AuditFront) -> &'static [(&'static str, &'static str)] {
+    match front {
+        AuditFront::Search => &[
+            ("Tab", "next field"),
+            ("Enter", "search"),
+            ("Ctrl-U", "empty"),
+            ("Esc", "close"),
+        ],
+        AuditFront::Export => &[("Enter", "write it"), ("Ctrl-U", "empty"), ("Esc", "cancel")],
+        AuditFront::Entry => &[("j k", "scroll"), ("Esc", "close")],
     }
 }
 

@@ -193,3 +193,44 @@ fn what_is_not_known_comes_last_in_either_direction() {
         assert_eq!(driver.shown_under_cursor().as_deref(), Some("host-004"));
     }
 }
+
+#[test]
+fn a_field_that_is_begun_does_not_empty_the_list() {
+    let mut driver = driver();
+    driver.keys("/");
+    driver.text("id <= 9 and os_f");
+    assert_eq!(
+        driver.console.state.systems.len(),
+        9,
+        "what stands before it holds"
+    );
+    driver.keys("Tab");
+    assert_eq!(driver.console.state.systems.len(), 9);
+    driver.keys("Ctrl-U");
+    driver.text("host");
+    assert_eq!(driver.console.state.systems.len(), 40);
+    driver.text("name");
+    assert_eq!(driver.console.state.systems.len(), 40);
+    // Enter says that it is a word to look for.
+    driver.keys("Enter");
+    assert_eq!(driver.console.state.systems.len(), 0);
+}
+
+#[test]
+fn a_filter_that_cannot_be_read_marks_and_exports_nothing() {
+    let mut driver = driver();
+    driver.keys("/");
+    driver.text("cpu_percent > lots");
+    driver.keys("Enter");
+    assert!(
+        line(&driver, 1).contains("!cpu_percent > lots"),
+        "{}",
+        line(&driver, 1)
+    );
+    driver.keys("*");
+    let last = driver.screen().lines().last().unwrap_or_default().to_owned();
+    assert!(last.contains("the filter cannot be read"), "{last}");
+    assert!(driver.console.state.systems.marks.is_empty());
+    driver.keys("e");
+    assert!(driver.console.state.overlay.is_none());
+}

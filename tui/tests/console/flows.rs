@@ -150,7 +150,7 @@ fn an_ended_session_leads_to_the_login_and_back_to_the_page() {
         "{}",
         driver.screen()
     );
-    driver.keys("j d o e Tab x Enter");
+    driver.keys("x Enter");
     driver.settle();
     driver.advance(1_000);
     assert_eq!(driver.console.state.page, Page::Systems);
@@ -236,4 +236,35 @@ fn a_pause_holds_the_picture_still() {
     driver.settle();
     driver.advance(1_000);
     assert!(!driver.screen().contains("host-002"), "{}", driver.screen());
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_said_to_while_keys_work() {
+    let mut driver = Driver::logged_in(Server::new(0, 9));
+    driver.keys("2");
+    driver.say(Reply::Late(true));
+    driver.advance(600);
+    let first = |driver: &Driver| driver.screen().lines().next().unwrap_or_default().to_owned();
+    assert!(first(&driver).contains("no answer yet"), "{}", first(&driver));
+    driver.keys("j j");
+    assert_eq!(driver.shown_under_cursor().as_deref(), Some("host-003"));
+    driver.say(Reply::Late(false));
+    driver.advance(600);
+    assert!(first(&driver).contains("live"), "{}", first(&driver));
+}
+
+#[test]
+fn whoever_logs_in_again_types_the_password_only() {
+    let mut driver = Driver::logged_in(Server::new(0, 9));
+    driver.keys("2 j j");
+    driver.say(Reply::StreamEnded(Failure::Unauthorized(
+        "it has expired".to_owned(),
+    )));
+    driver.settle();
+    driver.draw();
+    driver.keys("s e c r e t Enter");
+    driver.settle();
+    driver.advance(600);
+    assert_eq!(driver.console.state.page, Page::Systems);
+    assert_eq!(driver.shown_under_cursor().as_deref(), Some("host-003"));
 }
