@@ -144,20 +144,18 @@ impl List {
         let applied = self.applied_text();
         let text = applied.trim();
         // A joining word may stand at its end: then what is applied stays.
-        match Filter::parse(text) {
-            Err(_) => {}
-            Ok(filter) => match RowFilter::new(&filter) {
-                Some(local) => {
-                    self.applied = local;
-                    self.matching = None;
-                    self.asked = None;
-                }
-                None if self.asked.as_deref() != Some(text) => {
-                    self.asked = Some(text.to_owned());
-                    self.unanswered = true;
-                }
-                None => {}
-            },
+        let Ok(filter) = Filter::parse(text) else { return };
+        match RowFilter::new(&filter) {
+            Some(local) => {
+                self.applied = local;
+                self.matching = None;
+                self.asked = None;
+            }
+            None if self.asked.as_deref() != Some(text) => {
+                self.asked = Some(text.to_owned());
+                self.unanswered = true;
+            }
+            None => {}
         }
     }
 

@@ -92,9 +92,12 @@ pub(super) fn place(state: &State, canvas: &mut Canvas<'_>, row: Rect) {
     let theme = canvas.theme;
     if row.width < FULL_WIDTH || state.size.1 < FULL_HEIGHT {
         let column = canvas.put(row, 0, 0, &title(state), theme.title());
-        canvas.put(row, 0, column, "  small: 80x24 shows all", theme.dim());
-        if let Some(list) = state.list() {
-            super::filter_line::draw(state, list, canvas, row);
+        match state.list() {
+            // Both do not fit.
+            Some(list) if list.filtering || !list.filter.text().is_empty() => {
+                super::filter_line::draw(state, list, canvas, row);
+            }
+            _ => drop(canvas.put(row, 0, column, "  small: 80x24 shows all", theme.dim())),
         }
         return;
     }

@@ -1,11 +1,11 @@
 //! The last line: the newest message, or the keys that matter now.
 
+use super::front_keys::{
+    access_front_keys, audit_front_keys, filter_keys, group_front_keys, saved_keys, token_front_keys,
+};
 use super::{Canvas, bulk_bar, text};
 use crate::keys::{Action, Scope, binding};
-use crate::model::{
-    AccessFront, AuditFront, EditorMode, GroupFront, LoginStep, Offer, Overlay, Page, Phase, SavedMode,
-    State, TokenFront,
-};
+use crate::model::{LoginStep, Overlay, Page, Phase, State};
 use ratatui::layout::Rect;
 
 /// The newest message, or the keys that matter now.
@@ -283,111 +283,6 @@ fn page_keys(page: Page) -> (&'static [Action], Scope) {
             ],
             Scope::Audit,
         ),
-    }
-}
-
-fn filter_keys(offer: &Offer) -> &'static [(&'static str, &'static str)] {
-    if offer.is_chosen() {
-        &[("Tab Enter", "take it"), ("Down Up", "choose"), ("Esc", "close")]
-    } else if offer.is_shown() {
-        &[
-            ("Tab", "take it"),
-            ("Down Up", "choose"),
-            ("Enter", "keep the filter"),
-            ("Ctrl-U", "empty"),
-        ]
-    } else {
-        &[
-            ("Enter", "keep"),
-            ("Ctrl-U", "empty"),
-            ("Tab", "complete"),
-            ("Ctrl-P", "before"),
-            ("Down Up", "move"),
-        ]
-    }
-}
-
-fn audit_front_keys(front: AuditFront) -> &'static [(&'static str, &'static str)] {
-    match front {
-        AuditFront::Search => &[
-            ("Tab", "next field"),
-            ("Enter", "search"),
-            ("Ctrl-U", "empty"),
-            ("Esc", "close"),
-        ],
-        AuditFront::Export => &[("Enter", "write it"), ("Ctrl-U", "empty"), ("Esc", "cancel")],
-        AuditFront::Entry => &[("j k", "scroll"), ("Esc", "close")],
-    }
-}
-
-fn saved_keys(mode: &SavedMode) -> &'static [(&'static str, &'static str)] {
-    match mode {
-        SavedMode::List => &[
-            ("j k", "choose"),
-            ("Enter", "show"),
-            ("n", "save the present one"),
-            ("x", "delete"),
-            ("Esc", "close"),
-        ],
-        SavedMode::Saving(_) => &[("Tab", "next field"), ("Enter", "save"), ("Esc", "back")],
-        SavedMode::Deleting(_) => &[("Tab", "other button"), ("Enter", "press it"), ("Esc", "cancel")],
-    }
-}
-
-fn group_front_keys(front: &GroupFront) -> &'static [(&'static str, &'static str)] {
-    match front {
-        GroupFront::Form(_) => &[("Tab", "next field"), ("Enter", "go on"), ("Esc", "cancel")],
-        GroupFront::Question(_) => &[("Enter", "confirm what was typed"), ("Esc", "cancel")],
-        GroupFront::Members(lists) if lists.filtering => &[("Enter", "keep"), ("Ctrl-U", "empty")],
-        GroupFront::Members(_) => &[
-            ("Space", "move"),
-            ("Tab", "other list"),
-            ("/", "filter"),
-            ("W", "save"),
-            ("Esc", "back"),
-        ],
-        GroupFront::Rule(editor) => match editor.mode {
-            EditorMode::Rows => &[
-                ("Enter", "edit"),
-                ("h l", "part"),
-                ("a", "add"),
-                ("x", "remove"),
-                ("J K", "move"),
-                ("=", "why?"),
-                ("W", "save"),
-                ("Esc", "back"),
-            ],
-            EditorMode::Typing => &[("Enter", "keep"), ("Ctrl-U", "empty")],
-            EditorMode::Choosing { .. } => &[("j k", "choose"), ("Enter", "take it"), ("Esc", "cancel")],
-            EditorMode::Asking(_) => &[("Enter", "ask"), ("Esc", "cancel")],
-            EditorMode::Why(_) => &[("Esc", "back")],
-            EditorMode::Confirming { .. } => &[("Enter", "confirm what was typed"), ("Esc", "cancel")],
-        },
-    }
-}
-
-fn token_front_keys(front: TokenFront) -> &'static [(&'static str, &'static str)] {
-    match front {
-        TokenFront::Secret => &[
-            ("y", "copy"),
-            ("w", "write to a file"),
-            ("Space", "tick"),
-            ("Enter", "done"),
-        ],
-        TokenFront::Question => &[("Enter", "confirm what was typed"), ("Esc", "cancel")],
-        TokenFront::Form => &[
-            ("Tab", "next field"),
-            ("Enter", "go on"),
-            ("Esc", "close, keeping what is typed"),
-        ],
-    }
-}
-
-fn access_front_keys(front: AccessFront, typed: bool) -> &'static [(&'static str, &'static str)] {
-    match front {
-        AccessFront::Question if typed => &[("Enter", "confirm what was typed"), ("Esc", "cancel")],
-        AccessFront::Question => &[("Tab", "other button"), ("Enter", "press it"), ("Esc", "cancel")],
-        AccessFront::Form => &[("Tab", "next field"), ("Enter", "go on"), ("Esc", "close")],
     }
 }
 

@@ -5,6 +5,7 @@ mod canvas;
 mod filter_line;
 pub mod format;
 mod frame_lines;
+mod front_keys;
 mod hint_line;
 pub mod text;
 mod theme;
