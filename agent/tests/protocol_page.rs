@@ -69,6 +69,7 @@ fn reply(request: &OwnedSignatureFields) -> (Vec<u8>, OwnedSignatureFields) {
         server_time_ms: UnixMillis(1_790_000_000_123),
         server_public_key: Some(server().verifying_key().into()),
         send_facts: false,
+        rotate_key: false,
     };
     let body = serde_json::to_vec(&message).unwrap();
     let echo = RequestEcho {

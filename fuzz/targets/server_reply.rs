@@ -21,12 +21,14 @@ fuzz_target!(|input: (u16, &[u8])| {
         path: CHECKIN_PATH,
         fields: request(),
         body: BODY.to_vec(),
+        pinned: None,
     };
     let reply = RawReply {
         status,
         content_digest: Some(message.fields.content_digest.to_owned()),
         signature_input: Some(message.fields.signature_input.to_owned()),
         signature: Some(message.fields.signature.to_owned()),
+        key_chain: None,
         retry_after_secs: None,
         body: message.body.to_vec(),
     };
@@ -44,7 +46,8 @@ fuzz_target!(|input: (u16, &[u8])| {
         Answer::CheckedIn(Evidence::Tls(_))
         | Answer::Introduced { .. }
         | Answer::Registered(_)
-        | Answer::Certified(_) => {
+        | Answer::Certified(_)
+        | Answer::Rotated(_) => {
             panic!("an unsigned reply was believed although a key is pinned")
         }
         Answer::Refused(evidence) => {

@@ -190,6 +190,12 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/api/v1/systems/{id}/revoke", "systems.revoke", EDITORS),
     route("POST", "/api/v1/systems/{id}/restore", "systems.restore", EDITORS),
     route("DELETE", "/api/v1/systems/{id}", "systems.delete", EDITORS),
+    route(
+        "POST",
+        "/api/v1/systems/{id}/rotate-key",
+        "systems.rotate_key",
+        EDITORS,
+    ),
     route("POST", "/api/v1/systems/{id}/split", "systems.split", EDITORS),
     route("POST", "/api/v1/systems/{id}/swap", "systems.swap", EDITORS),
     route("POST", "/api/v1/systems/{id}/dismiss", "systems.dismiss", EDITORS),
@@ -251,9 +257,22 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/api/v1/backups", "backups.create", OWNERS),
     route("GET", "/api/v1/backups/{name}", "backups.download", OWNERS),
     route("POST", "/api/v1/backups/{name}/check", "backups.check", OWNERS),
+    route(
+        "GET",
+        "/api/v1/organization/signing-key",
+        "organizations.show_signing_key",
+        ANYONE,
+    ),
+    route(
+        "POST",
+        "/api/v1/organization/rotate-signing-key",
+        "organizations.rotate_signing_key",
+        OWNERS,
+    ),
     route("POST", "/agent/v1/register", "enrollment.register", Agent),
     route("POST", "/agent/v1/checkin", "systems.checkin", Agent),
     route("POST", "/agent/v1/certificate", "certificates.issue", Agent),
+    route("POST", "/agent/v1/rotate", "systems.rotate", Agent),
 ];
 
 /// The route of that name.

@@ -170,6 +170,9 @@ pub struct CheckInReply {
     /// The facts are to be sent again with the next check-in: what the server knows may be another machine's.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub send_facts: bool,
+    /// An administrator asks for another key of this system: see [`crate::rotation`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rotate_key: bool,
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ pub mod network;
 pub mod organizations;
 pub mod problem;
 pub mod refusal;
+pub mod rotation;
 pub mod rules;
 pub mod saved_filters;
 pub mod second_factors;

@@ -4,7 +4,7 @@
 //! ([`RotateRequest`]). An organization's new key is vouched for by the old one, for ever ([`KeyTransition`]): who pinned
 //! the old key follows the chain to the present one, whenever it comes back.
 
-use crate::identity::PublicKey;
+use crate::identity::{Fingerprint, PublicKey};
 use crate::ids::{Organization, SystemId, UnixMillis};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -42,6 +42,45 @@ pub struct RotateReply {
     pub public_key: PublicKey,
     /// The server's clock.
     pub server_time_ms: UnixMillis,
+}
+
+/// `GET /api/v1/organization/signing-key`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SigningKeyShown {
+    /// The key that signs every reply to the organization's agents.
+    pub public_key: PublicKey,
+    /// Its SHA-256.
+    pub fingerprint: Fingerprint,
+}
+
+/// `POST /api/v1/organization/rotate-signing-key`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotateSigningKey {
+    /// The fingerprint of the key that is to go: the server refuses when it is another one by now.
+    pub fingerprint: Fingerprint,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SigningKeyRotated {
+    /// The new key.
+    pub public_key: PublicKey,
+    /// Its SHA-256.
+    pub fingerprint: Fingerprint,
+    /// Until when the old key still signs for agents that have not followed yet.
+    pub former_until_ms: UnixMillis,
+}
+
+/// Header field of an agent's request: fingerprint of the server key that it pinned, or is configured to expect.
+pub const PINNED_KEY_HEADER: &str = "openscm-server-key";
+/// Header field of a reply: the transitions from that key to the present one, each after a space.
+pub const KEY_CHAIN_HEADER: &str = "openscm-key-chain";
+
+/// Reads what [`KEY_CHAIN_HEADER`] holds; what is no transition is left out.
+pub fn parse_chain(text: &str) -> Vec<KeyTransition> {
+    let parts = text.split_ascii_whitespace().take(MAX_TRANSITIONS);
+    parts.filter_map(|part| part.parse().ok()).collect()
 }
 
 /// What the new key of a system signs.
@@ -89,7 +128,9 @@ fn verify(key: &PublicKey, text: &str, signature: &str) -> bool {
         .and_then(|bytes| bytes.try_into().ok());
     bytes.is_some_and(|bytes| {
         let signature = Signature::from_bytes(&bytes);
-        key.verifying_key().verify_strict(text.as_bytes(), &signature).is_ok()
+        key.verifying_key()
+            .verify_strict(text.as_bytes(), &signature)
+            .is_ok()
     })
 }
 
@@ -130,7 +171,11 @@ impl KeyTransition {
 
 impl fmt::Display for KeyTransition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}.{}", self.old, self.new, self.created_secs, self.signature)
+        write!(
+            f,
+            "{}.{}.{}.{}",
+            self.old, self.new, self.created_secs, self.signature
+        )
     }
 }
 
@@ -152,7 +197,11 @@ impl FromStr for KeyTransition {
             signature: next()?.to_owned(),
         };
         // 64 bytes in base64url.
-        if transition.signature.len() == 86 { Ok(transition) } else { Err(InvalidTransition) }
+        if transition.signature.len() == 86 {
+            Ok(transition)
+        } else {
+            Err(InvalidTransition)
+        }
     }
 }
 
@@ -197,12 +246,21 @@ mod tests {
         };
         let proof = offer.prove(&key(2));
         assert!(offer.is_proven(&proof));
-        assert!(!offer.is_proven(&offer.prove(&key(1))), "the old key proves nothing of the new one");
+        assert!(
+            !offer.is_proven(&offer.prove(&key(1))),
+            "the old key proves nothing of the new one"
+        );
         for wrong in [
-            RotationOffer { system: SystemId(8), ..offer },
+            RotationOffer {
+                system: SystemId(8),
+                ..offer
+            },
             RotationOffer { old: &other, ..offer },
             RotationOffer { new: &other, ..offer },
-            RotationOffer { created_secs: 6, ..offer },
+            RotationOffer {
+                created_secs: 6,
+                ..offer
+            },
         ] {
             assert!(!wrong.is_proven(&proof));
         }
@@ -233,7 +291,13 @@ mod tests {
         let transition = KeyTransition::sign(&Organization::default(), &key(1), public(2), 1_790_000_000);
         assert_eq!(transition.to_string().parse(), Ok(transition.clone()));
         let text = transition.to_string();
-        for bad in ["", "a.b.c.d", &text[1..], &text[..text.len() - 1], &format!("{text}x")] {
+        for bad in [
+            "",
+            "a.b.c.d",
+            &text[1..],
+            &text[..text.len() - 1],
+            &format!("{text}x"),
+        ] {
             assert!(bad.parse::<KeyTransition>().is_err(), "{bad}");
         }
     }

@@ -137,6 +137,17 @@ pub const AGENT_NETWORKS: Networks = Networks {
     roles: ADMINS,
 };
 
+/// How long a replaced signing key still signs.
+pub const SIGNING_OVERLAP_DAYS: Integer = Integer {
+    name: "signing.overlap_days",
+    about: "after the signing key was replaced, the old one signs for agents that have not followed yet for this long",
+    unit: "days",
+    min: 0,
+    max: 3650,
+    default: 30,
+    roles: &[Role::Owner],
+};
+
 /// Every setting, in the order of the page.
 pub const CATALOGUE: &[Definition] = &[
     Definition::Integer(&PENDING_MAX),
@@ -147,6 +158,7 @@ pub const CATALOGUE: &[Definition] = &[
     Definition::Integer(&RULES_CONFIRM_SHARE_PERCENT),
     Definition::Networks(&ADMIN_NETWORKS),
     Definition::Networks(&AGENT_NETWORKS),
+    Definition::Integer(&SIGNING_OVERLAP_DAYS),
 ];
 
 /// A setting of any kind.

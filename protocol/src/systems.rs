@@ -148,6 +148,12 @@ pub struct SystemDetail {
     pub fingerprint: Fingerprint,
     /// The words that `scmclient status` prints on the host.
     pub fingerprint_words: String,
+    /// When it got this key; absent when it registered with it.
+    #[serde(default)]
+    pub key_since_ms: Option<UnixMillis>,
+    /// When an administrator asked for another key, which it has not offered yet.
+    #[serde(default)]
+    pub key_rotation_asked_ms: Option<UnixMillis>,
     /// Addresses that the machine claims.
     pub claimed_addresses: Vec<String>,
     /// Kernel release.

@@ -9,11 +9,13 @@ use crate::auth;
 use crate::call::Call;
 use crate::error::Error;
 use crate::signing::SigningOrganization;
-use scm_protocol::agent::{MAX_BODY_BYTES, MAX_CLOCK_SKEW_SECS};
-use scm_protocol::identity::PublicKey;
+use scm_protocol::agent::{AgentStatus, CheckInReply, MAX_BODY_BYTES, MAX_CLOCK_SKEW_SECS, RegisterReply};
+use scm_protocol::certificates::CertificateReply;
+use scm_protocol::identity::{Fingerprint, PublicKey};
 use scm_protocol::ids::{SystemId, UnixMillis};
 use scm_protocol::problem::{InvalidJson, PROBLEM_JSON};
 use scm_protocol::refusal::{Refusal, RefusalCode};
+use scm_protocol::rotation::{KEY_CHAIN_HEADER, PINNED_KEY_HEADER, RotateReply};
 use scm_protocol::signature::{
     OwnedSignatureFields, RequestClaims, RequestEcho, RequestLine, SignatureFields, Unverified, Verified,
     sign_response,
@@ -67,6 +69,8 @@ pub struct Envelope<'a> {
     pub organization: Arc<SigningOrganization>,
     line: RequestLine<'static>,
     fields: SignatureFields<'a>,
+    /// Which key of the server the agent knows, by its own word.
+    pinned: Option<Fingerprint>,
 }
 
 /// Reads the envelope of a call.
@@ -110,16 +114,26 @@ pub async fn open<'a>(
             organization,
             line,
             fields,
+            pinned: pinned(call),
         },
         unverified,
     ))
 }
 
 impl Envelope<'_> {
+    /// Whether the sender knows a key that the organization had before, by its own word.
+    pub fn names_former_key(&self) -> bool {
+        let former = &self.organization.former;
+        self.pinned
+            .is_some_and(|pinned| former.chain_from(&pinned).is_some())
+    }
+
     /// The reply to this request, signed unless it is one of the cheap refusals.
-    pub fn answer<T: Serialize>(&self, result: Result<T, Refusal>, now: UnixMillis) -> Response {
+    pub fn answer<T: Told>(&self, result: Result<T, Refusal>, now: UnixMillis) -> Response {
         use RefusalCode::{BadSignature, Busy, Internal, PendingFull, RateLimited};
         let sign = !matches!(&result, Err(refusal) if matches!(refusal.code, BadSignature | Busy | Internal | PendingFull | RateLimited));
+        let waits = result.as_ref().is_ok_and(Told::waits_for_approval);
+        let delivers = result.as_ref().is_ok_and(Told::delivers_key);
         let answer = encode(result);
         let fields = sign.then(|| {
             let echo = RequestEcho {
@@ -127,8 +141,13 @@ impl Envelope<'_> {
                 fields: self.fields,
             };
             let organization = &self.organization;
+            // Whoever has not followed yet is answered with the key that it knows, while that may still sign.
+            let former = self
+                .pinned
+                .filter(|_| !delivers)
+                .and_then(|pinned| organization.former.signer(&pinned, now));
             sign_response(
-                &organization.key,
+                former.unwrap_or(&organization.key),
                 &organization.name,
                 echo,
                 answer.status,
@@ -136,8 +155,64 @@ impl Envelope<'_> {
                 now.as_secs(),
             )
         });
-        respond(answer, fields)
+        let mut response = respond(answer, fields);
+        // Nobody learns a key by it who does not know one of the former: fingerprints cannot be guessed. And nobody who waits
+        // for approval learns one at all (H4).
+        let chain = self
+            .pinned
+            .filter(|_| sign && !waits)
+            .and_then(|pinned| self.organization.former.chain_from(&pinned));
+        if let Some(value) = chain.and_then(|chain| HeaderValue::from_str(&chain).ok()) {
+            response.headers_mut().insert(KEY_CHAIN_HEADER, value);
+        }
+        response
     }
+}
+
+/// What an agent is told when its request was taken.
+pub trait Told: Serialize {
+    /// Whether it is told to a system that nobody has approved.
+    fn waits_for_approval(&self) -> bool;
+
+    /// Whether it delivers the present key, which then has to sign it.
+    fn delivers_key(&self) -> bool {
+        false
+    }
+}
+
+impl Told for RegisterReply {
+    fn waits_for_approval(&self) -> bool {
+        self.status == AgentStatus::Pending
+    }
+}
+
+impl Told for CheckInReply {
+    fn waits_for_approval(&self) -> bool {
+        self.status == AgentStatus::Pending
+    }
+
+    fn delivers_key(&self) -> bool {
+        self.server_public_key.is_some()
+    }
+}
+
+/// For active systems only.
+impl Told for CertificateReply {
+    fn waits_for_approval(&self) -> bool {
+        false
+    }
+}
+
+/// For active systems only.
+impl Told for RotateReply {
+    fn waits_for_approval(&self) -> bool {
+        false
+    }
+}
+
+/// Which key of the server the sender says that it knows. Unsigned: it only picks among the server's own keys.
+fn pinned(call: &Call) -> Option<Fingerprint> {
+    field(call, PINNED_KEY_HEADER).ok()?.parse().ok()
 }
 
 /// A reply's status, body and `Retry-After`.

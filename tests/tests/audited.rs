@@ -246,10 +246,19 @@ async fn example(world: &mut World, route: &str) -> Result<Call> {
             .await?;
             call(&local, format!("{path}/retry"), none)
         }
+        "systems.rotate_key" => {
+            let (path, body) = world.system(&["approve"]).await?;
+            call(&local, format!("{path}/rotate-key"), body)
+        }
         "systems.split" | "systems.swap" | "systems.dismiss" => {
             let (path, body) = world.cloned().await?;
             let decision = route.trim_start_matches("systems.");
             call(&local, format!("{path}/{decision}"), body)
+        }
+        "organizations.rotate_signing_key" => {
+            let shown: Value = local.get("/api/v1/organization/signing-key").await?;
+            let body = json!({ "fingerprint": shown["fingerprint"] });
+            call(&local, "/api/v1/organization/rotate-signing-key", body)
         }
         "enrollment.tokens.create" => {
             let body = json!({ "name": world.name() });
@@ -378,6 +387,8 @@ async fn every_route_that_changes_something_is_recorded() -> Result<()> {
         "enrollment.register",
         // tests/certificates.rs
         "certificates.issue",
+        // tests/rotation.rs
+        "systems.rotate",
     ];
     for route in ROUTES {
         let nothing = CHANGES_NOTHING.iter().any(|(name, _)| *name == route.name);

@@ -3,9 +3,11 @@
 use anyhow::{Context, Result};
 use scm_protocol::agent::{AgentStatus, CheckIn};
 use scm_protocol::refusal::RefusalCode;
+use scm_protocol::rotation::{SigningKeyRotated, SigningKeyShown};
 use scm_protocol::systems::SystemStatus;
 use scm_tests::programs::{Rogue, Server, eventually};
 use scm_tests::signed::Signed;
+use serde_json::json;
 use std::time::{Duration, Instant};
 
 /// An interval that no test waits for: whatever reaches an agent sooner came with a held check-in.
@@ -106,4 +108,36 @@ async fn a_denial_wakes_and_a_stop_lets_go() -> Result<()> {
     assert_eq!(refused?.1.code, RefusalCode::Denied);
     assert_eq!(kept?.status, AgentStatus::Pending);
     Ok(())
+}
+
+/// H14: whoever waits is answered when the key that signs for the organization is another one, and by that one.
+#[tokio::test]
+async fn a_new_signing_key_ends_the_wait() -> Result<()> {
+    let server = slow_server().await?;
+    let admin = server.admin()?;
+    let mut rogue = server.active_rogue().await?;
+    let body = CheckIn {
+        agent_version: "0.1.0".to_owned(),
+        boot_id: "0".repeat(32),
+        hold_secs: 50,
+        has_server_key: true,
+        ..CheckIn::default()
+    };
+    let request = rogue.checkin_with(serde_json::to_vec(&body)?, 0);
+    let replace = async {
+        eventually("the check-in to be stored", 20, async || {
+            Ok(admin.system(rogue.system).await?.summary.last_seen_ms.map(|_| ()))
+        })
+        .await?;
+        let shown: SigningKeyShown = admin.get("/api/v1/organization/signing-key").await?;
+        let body = json!({ "fingerprint": shown.fingerprint });
+        let response = admin
+            .send("POST", "/api/v1/organization/rotate-signing-key", Some(&body))
+            .await?;
+        let rotated: SigningKeyRotated = response.error_for_status()?.json().await?;
+        anyhow::Ok(rotated.public_key)
+    };
+    let (reply, key) = tokio::join!(rogue.send(&request), replace);
+    // A reply that waited to its end would be signed by the key that was known when it began to wait.
+    request.verify(&reply?, &key?)
 }

@@ -2,6 +2,7 @@
 
 mod check_config;
 mod enroll;
+mod rotate;
 mod run;
 mod status;
 
@@ -31,6 +32,8 @@ enum Command {
     Status(StatusArguments),
     /// Checks the configuration without running
     CheckConfig,
+    /// Has the agent make another key under the same id, at its next contact
+    Rotate,
     /// Configures and registers this machine by a bootstrap string; exit codes as of `status`
     Enroll(EnrollArguments),
 }
@@ -68,6 +71,7 @@ pub fn execute(arguments: Arguments) -> ExitCode {
         Command::Run => run::run(path).map(|()| ExitCode::SUCCESS),
         Command::Status(options) => status::status(path, options.json),
         Command::Enroll(arguments) => enroll::enroll(path, arguments),
+        Command::Rotate => rotate::rotate(path).map(|()| ExitCode::SUCCESS),
         Command::CheckConfig => check_config::check_config(path).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {

@@ -13,6 +13,7 @@ use scm_protocol::agent::{AgentStatus, CheckInReply, RegisterReply};
 use scm_protocol::certificates::CertificateReply;
 use scm_protocol::identity::PublicKey;
 use scm_protocol::ids::{Organization, SystemId, UnixMillis};
+use scm_protocol::rotation::RotateReply;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -44,6 +45,20 @@ pub enum Task {
     CheckIn(SystemId),
     /// Asks for a client certificate.
     Certificate(SystemId),
+    /// Offers the next key.
+    Rotate(SystemId),
+    /// Checks in with the next key: a reply that would have said that it is accepted may have been lost.
+    TryNextKey(SystemId),
+}
+
+impl Task {
+    /// The id that it is about.
+    pub fn id(self) -> Option<SystemId> {
+        match self {
+            Task::Register => None,
+            Task::CheckIn(id) | Task::Certificate(id) | Task::Rotate(id) | Task::TryNextKey(id) => Some(id),
+        }
+    }
 }
 
 /// All that a decision depends on besides the answer and the time.
@@ -55,6 +70,8 @@ pub struct Situation {
     pub task: Task,
     /// Whose word is taken.
     pub trusted: Trusted,
+    /// The key that is to take the place of the present one.
+    pub next_key: Option<PublicKey>,
     /// Where the agent stands.
     pub standing: Standing,
     /// Length of the check-in interval.
@@ -101,6 +118,12 @@ pub enum Change {
     RenameBoot([u8; 16]),
     /// Another machine keeps the identity: set it aside and make a new one.
     StartAnew,
+    /// Make another key, to be offered next.
+    BeginRotation,
+    /// The next key is the one that is accepted.
+    PromoteKey,
+    /// The next key is not wanted.
+    DropNextKey,
 }
 
 /// What is worth a line in the log.
@@ -150,8 +173,10 @@ pub fn next(situation: &Situation, answer: &Answer, now: UnixMillis, jitter: &mu
         Answer::Registered(evidence) if believed(situation, evidence) => {
             registered(situation, evidence.get(), jitter)
         }
+        Answer::Rotated(Evidence::Pinned(reply)) => rotated(situation, reply.get(), jitter),
         Answer::CheckedIn(evidence) if believed(situation, evidence) => {
-            checked_in(situation, evidence.get(), Change::Nothing, now)
+            let action = checked_in(situation, evidence.get(), Change::Nothing, now);
+            with_keys(situation, evidence.get(), action, jitter)
         }
         Answer::Introduced { key, reply } if situation.trusted.server_key.is_none() => {
             introduced(situation, *key, reply.get(), now)
@@ -221,7 +246,9 @@ fn checked_in(situation: &Situation, reply: &CheckInReply, change: Change, now: 
         (status, _) => (standing(status), Note::Fine),
     };
     let wait = match situation.task {
-        Task::CheckIn(id) => schedule::until_slot(id, interval_secs, now.plus(situation.clock_offset_ms)),
+        Task::CheckIn(id) | Task::Rotate(id) | Task::TryNextKey(id) => {
+            schedule::until_slot(id, interval_secs, now.plus(situation.clock_offset_ms))
+        }
         Task::Register | Task::Certificate(_) => Duration::from_secs(u64::from(interval_secs)),
     };
     Action {
@@ -244,6 +271,36 @@ fn certified(situation: &Situation, reply: &CertificateReply) -> Action {
             certificate: true,
             ..situation.corrected
         },
+        ..heard(situation)
+    }
+}
+
+/// What a check-in that was taken means for the keys: the next one is accepted, or another is asked for.
+fn with_keys(situation: &Situation, reply: &CheckInReply, action: Action, jitter: &mut Jitter) -> Action {
+    let proven = situation.trusted.server_key.is_some() && action.standing == Standing::Active;
+    match situation.task {
+        Task::TryNextKey(_) => Action {
+            change: Change::PromoteKey,
+            ..action
+        },
+        Task::CheckIn(_) if reply.rotate_key && proven && situation.next_key.is_none() => Action {
+            change: Change::BeginRotation,
+            wait: schedule::within(Duration::from_secs(2), jitter),
+            ..action
+        },
+        _ => action,
+    }
+}
+
+/// The server accepts the next key from now on, and no other.
+fn rotated(situation: &Situation, reply: &RotateReply, jitter: &mut Jitter) -> Action {
+    if Some(reply.public_key) != situation.next_key || Some(reply.system_id) != situation.task.id() {
+        let reason = "a reply to a rotation names another key or system".to_owned();
+        return untrusted(situation, "rotation_of_another", reason, jitter);
+    }
+    Action {
+        change: Change::PromoteKey,
+        wait: schedule::within(Duration::from_secs(2), jitter),
         ..heard(situation)
     }
 }

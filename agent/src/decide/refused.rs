@@ -43,6 +43,12 @@ pub(super) fn refused(
             contact: true,
             ..failed(situation, trouble(), refusal.retry_after_secs, jitter)
         },
+        // The server understood, and says no: the present key stays.
+        RefusalCode::InvalidRequest if matches!(situation.task, Task::Rotate(_)) => Action {
+            change: Change::DropNextKey,
+            contact: true,
+            ..failed(situation, trouble(), None, jitter)
+        },
         RefusalCode::BadSignature
         | RefusalCode::UnknownOrganization
         | RefusalCode::InvalidRequest
@@ -104,10 +110,7 @@ fn replayed(situation: &Situation, refusal: &Refusal, jitter: &mut Jitter) -> Ac
 
 /// The one refusal that costs the id, if it is about this id.
 fn unknown_system(situation: &Situation, refusal: &Refusal, jitter: &mut Jitter) -> Action {
-    let own = match situation.task {
-        Task::CheckIn(id) | Task::Certificate(id) => Some(id),
-        Task::Register => None,
-    };
+    let own = situation.task.id();
     if own.is_none() || refusal.system_id != own {
         let reason = "an `unknown_system` that does not name this agent's id was dropped".to_owned();
         return untrusted(situation, "refusal_of_another", reason, jitter);
@@ -172,7 +175,7 @@ fn quarantined(situation: &Situation, refusal: &Refusal, jitter: &mut Jitter) ->
     let wait_secs = refusal.retry_after_secs.unwrap_or(CUT_OFF_WAIT_SECS).max(1);
     let name = refusal.boot_id.as_deref().and_then(parse_boot_id);
     let change = match (situation.task, name) {
-        (Task::CheckIn(_), Some(name)) => Change::RenameBoot(name),
+        (Task::CheckIn(_) | Task::Rotate(_) | Task::TryNextKey(_), Some(name)) => Change::RenameBoot(name),
         _ => Change::Nothing,
     };
     Action {
@@ -197,8 +200,8 @@ fn parse_boot_id(text: &str) -> Option<[u8; 16]> {
 /// An administrator gave the identity to the other machine. Obeyed only when the pinned key signed it, and only for the
 /// own id; before a key is pinned it is a quarantine.
 fn split_identity(situation: &Situation, refusal: &Refusal, jitter: &mut Jitter) -> Action {
-    let own = matches!(situation.task, Task::CheckIn(id) if refusal.system_id == Some(id));
-    if !own {
+    let own = situation.task.id();
+    if own.is_none() || refusal.system_id != own {
         let reason = "a `split_identity` that does not name this agent's id was dropped".to_owned();
         return untrusted(situation, "refusal_of_another", reason, jitter);
     }

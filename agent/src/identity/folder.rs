@@ -188,6 +188,31 @@ impl StateFolder {
         self.sync()
     }
 
+    /// Leaves an empty file for the agent that owns the folder.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn leave_wish(&self, name: &str) -> Result<(), Error> {
+        let path = self.path.join(name);
+        match platform::create_private_file(&path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+            other => other.map(drop).map_err(io_error("create", &path)),
+        }
+    }
+
+    /// Renames a file durably, unless there is none.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn rename(&self, from: &str, to: &str) -> Result<(), Error> {
+        let path = self.path.join(from);
+        match std::fs::rename(&path, self.path.join(to)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            other => other.map_err(io_error("rename", &path))?,
+        }
+        self.sync()
+    }
+
     /// The mode of a file that only its owner should read; loosened ones are tightened and reported.
     ///
     /// # Errors

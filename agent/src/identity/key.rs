@@ -16,28 +16,74 @@ const PREFIX: [u8; 16] = [
     0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
 ];
 
-/// Reads the key, or makes one. A corrupt one is set aside with the id that belongs to it.
+/// Reads the key, or makes one. A corrupt one is set aside with the id that belongs to it, and with a next one.
 pub(super) fn open(folder: &StateFolder, tag: &ServerTag, now: UnixMillis) -> Result<SigningKey, Error> {
     let name = tag.file("client", "key");
-    let key = match folder.read(&name)?.map(Zeroizing::new) {
-        Some(pem) => match decode(&pem) {
-            Some(key) => {
-                folder.keep_private(&name)?;
-                Some(key)
-            }
-            None => {
-                tracing::error!(file.name = %name, "the private key is corrupt, it is set aside");
-                folder.set_aside(&name, "corrupt", now)?;
-                None
-            }
-        },
-        None => None,
-    };
-    let key = match key {
+    if folder.read(&name)?.is_none() {
+        // A crash between the two steps of a promotion: the server accepted the next key already.
+        folder.rename(&next_name(tag), &name)?;
+    }
+    let key = match read(folder, &name, now)? {
         Some(key) => key,
-        None => create(folder, tag, &name, now)?,
+        None => {
+            folder.set_aside(&next_name(tag), "former", now)?;
+            create(folder, tag, &name, now)?
+        }
     };
     write_public(folder, tag, &key)?;
+    Ok(key)
+}
+
+/// A private key that is to take the place of the present one; none where there is none, or it is corrupt.
+pub(super) fn open_next(
+    folder: &StateFolder,
+    tag: &ServerTag,
+    now: UnixMillis,
+) -> Result<Option<SigningKey>, Error> {
+    read(folder, &next_name(tag), now)
+}
+
+/// Makes one.
+pub(super) fn create_next(folder: &StateFolder, tag: &ServerTag) -> Result<SigningKey, Error> {
+    let seed = Zeroizing::new(entropy::<32>()?);
+    let key = SigningKey::from_bytes(&seed);
+    folder.write_new(&next_name(tag), encode(&key).as_bytes())?;
+    Ok(key)
+}
+
+/// The next key takes the place of the present one, which is set aside: the server accepts only the next one by now.
+pub(super) fn promote(
+    folder: &StateFolder,
+    tag: &ServerTag,
+    key: &SigningKey,
+    now: UnixMillis,
+) -> Result<(), Error> {
+    let name = tag.file("client", "key");
+    folder.set_aside(&name, "former", now)?;
+    folder.rename(&next_name(tag), &name)?;
+    write_public(folder, tag, key)
+}
+
+/// The next key is given up.
+pub(super) fn drop_next(folder: &StateFolder, tag: &ServerTag, now: UnixMillis) -> Result<(), Error> {
+    folder.set_aside(&next_name(tag), "former", now)
+}
+
+fn next_name(tag: &ServerTag) -> String {
+    format!("{}.next", tag.file("client", "key"))
+}
+
+fn read(folder: &StateFolder, name: &str, now: UnixMillis) -> Result<Option<SigningKey>, Error> {
+    let Some(pem) = folder.read(name)?.map(Zeroizing::new) else {
+        return Ok(None);
+    };
+    let key = decode(&pem);
+    if key.is_some() {
+        folder.keep_private(name)?;
+    } else {
+        tracing::error!(file.name = %name, "the private key is corrupt, it is set aside");
+        folder.set_aside(name, "corrupt", now)?;
+    }
     Ok(key)
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Files in the state folder, named after the server (eight hexadecimal digits of the SHA-256 of its URL):
 //! `client_<8>.key` (PKCS#8 PEM), `client_<8>.pub`, `client_<8>.id`, `client_<8>.seq`, `client_<8>.crt`,
-//! `client_<8>.boot`, `server_<8>.pub`.
+//! `client_<8>.boot`, `server_<8>.pub`; `client_<8>.key.next` while a key is being replaced, `server_<8>.chain` once the
+//! server's was.
 //!
 //! Invariants: a private key file is made once and never written again; what cannot be read as what it should be is set
 //! aside, never deleted or overwritten (but for the client certificate, which the server issues anew); a file that merely cannot be read now is an error and changes nothing; memory
@@ -22,11 +23,12 @@ pub use sequence::{BLOCK, MAX_SEQUENCE, Sequence};
 pub use tag::ServerTag;
 
 use crate::wire::ClientIdentity;
+use crate::wire::{Successor, leads_to};
 use boot::BootFile;
 use certificate::Holder;
 use ed25519_dalek::SigningKey;
 use scm_protocol::certificates::CertificateReply;
-use scm_protocol::identity::PublicKey;
+use scm_protocol::identity::{Fingerprint, PublicKey};
 use scm_protocol::ids::{Organization, SystemId, UnixMillis};
 use std::sync::Arc;
 
@@ -37,6 +39,7 @@ pub struct Identity {
     tag: ServerTag,
     organization: Organization,
     key: SigningKey,
+    next_key: Option<SigningKey>,
     id: Option<SystemId>,
     server_key: Option<PublicKey>,
     certificate: Option<(Certificate, Arc<ClientIdentity>)>,
@@ -58,6 +61,7 @@ impl Identity {
         now: UnixMillis,
     ) -> Result<Self, Error> {
         let key = key::open(&folder, &tag, now)?;
+        let next_key = key::open_next(&folder, &tag, now)?;
         let id = open_id(&folder, &tag, &organization, now)?;
         let server_key = open_server_key(&folder, &tag, now)?;
         let sequence = Sequence::open(folder.clone(), tag.file("client", "seq"), now)?;
@@ -68,6 +72,7 @@ impl Identity {
             tag,
             organization,
             key,
+            next_key,
             id,
             server_key,
             certificate: None,
@@ -85,6 +90,59 @@ impl Identity {
     /// The public key.
     pub fn public_key(&self) -> PublicKey {
         self.key.verifying_key().into()
+    }
+
+    /// The private key that is to take its place, while the server was not heard to accept it.
+    pub fn next_key(&self) -> Option<&SigningKey> {
+        self.next_key.as_ref()
+    }
+
+    /// Makes the key that is to take the place of the present one. The wish for it, where one was left, is fulfilled.
+    ///
+    /// # Errors
+    /// [`Error`] when it cannot be made durable; the identity is as before.
+    pub fn begin_rotation(&mut self) -> Result<(), Error> {
+        if self.next_key.is_none() {
+            self.next_key = Some(key::create_next(&self.folder, &self.tag)?);
+        }
+        self.folder.remove(&self.rotation_wish())
+    }
+
+    /// The next key is the one that the server accepts: it takes the place of the present one.
+    ///
+    /// # Errors
+    /// [`Error`] when it cannot be made durable; it is tried again.
+    pub fn promote_key(&mut self, now: UnixMillis) -> Result<(), Error> {
+        if let Some(next) = &self.next_key {
+            key::promote(&self.folder, &self.tag, next, now)?;
+            self.key = next.clone();
+            self.next_key = None;
+            // It certifies the former key.
+            self.drop_certificate()?;
+        }
+        Ok(())
+    }
+
+    /// The next key is given up: the server does not want it.
+    ///
+    /// # Errors
+    /// [`Error`] when its file cannot be set aside.
+    pub fn drop_next_key(&mut self, now: UnixMillis) -> Result<(), Error> {
+        key::drop_next(&self.folder, &self.tag, now)?;
+        self.next_key = None;
+        Ok(())
+    }
+
+    /// Whether `scmclient rotate` left the wish for another key.
+    ///
+    /// # Errors
+    /// [`Error`] when it cannot be told.
+    pub fn wants_rotation(&self) -> Result<bool, Error> {
+        Ok(self.next_key.is_none() && self.folder.read(&self.rotation_wish())?.is_some())
+    }
+
+    fn rotation_wish(&self) -> String {
+        self.tag.file("client", "rotate")
     }
 
     /// The id that the server gave, where there is one.
@@ -223,7 +281,38 @@ impl Identity {
             .set_aside(&self.tag.file("client", "id"), "former", now)?;
         self.id = None;
         self.drop_certificate()?;
+        // Which of the two the server last accepted does not matter any more.
+        self.drop_next_key(now)
+    }
+
+    /// Pins the key that took the place of the known one; before one is pinned, only the statements are kept.
+    ///
+    /// # Errors
+    /// [`Error`] when it cannot be made durable; the identity is as before.
+    pub fn follow(&mut self, successor: &Successor) -> Result<(), Error> {
+        // The statements first: the configured pin may be a former key's.
+        self.folder.write(
+            &self.tag.file("server", "chain"),
+            format!("{}\n", successor.chain).as_bytes(),
+        )?;
+        if self.server_key.is_some() {
+            self.pin(successor.key)?;
+        }
         Ok(())
+    }
+
+    /// Whether the pinned key took the place of the one with that fingerprint, by the statements that were kept.
+    pub fn follows_from(&self, former: &Fingerprint) -> bool {
+        let read = self.folder.read(&self.tag.file("server", "chain"));
+        let text = read
+            .ok()
+            .flatten()
+            .and_then(|bytes| String::from_utf8(bytes).ok());
+        let is = |key: &PublicKey| key.fingerprint() == *former;
+        match (text, &self.server_key) {
+            (Some(text), Some(pinned)) => leads_to(&text, &self.organization, is, pinned),
+            _ => false,
+        }
     }
 
     /// Pins the server's key.

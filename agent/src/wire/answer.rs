@@ -10,6 +10,7 @@ use scm_protocol::certificates::CertificateReply;
 use scm_protocol::identity::{Fingerprint, PublicKey};
 use scm_protocol::problem::from_json;
 use scm_protocol::refusal::Refusal;
+use scm_protocol::rotation::RotateReply;
 use scm_protocol::signature::{Verified, verify_response};
 use serde::de::DeserializeOwned;
 
@@ -55,6 +56,8 @@ pub enum Answer {
         /// The reply that it signed.
         reply: Verified<CheckInReply>,
     },
+    /// The rotation was taken.
+    Rotated(Evidence<RotateReply>),
     /// The server refused.
     Refused(Evidence<Refusal>),
     /// A reply that is not by the server it claims to be from: a security event.
@@ -166,6 +169,14 @@ pub fn read_certificate(
 ) -> Answer {
     match result {
         Ok(reply) => read(request, &reply, trusted, Answer::Certified),
+        Err(failure) => Doubt::from(failure).into(),
+    }
+}
+
+/// Reads the reply to a rotation.
+pub fn read_rotation(request: &SentRequest, result: Result<RawReply, Failure>, trusted: &Trusted) -> Answer {
+    match result {
+        Ok(reply) => read(request, &reply, trusted, Answer::Rotated),
         Err(failure) => Doubt::from(failure).into(),
     }
 }

@@ -5,6 +5,7 @@ use super::reply::{RawReply, SentRequest};
 use super::{proxy, tls::TlsConnector};
 use crate::config::{Secret, Server};
 use rustls::AlertDescription;
+use scm_protocol::rotation::{KEY_CHAIN_HEADER, PINNED_KEY_HEADER};
 use std::error::Error as _;
 use std::io::{ErrorKind, Read};
 use std::sync::Arc;
@@ -113,9 +114,11 @@ impl Client {
     /// # Errors
     /// [`Failure`] when there is none.
     pub fn exchange(&self, request: &SentRequest, held: Duration) -> Result<RawReply, Failure> {
-        let response = self
-            .agent
-            .post(format!("{}{}", self.base, request.path))
+        let mut post = self.agent.post(format!("{}{}", self.base, request.path));
+        if let Some(pinned) = &request.pinned {
+            post = post.header(PINNED_KEY_HEADER, pinned.to_string());
+        }
+        let response = post
             .header("content-type", "application/json")
             .header("content-digest", &request.fields.content_digest)
             .header("signature-input", &request.fields.signature_input)
@@ -150,6 +153,7 @@ fn read(response: Response<Body>) -> Result<RawReply, Failure> {
         content_digest: field(&head.headers, "content-digest"),
         signature_input: field(&head.headers, "signature-input"),
         signature: field(&head.headers, "signature"),
+        key_chain: field(&head.headers, KEY_CHAIN_HEADER),
         retry_after_secs: field(&head.headers, "retry-after").and_then(|text| text.trim().parse().ok()),
         body: bytes,
     })

@@ -6,12 +6,16 @@
 mod answer;
 mod client;
 mod credential;
+mod follow;
 mod proxy;
 mod reply;
 mod tls;
 
-pub use answer::{Answer, Evidence, Trusted, read_certificate, read_checkin, read_registration};
+pub use answer::{
+    Answer, Evidence, Trusted, read_certificate, read_checkin, read_registration, read_rotation,
+};
 pub use client::{Client, Failure};
 pub use credential::ClientIdentity;
+pub use follow::{Successor, leads_to, signer, successor};
 pub use proxy::check_proxy;
 pub use reply::{RawReply, SentRequest};

@@ -1,5 +1,6 @@
 //! A request as it was sent and a reply as it arrived: bytes, not yet meaning.
 
+use scm_protocol::identity::Fingerprint;
 use scm_protocol::signature::{OwnedSignatureFields, RequestEcho, RequestLine, SignatureFields};
 
 /// A signed request.
@@ -11,6 +12,8 @@ pub struct SentRequest {
     pub fields: OwnedSignatureFields,
     /// Its body.
     pub body: Vec<u8>,
+    /// Fingerprint of the server key that is known: so that the server can say what took its place.
+    pub pinned: Option<Fingerprint>,
 }
 
 impl SentRequest {
@@ -39,6 +42,8 @@ pub struct RawReply {
     pub signature_input: Option<String>,
     /// `Signature`, where it is there.
     pub signature: Option<String>,
+    /// Statements by which the server's former keys vouch for the present one, where they are there.
+    pub key_chain: Option<String>,
     /// `Retry-After` in seconds, where it is there.
     pub retry_after_secs: Option<u32>,
     /// The body.

@@ -53,7 +53,9 @@ impl Keeper {
         server_time: UnixMillis,
     ) -> Option<&'a Arc<ClientIdentity>> {
         let (certificate, usable) = identity.certificate()?;
-        let useful = !self.bare && task != Task::Register && server_time < certificate.not_after();
+        let useful = !self.bare
+            && !matches!(task, Task::Register | Task::TryNextKey(_))
+            && server_time < certificate.not_after();
         useful.then_some(usable)
     }
 

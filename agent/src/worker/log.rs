@@ -33,5 +33,12 @@ pub(super) fn action(url: &str, id: Option<SystemId>, situation: &Situation, act
             "the server issued a client certificate"
         );
     }
+    if action.change == Change::PromoteKey {
+        let fingerprint = situation.next_key.map(|key| key.fingerprint().to_string());
+        tracing::info!(
+            target: "security", event = "key_rotated", server.url = %url, system.id = id, identity.fingerprint = fingerprint,
+            "the server accepts the new key, the former one is set aside"
+        );
+    }
     tracing::debug!(server.url = %url, system.id = id, attempt.next_ms = wait_ms, "done");
 }

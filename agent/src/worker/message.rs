@@ -5,9 +5,12 @@
 use crate::config::Secret;
 use crate::identity::{Boot, Identity};
 use crate::wire::SentRequest;
+use ed25519_dalek::SigningKey;
 use scm_protocol::agent::{CHECKIN_PATH, CheckIn, HostFacts, MAX_BODY_BYTES, REGISTER_PATH, RegisterRequest};
 use scm_protocol::certificates::{CERTIFICATE_PATH, CertificateRequest};
+use scm_protocol::identity::{Fingerprint, PublicKey};
 use scm_protocol::ids::{SystemId, UnixMillis};
+use scm_protocol::rotation::{ROTATE_PATH, RotateRequest, RotationOffer};
 use scm_protocol::signature::{KeyId, RequestClaims, Signer, sign_request};
 use scm_protocol::telemetry::Telemetry;
 
@@ -66,7 +69,9 @@ fn json(message: &impl serde::Serialize) -> Vec<u8> {
 /// Signs for one identity at one moment.
 pub(super) struct Sender<'a> {
     identity: &'a Identity,
+    key: &'a SigningKey,
     created_secs: i64,
+    pinned: Option<Fingerprint>,
 }
 
 impl<'a> Sender<'a> {
@@ -74,8 +79,23 @@ impl<'a> Sender<'a> {
     pub(super) fn new(identity: &'a Identity, now: UnixMillis) -> Self {
         Sender {
             identity,
+            key: identity.key(),
             created_secs: now.as_secs(),
+            pinned: identity.server_key().map(|key| key.fingerprint()),
         }
+    }
+
+    /// Expects that key of the server, while none is pinned.
+    pub(super) fn expecting(self, pin: Option<Fingerprint>) -> Self {
+        Sender {
+            pinned: self.pinned.or(pin),
+            ..self
+        }
+    }
+
+    /// The same with the next key.
+    pub(super) fn with_key(self, key: &'a SigningKey) -> Self {
+        Sender { key, ..self }
     }
 
     pub(super) fn register(&self, body: Vec<u8>, nonce: String) -> SentRequest {
@@ -85,6 +105,25 @@ impl<'a> Sender<'a> {
             Signer::New(self.identity.public_key()),
             nonce,
         )
+    }
+
+    /// Offers the next key, which proves that its owner wants it.
+    pub(super) fn rotate(&self, id: SystemId, next: &SigningKey, boot: Boot, sequence: u64) -> SentRequest {
+        let new = PublicKey::from(next.verifying_key());
+        let offer = RotationOffer {
+            organization: self.identity.organization(),
+            system: id,
+            old: &self.identity.public_key(),
+            new: &new,
+            created_secs: self.created_secs,
+        };
+        let body = json(&RotateRequest {
+            new_public_key: new,
+            proof: offer.prove(next),
+            boot_id: boot.id,
+            previous_boot_id: boot.previous,
+        });
+        self.sign(ROTATE_PATH, body, Signer::System(id), sequence.to_string())
     }
 
     pub(super) fn check_in(&self, id: SystemId, body: Vec<u8>, sequence: u64) -> SentRequest {
@@ -106,8 +145,13 @@ impl<'a> Sender<'a> {
             created_secs: self.created_secs,
             nonce,
         };
-        let fields = sign_request(self.identity.key(), SentRequest::line(path), &body, &claims);
-        SentRequest { path, fields, body }
+        let fields = sign_request(self.key, SentRequest::line(path), &body, &claims);
+        SentRequest {
+            path,
+            fields,
+            body,
+            pinned: self.pinned,
+        }
     }
 }
 

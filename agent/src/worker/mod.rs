@@ -3,27 +3,28 @@
 //! Invariants: what an action changes is durable before it is believed; one worker's trouble touches no other's; a wish to
 //! stop ends an attempt without counting as its failure.
 
+mod asking;
 mod keeper;
 mod log;
 mod message;
 mod reporting;
+mod rotation;
 
 use crate::clock::Clock;
-use crate::collect::{self, Collector};
+use crate::collect::Collector;
 use crate::config;
 use crate::decide::{self, Action, Change, Corrected, Situation, Standing, Task};
 use crate::identity::{Error, Identity, StateFolder};
-use crate::random::{Jitter, NoEntropy, entropy, random_hex};
+use crate::random::{Jitter, NoEntropy, entropy};
 use crate::report::Report;
 use crate::schedule::{self, DEFAULT_INTERVAL_SECS};
 use crate::stop::Stop;
-use crate::wire::{Answer, Client, SentRequest, Trusted, read_certificate, read_checkin, read_registration};
+use crate::wire::{Client, Trusted};
 use keeper::{Clocks, Keeper};
-use message::Sender;
+use rotation::Rotation;
 use scm_protocol::agent::HostFacts;
 use scm_protocol::identity::PublicKey;
 use scm_protocol::ids::{SystemId, UnixMillis};
-use scm_protocol::refusal::RefusalCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,6 +63,7 @@ pub struct Worker {
     patient: bool,
     /// Sees to the client certificate.
     keeper: Keeper,
+    rotation: Rotation,
 }
 
 /// What came of registering once.
@@ -104,6 +106,7 @@ impl Worker {
             present_token: false,
             patient: true,
             keeper: Keeper::default(),
+            rotation: Rotation::default(),
         })
     }
 
@@ -181,6 +184,7 @@ impl Worker {
         let pinned = identity.server_key().map(|key| key.fingerprint());
         if let (Some(pinned), Some(configured)) = (pinned, self.server.server_key_pin)
             && pinned != configured
+            && !identity.follows_from(&configured)
         {
             let reason = format!("the pinned server key {pinned} is not the configured {configured}");
             tracing::error!(
@@ -233,13 +237,13 @@ impl Worker {
             Some(id) if !self.present_token && !corrected.certificate && self.wants_certificate(identity) => {
                 Task::Certificate(id)
             }
-            Some(id) if !self.present_token => Task::CheckIn(id),
+            Some(id) if !self.present_token => self.rotation.task(identity, id, self.standing),
             _ => Task::Register,
         };
         let shown = self.keeper.shown(identity, task, self.clocks().server);
         self.client.show(shown);
-        let situation = self.situation(identity, task, corrected, shown.is_some());
-        let action = match self.ask(identity, &situation) {
+        let mut situation = self.situation(identity, task, corrected, shown.is_some());
+        let action = match self.ask(identity, &mut situation) {
             _ if self.around.stop.is_requested() => return None,
             Ok(answer) => {
                 self.keeper.answered(&answer, situation.with_certificate);
@@ -253,6 +257,7 @@ impl Worker {
         };
         self.keeper
             .acted(task, &action, self.around.clock.now(), &mut self.jitter);
+        self.rotation.attempted(task, &action);
         self.believe(identity, &situation, &action);
         Some(action)
     }
@@ -283,6 +288,7 @@ impl Worker {
                 server_key: identity.server_key(),
                 server_key_pin: self.server.server_key_pin,
             },
+            next_key: identity.next_key().map(|key| key.verifying_key().into()),
             standing: self.standing,
             interval_secs: self.interval_secs,
             clock_offset_ms: self.clock_offset_ms,
@@ -292,72 +298,6 @@ impl Worker {
         }
     }
 
-    /// Sends what the task is and reads what comes back.
-    fn ask(&mut self, identity: &mut Identity, situation: &Situation) -> Result<Answer, Error> {
-        let stop = self.around.stop.clone();
-        let boot = identity.boot(&self.around.boot_id)?;
-        match situation.task {
-            Task::Register => {
-                let token = self.server.enrollment_token.as_ref();
-                let body = message::registration(collect::facts(), boot.id, token);
-                let request = self.sender(identity).register(body, random_hex()?);
-                let answer = read_registration(&request, self.exchange(&request, 0), &situation.trusted);
-                self.present_token &= !is_settled(&answer);
-                Ok(answer)
-            }
-            Task::Certificate(id) => {
-                let sequence = identity.sequence.take()?;
-                let request = self.sender(identity).certificate(id, sequence);
-                Ok(read_certificate(
-                    &request,
-                    self.exchange(&request, 0),
-                    &situation.trusted,
-                ))
-            }
-            Task::CheckIn(id) => {
-                let telemetry = self.collector.measure(|window| stop.wait(window));
-                let facts = collect::facts();
-                let news = (self.known_facts.as_ref() != Some(&facts)).then(|| facts.clone());
-                let server_time = self.around.clock.now().plus(self.clock_offset_ms);
-                let hold_secs = if self.patient {
-                    schedule::hold_secs(id, self.interval_secs, server_time)
-                } else {
-                    0
-                };
-                let body = message::check_in(
-                    news,
-                    telemetry,
-                    boot,
-                    identity.server_key().is_some(),
-                    self.clock_offset_ms,
-                    hold_secs,
-                );
-                let sequence = identity.sequence.take()?;
-                let request = self.sender(identity).check_in(id, body, sequence);
-                let answer = read_checkin(&request, self.exchange(&request, hold_secs), &situation.trusted);
-                if matches!(answer, Answer::CheckedIn(_) | Answer::Introduced { .. }) {
-                    self.known_facts = (!wants_facts(&answer)).then_some(facts);
-                }
-                Ok(answer)
-            }
-        }
-    }
-
-    fn exchange(
-        &self,
-        request: &SentRequest,
-        hold_secs: u32,
-    ) -> Result<crate::wire::RawReply, crate::wire::Failure> {
-        tracing::debug!(server.url = %self.server.url, request.path = request.path, request.bytes = request.body.len(), "asking");
-        self.client
-            .exchange(request, Duration::from_secs(u64::from(hold_secs)))
-    }
-
-    fn sender<'a>(&self, identity: &'a Identity) -> Sender<'a> {
-        let now = self.around.clock.now().plus(self.clock_offset_ms);
-        Sender::new(identity, now)
-    }
-
     fn make_durable(&self, identity: &mut Identity, action: &Action) -> Result<(), Error> {
         match &action.change {
             Change::Nothing => Ok(()),
@@ -365,6 +305,9 @@ impl Worker {
             Change::GiveUpId => identity.forget_id(self.around.clock.now()),
             Change::Pin(key) => identity.pin(*key),
             Change::RenameBoot(name) => identity.rename_boot(format!("{:032x}", u128::from_be_bytes(*name))),
+            Change::BeginRotation => identity.begin_rotation(),
+            Change::PromoteKey => identity.promote_key(self.around.clock.now()),
+            Change::DropNextKey => identity.drop_next_key(self.around.clock.now()),
             Change::StartAnew => identity.start_anew(self.around.clock.now()),
             Change::JumpTo(number) => {
                 identity.sequence.jump(*number);
@@ -377,26 +320,6 @@ impl Worker {
 
     fn now(&self) -> UnixMillis {
         self.around.clock.now()
-    }
-}
-
-/// Whether the server wants to hear again what the machine is.
-fn wants_facts(answer: &Answer) -> bool {
-    match answer {
-        Answer::CheckedIn(evidence) => evidence.get().send_facts,
-        _ => false,
-    }
-}
-
-/// Whether a registration has been decided on: one that was merely put off (busy, clock, network) is repeated.
-fn is_settled(answer: &Answer) -> bool {
-    match answer {
-        Answer::Registered(_) => true,
-        Answer::Refused(evidence) => matches!(
-            evidence.get().code,
-            RefusalCode::Denied | RefusalCode::Revoked | RefusalCode::InvalidRequest
-        ),
-        _ => false,
     }
 }
 

@@ -27,7 +27,12 @@ fn request() -> SentRequest {
     };
     let body = b"{}".to_vec();
     let fields = sign_request(&key, SentRequest::line(path), &body, &claims);
-    SentRequest { path, fields, body }
+    SentRequest {
+        path,
+        fields,
+        body,
+        pinned: None,
+    }
 }
 
 fn client(server: &Server) -> Client {

@@ -18,7 +18,7 @@ mod webhook;
 
 pub use digest::content_digest;
 pub use keyid::{KeyId, Signer};
-pub use request::{RequestClaims, Unverified, sign_request};
+pub use request::{RequestClaims, Unverified, VerifiedRequest, sign_request};
 pub use response::{RequestEcho, SERVER_TAG, sign_response, verify_response};
 pub use webhook::{WEBHOOK_TAG, sign_webhook};
 

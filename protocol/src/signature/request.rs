@@ -86,6 +86,9 @@ pub struct Unverified<'a> {
     body: &'a [u8],
 }
 
+/// What a request claims, and its body, after its signature held.
+pub type VerifiedRequest<'a> = (RequestClaims, Verified<&'a [u8]>);
+
 impl<'a> Unverified<'a> {
     /// Reads the signature's fields.
     ///
@@ -135,11 +138,24 @@ impl<'a> Unverified<'a> {
     /// # Errors
     /// [`SignatureError::Digest`] or [`SignatureError::Signature`].
     pub fn verify(self, key: &PublicKey) -> Result<(RequestClaims, Verified<&'a [u8]>), SignatureError> {
-        digest::check(self.content_digest, self.body)?;
-        key.verifying_key()
-            .verify_strict(self.base.as_bytes(), &self.signature)
-            .map_err(|_| SignatureError::Signature)?;
-        Ok((self.claims, Verified::new(self.body)))
+        self.try_verify(key).map_err(|failed| failed.0)
+    }
+
+    /// As [`Unverified::verify`], and gives the request back when it does not hold: another key may be tried.
+    ///
+    /// # Errors
+    /// The reason, with the request.
+    pub fn try_verify(self, key: &PublicKey) -> Result<VerifiedRequest<'a>, Box<(SignatureError, Self)>> {
+        if let Err(error) = digest::check(self.content_digest, self.body) {
+            return Err(Box::new((error, self)));
+        }
+        let holds = key
+            .verifying_key()
+            .verify_strict(self.base.as_bytes(), &self.signature);
+        match holds {
+            Ok(()) => Ok((self.claims, Verified::new(self.body))),
+            Err(_) => Err(Box::new((SignatureError::Signature, self))),
+        }
     }
 
     /// Verifies a registration with the key that it carries.

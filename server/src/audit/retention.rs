@@ -140,6 +140,7 @@ fn sweep(
 mod tests {
     use super::*;
     use crate::audit::verify::verify;
+    use crate::signing::FormerKeys;
     use crate::storage::{DatabaseUrl, Storage};
     use diesel::connection::SimpleConnection;
     use ed25519_dalek::SigningKey;
@@ -180,6 +181,7 @@ mod tests {
             name: "default".parse().unwrap(),
             public_key: key.verifying_key().into(),
             key,
+            former: FormerKeys::default(),
         };
         let public = hex(organization.public_key.as_bytes());
         conn.batch_execute(&format!(

@@ -22,6 +22,9 @@ use scm_protocol::events::{Change, Hello, Overview};
 use scm_protocol::jobs::{CreateJob, Job, JobPage, JobTargetPage};
 use scm_protocol::problem::{PROBLEM_JSON, Problem};
 use scm_protocol::refusal::Refusal;
+use scm_protocol::rotation::{
+    RotateReply, RotateRequest, RotateSigningKey, SigningKeyRotated, SigningKeyShown,
+};
 use scm_protocol::settings::{ChangeSetting, SettingList};
 use scm_protocol::systems::{ConflictDecision, StatusChange, SystemDetail, SystemPage};
 use scm_protocol::telemetry::TelemetryHistory;
@@ -161,6 +164,9 @@ fn shape(route: &str) -> Option<Shape> {
         "systems.revoke" => decide("Cut an Active system off and keep its history"),
         "systems.restore" => decide("Let a revoked system in again, or put a denied one back to Pending"),
         "systems.delete" => decide("Delete a system with its history"),
+        "systems.rotate_key" => {
+            decide("Ask an active system for another key, which it offers with its next contact")
+        }
         "systems.split" => settle("Let the quarantined machine become a system of its own"),
         "systems.swap" => settle("Let the quarantined machine have the identity, and keep the other out"),
         "systems.dismiss" => settle("Both are one machine: let it speak again"),
@@ -233,6 +239,20 @@ fn shape(route: &str) -> Option<Shape> {
             "An agent's registration, signed (docs/protocol.md)",
             "RegisterRequest",
             "RegisterReply",
+        ),
+        "organizations.show_signing_key" => get(
+            "The key that signs every reply to the organization's agents",
+            "SigningKeyShown",
+        ),
+        "organizations.rotate_signing_key" => post(
+            "Replace the signing key; agents follow by themselves",
+            "RotateSigningKey",
+            "SigningKeyRotated",
+        ),
+        "systems.rotate" => post(
+            "An agent's new key under its id, signed by the old one (docs/protocol.md)",
+            "RotateRequest",
+            "RotateReply",
         ),
         "systems.checkin" => post(
             "An agent's heartbeat, signed (docs/protocol.md)",
@@ -388,6 +408,11 @@ fn schemas() -> ComponentsBuilder {
     add::<CheckInReply>(&mut all);
     add::<CertificateRequest>(&mut all);
     add::<CertificateReply>(&mut all);
+    add::<RotateRequest>(&mut all);
+    add::<RotateReply>(&mut all);
+    add::<SigningKeyShown>(&mut all);
+    add::<RotateSigningKey>(&mut all);
+    add::<SigningKeyRotated>(&mut all);
     access_shapes::schemas(&mut all);
     group_shapes::schemas(&mut all);
     ComponentsBuilder::new().schemas_from_iter(all)

@@ -66,6 +66,11 @@ impl OrganizationSettings {
         }
     }
 
+    /// Days for which a replaced signing key still signs.
+    pub fn signing_overlap_days(&self) -> i64 {
+        self.integer(&settings::SIGNING_OVERLAP_DAYS)
+    }
+
     fn integer(&self, setting: &Integer) -> i64 {
         match self.changed.get(setting.name) {
             Some(SettingValue::Integer(value)) => *value,

@@ -3,10 +3,16 @@
 //! Invariant: a signing key leaves this process only sealed under the master key; a copy of the database alone signs
 //! nothing.
 
+mod former;
 mod master;
+mod rotation;
+mod rotation_store;
+pub mod routes;
 mod store;
 
+pub use former::FormerKeys;
 pub use master::MasterKey;
+pub use rotation::keep_keys;
 
 use crate::clock::random;
 use crate::error::Error;
@@ -27,6 +33,8 @@ pub struct SigningOrganization {
     pub key: SigningKey,
     /// What agents pin.
     pub public_key: PublicKey,
+    /// What they pinned before.
+    pub former: FormerKeys,
 }
 
 impl std::fmt::Debug for SigningOrganization {
@@ -62,11 +70,14 @@ impl Organizations {
             .writer
             .run(move |conn| {
                 store::add_if_missing(conn, &new)?;
-                store::all(conn)
+                let rows = store::all(conn)?;
+                rows.into_iter()
+                    .map(|row| with_former(conn, row))
+                    .collect::<Result<Vec<_>, Error>>()
             })
             .await?;
         let opened = rows.into_iter().map(|row| {
-            let organization = open(&row, master)?;
+            let organization = open(&row.0, &row.1, master)?;
             Ok((organization.name.clone(), Arc::new(organization)))
         });
         let by_name: HashMap<Organization, Arc<SigningOrganization>> =
@@ -105,7 +116,10 @@ impl Organizations {
             return Ok(known);
         }
         let wanted = name.to_string();
-        let row = storage.readers.run(move |conn| store::by_name(conn, &wanted));
+        let row = storage.readers.run(move |conn| {
+            let row = store::by_name(conn, &wanted)?;
+            row.map(|row| with_former(conn, row)).transpose()
+        });
         row.await?.map(|row| self.keep(&row, master)).transpose()
     }
 
@@ -115,18 +129,33 @@ impl Organizations {
     /// As [`Organizations::find`].
     pub async fn know(&self, storage: &Storage, master: &MasterKey, id: i64) -> Result<(), Error> {
         if self.name_of(id).is_none() {
-            let row = storage.readers.run(move |conn| store::by_id(conn, id)).await?;
-            row.map(|row| self.keep(&row, master)).transpose()?;
+            self.reopen(storage, master, id).await?;
         }
         Ok(())
     }
 
-    fn keep(
-        &self,
-        row: &store::OrganizationRow,
-        master: &MasterKey,
-    ) -> Result<Arc<SigningOrganization>, Error> {
-        let opened = Arc::new(open(row, master)?);
+    /// Reads the keys of an organization again.
+    ///
+    /// # Errors
+    /// As [`Organizations::find`]; what was read before stays.
+    pub(super) async fn reopen(&self, storage: &Storage, master: &MasterKey, id: i64) -> Result<(), Error> {
+        let row = storage.readers.run(move |conn| {
+            let row = store::by_id(conn, id)?;
+            row.map(|row| with_former(conn, row)).transpose()
+        });
+        row.await?.map(|row| self.keep(&row, master)).transpose()?;
+        Ok(())
+    }
+
+    /// The organization with the keys that it has by now.
+    pub fn present(&self, known: &Arc<SigningOrganization>) -> Arc<SigningOrganization> {
+        self.read()
+            .get(&known.name)
+            .map_or_else(|| Arc::clone(known), Arc::clone)
+    }
+
+    fn keep(&self, (row, former): &Stored, master: &MasterKey) -> Result<Arc<SigningOrganization>, Error> {
+        let opened = Arc::new(open(row, former, master)?);
         let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
         by_name.insert(opened.name.clone(), Arc::clone(&opened));
         Ok(opened)
@@ -218,19 +247,36 @@ pub fn names(conn: &mut Conn) -> Result<Vec<(String, i64)>, Error> {
     store::names(conn)
 }
 
-fn open(row: &store::OrganizationRow, master: &MasterKey) -> Result<SigningOrganization, Error> {
-    let seed = master.unseal(&row.sealed_signing_key, &row.name).map_err(|_| {
-        Error::internal(format!(
-            "the signing key of organization `{}` cannot be opened: this is not the master key that the database was made with",
-            row.name
-        ))
-    })?;
+/// An organization with the keys that it had before.
+type Stored = (store::OrganizationRow, Vec<rotation_store::TransitionRow>);
+
+fn with_former(conn: &mut Conn, row: store::OrganizationRow) -> Result<Stored, Error> {
+    let former = rotation_store::of(conn, row.id)?;
+    Ok((row, former))
+}
+
+/// Opens a sealed signing key.
+fn signing_key(master: &MasterKey, sealed: &[u8], purpose: &str) -> Result<SigningKey, Error> {
+    let seed = master.unseal(sealed, purpose)?;
     let seed: zeroize::Zeroizing<[u8; 32]> = zeroize::Zeroizing::new(
         seed.as_slice()
             .try_into()
             .map_err(|_| Error::internal("a signing key must be 32 bytes"))?,
     );
-    let key = SigningKey::from_bytes(&seed);
+    Ok(SigningKey::from_bytes(&seed))
+}
+
+fn open(
+    row: &store::OrganizationRow,
+    former: &[rotation_store::TransitionRow],
+    master: &MasterKey,
+) -> Result<SigningOrganization, Error> {
+    let key = signing_key(master, &row.sealed_signing_key, &row.name).map_err(|_| {
+        Error::internal(format!(
+            "the signing key of organization `{}` cannot be opened: this is not the master key that the database was made with",
+            row.name
+        ))
+    })?;
     let public_key = key.verifying_key().into();
     let name = row
         .name
@@ -241,5 +287,6 @@ fn open(row: &store::OrganizationRow, master: &MasterKey) -> Result<SigningOrgan
         name,
         key,
         public_key,
+        former: FormerKeys::open(former, &row.name, master)?,
     })
 }

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::per_backend;
 use crate::storage::Conn;
-use crate::storage::schema::organizations;
+use crate::storage::schema::{organizations, signing_key_transitions as transitions};
 use diesel::prelude::*;
 
 /// A row to add.
@@ -72,12 +72,19 @@ pub(super) fn by_id(conn: &mut Conn, id: i64) -> Result<Option<OrganizationRow>,
 
 /// Every public key that ever signed for an organization.
 pub(super) fn public_keys(conn: &mut Conn, organization_id: i64) -> Result<Vec<Vec<u8>>, Error> {
-    Ok(vec![
+    let mut keys = vec![
         organizations::table
             .find(organization_id)
             .select(organizations::public_key)
             .first(conn)?,
-    ])
+    ];
+    let former: Vec<Vec<u8>> = transitions::table
+        .filter(transitions::organization_id.eq(organization_id))
+        .order(transitions::created_ms.desc())
+        .select(transitions::old_public_key)
+        .load(conn)?;
+    keys.extend(former);
+    Ok(keys)
 }
 
 /// Names and ids of the organizations, by id.

@@ -36,6 +36,8 @@ diesel::table! {
         certificate_serial -> Nullable<Text>,
         certificate_previous -> Nullable<Text>,
         certificate_not_after_ms -> Nullable<BigInt>,
+        key_since_ms -> Nullable<BigInt>,
+        key_rotation_asked_ms -> Nullable<BigInt>,
     }
 }
 
@@ -439,6 +441,17 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    signing_key_transitions (organization_id, old_public_key) {
+        organization_id -> BigInt,
+        old_public_key -> Binary,
+        sealed_old_key -> Nullable<Binary>,
+        retire_ms -> BigInt,
+        created_ms -> BigInt,
+        statement -> Text,
+    }
+}
+
 diesel::joinable!(system_states -> systems (system_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(half_sessions -> users (user_id));
@@ -491,4 +504,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     system_notes,
     saved_filters,
     enrollment_token_groups,
+    signing_key_transitions,
 );

@@ -11,21 +11,35 @@ use crate::error::Error;
 use crate::pki::Presented;
 use crate::signing::SigningOrganization;
 use scm_protocol::agent::{CheckIn, CheckInReply};
+use scm_protocol::identity::PublicKey;
 use scm_protocol::ids::SystemId;
 use scm_protocol::refusal::{Refusal, RefusalCode};
 use scm_protocol::signature::{Unverified, Verified};
 use std::net::IpAddr;
+use std::sync::Arc;
 
-/// Carries out a check-in.
+/// Where a check-in came from.
+pub(super) struct Origin<'a> {
+    /// The client certificate, where one was shown.
+    pub presented: &'a Presented,
+    /// The address.
+    pub peer: IpAddr,
+    /// Whether the agent says that it knows a key that the organization had before.
+    pub knows_former_key: bool,
+}
+
+/// Carries out a check-in. `organization` is the one whose keys the reply is to be signed with: the newer ones, where they
+/// were replaced while the check-in was held.
 ///
 /// # Errors
 /// A typed refusal; nothing was changed.
 pub(super) async fn check_in(
     app: &App,
-    organization: &SigningOrganization,
+    organization: &mut Arc<SigningOrganization>,
     unverified: Unverified<'_>,
-    (presented, peer): (&Presented, IpAddr),
+    origin: Origin<'_>,
 ) -> Result<CheckInReply, Refusal> {
+    let (presented, peer) = (origin.presented, origin.peer);
     let mark = unverified.mark();
     let asked = authenticate(app, organization, unverified).await?;
     let checkin: Verified<CheckIn> = asked.body.parse()?;
@@ -44,14 +58,20 @@ pub(super) async fn check_in(
         },
     };
     let waits = Waits {
+        verified_with: key,
         hold_secs: arrived.checkin.hold_secs,
         has_server_key: arrived.checkin.has_server_key,
     };
     // Also for one that does not wait: it takes the place of one that waits, which may be of another machine (H15).
-    let place = app.settings.hold_checkins.then(|| app.holds.place(id));
+    let place = app
+        .settings
+        .hold_checkins
+        .then(|| app.holds.place(organization.id, id));
+    // There is something to tell at once: the key that took the place of the one that the agent knows.
+    let may_wait = waits.hold_secs > 0 && !(waits.has_server_key && origin.knows_former_key);
     match app.checkins.submit(arrived).await {
         Ok(Outcome::Accepted(accepted)) => match place {
-            Some(place) if waits.hold_secs > 0 && accepted.reply.server_public_key.is_none() => {
+            Some(place) if may_wait && accepted.reply.server_public_key.is_none() => {
                 hold(app, organization, place, waits, accepted.reply).await
             }
             _ => Ok(accepted.reply),
@@ -71,6 +91,7 @@ pub(super) async fn check_in(
 /// What a held reply depends on besides the system's status.
 #[derive(Clone, Copy)]
 struct Waits {
+    verified_with: PublicKey,
     hold_secs: u32,
     has_server_key: bool,
 }
@@ -78,7 +99,7 @@ struct Waits {
 /// Waits for something to tell; `reply` is what there was to tell at first.
 async fn hold(
     app: &App,
-    organization: &SigningOrganization,
+    organization: &mut Arc<SigningOrganization>,
     place: Place<'_>,
     waits: Waits,
     reply: CheckInReply,
@@ -90,15 +111,16 @@ async fn hold(
             ..reply
         });
     }
+    *organization = app.organizations.present(organization);
     let read = app
         .storage
         .readers
-        .run(move |conn| store::status_of(conn, id))
+        .run(move |conn| store::standing_of(conn, id))
         .await;
-    let status = read.map_err(|error| failed(app, &error))?;
+    let standing = read.map_err(|error| failed(app, &error))?;
     let intervals = app.settings.intervals;
     reply_after_hold(
-        (id, status),
+        (id, &waits.verified_with, standing),
         waits.has_server_key,
         &organization.public_key,
         intervals,

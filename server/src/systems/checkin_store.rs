@@ -31,6 +31,7 @@ struct SystemPart {
     os: String,
     os_family: String,
     arch: String,
+    key_rotation_asked_ms: Option<i64>,
 }
 
 #[derive(Debug, Queryable, Selectable)]
@@ -115,6 +116,7 @@ fn batch_system(system: SystemPart, state: StatePart) -> Result<BatchSystem, Err
             previous: system.certificate_previous,
             not_after: system.certificate_not_after_ms.map(UnixMillis),
         },
+        key_rotation_asked: system.key_rotation_asked_ms.is_some(),
     };
     Ok(BatchSystem {
         organization_id: system.organization_id,

@@ -140,6 +140,23 @@ pub(super) fn check(
     effect.map_err(|reason| Refused::Unfit { now, reason })
 }
 
+/// Whether another key may be asked of a system of this status, that was shown with that one; `key`: its fingerprint.
+pub(super) fn may_rotate((now, key): (SystemStatus, Fingerprint), shown: &Shown) -> Result<(), Refused> {
+    if shown.fingerprint.is_some_and(|fingerprint| fingerprint != key) {
+        return Err(Refused::OtherKey);
+    }
+    let fits = now == SystemStatus::Active;
+    if now != shown.status {
+        return Err(Refused::OtherStatus { now, fits });
+    }
+    let reason = "only an active system gets another key";
+    if fits {
+        Ok(())
+    } else {
+        Err(Refused::Unfit { now, reason })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,7 +15,14 @@ const MAX_HOLD_SECS: u32 = 55;
 /// The requests that wait.
 #[derive(Debug, Default)]
 pub struct Holds {
-    waiting: Mutex<HashMap<SystemId, oneshot::Sender<()>>>,
+    waiting: Mutex<HashMap<SystemId, Waiter>>,
+}
+
+/// One that waits.
+#[derive(Debug)]
+struct Waiter {
+    organization_id: i64,
+    wake: oneshot::Sender<()>,
 }
 
 /// One system's place among those that wait; leaves it when dropped.
@@ -28,9 +35,13 @@ pub(super) struct Place<'a> {
 
 impl Holds {
     /// Takes the place of a system. To be done before its check-in is decided.
-    pub(super) fn place(&self, id: SystemId) -> Place<'_> {
-        let (sender, woken) = oneshot::channel();
-        self.lock().insert(id, sender);
+    pub(super) fn place(&self, organization_id: i64, id: SystemId) -> Place<'_> {
+        let (wake, woken) = oneshot::channel();
+        let waiter = Waiter {
+            organization_id,
+            wake,
+        };
+        self.lock().insert(id, waiter);
         Place {
             holds: self,
             id,
@@ -40,12 +51,23 @@ impl Holds {
 
     /// There is something to tell this system.
     pub(super) fn wake(&self, id: SystemId) {
-        if let Some(sender) = self.lock().remove(&id) {
-            let _ = sender.send(());
+        if let Some(waiter) = self.lock().remove(&id) {
+            let _ = waiter.wake.send(());
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SystemId, oneshot::Sender<()>>> {
+    /// There is something to tell every system of an organization: the key that signs what it is told is another one.
+    pub fn wake_all_of(&self, organization_id: i64) {
+        let theirs = self
+            .lock()
+            .extract_if(|_, waiter| waiter.organization_id == organization_id)
+            .collect::<Vec<_>>();
+        for (_, waiter) in theirs {
+            let _ = waiter.wake.send(());
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SystemId, Waiter>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -73,7 +95,10 @@ impl Drop for Place<'_> {
         self.woken.close();
         let mut waiting = self.holds.lock();
         // Only its own place: a later request may have taken it.
-        if waiting.get(&self.id).is_some_and(oneshot::Sender::is_closed) {
+        if waiting
+            .get(&self.id)
+            .is_some_and(|waiter| waiter.wake.is_closed())
+        {
             waiting.remove(&self.id);
         }
     }
@@ -84,6 +109,7 @@ mod tests {
     use super::*;
 
     const ID: SystemId = SystemId(7);
+    const ORGANIZATION: i64 = 1;
 
     fn running() -> (watch::Sender<bool>, watch::Receiver<bool>) {
         watch::channel(false)
@@ -93,9 +119,21 @@ mod tests {
     async fn a_decision_between_placing_and_waiting_is_not_missed() {
         let holds = Holds::default();
         let (_stop, stopping) = running();
-        let place = holds.place(ID);
+        let place = holds.place(ORGANIZATION, ID);
         holds.wake(ID);
         assert!(place.wait(50, stopping).await);
+        assert!(holds.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_concerns_an_organization_wakes_all_of_it_and_nobody_else() {
+        let holds = Holds::default();
+        let (_stop, stopping) = running();
+        let ours = holds.place(ORGANIZATION, ID);
+        let theirs = holds.place(2, SystemId(8));
+        holds.wake_all_of(ORGANIZATION);
+        assert!(ours.wait(50, stopping.clone()).await);
+        assert!(!theirs.wait(0, stopping).await);
         assert!(holds.lock().is_empty());
     }
 
@@ -104,7 +142,7 @@ mod tests {
         let holds = Holds::default();
         let (_stop, stopping) = running();
         holds.wake(ID);
-        assert!(!holds.place(ID).wait(0, stopping).await);
+        assert!(!holds.place(ORGANIZATION, ID).wait(0, stopping).await);
         assert!(holds.lock().is_empty());
     }
 
@@ -112,8 +150,8 @@ mod tests {
     async fn a_later_request_takes_the_place() {
         let holds = Holds::default();
         let (_stop, stopping) = running();
-        let first = holds.place(ID);
-        let second = holds.place(ID);
+        let first = holds.place(ORGANIZATION, ID);
+        let second = holds.place(ORGANIZATION, ID);
         assert!(!first.wait(50, stopping.clone()).await);
         holds.wake(ID);
         assert!(second.wait(50, stopping).await);
@@ -124,7 +162,7 @@ mod tests {
     async fn stopping_lets_everybody_go() {
         let holds = Holds::default();
         let (stop, stopping) = running();
-        let place = holds.place(ID);
+        let place = holds.place(ORGANIZATION, ID);
         stop.send(true).unwrap();
         assert!(!place.wait(50, stopping).await);
     }

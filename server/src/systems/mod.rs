@@ -27,6 +27,8 @@ mod overview_store;
 mod presence;
 mod replay;
 mod request;
+mod rotate;
+mod rotate_store;
 pub mod routes;
 mod service;
 mod silence;

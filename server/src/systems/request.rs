@@ -66,7 +66,7 @@ async fn verify<'a>(
             now,
         ));
     };
-    let known = app.keys.get(&app.storage, id).await;
+    let known = app.keys.get(&app.storage, id, now).await;
     let known = known.map_err(|error| failed(&error, now))?;
     let Some(known) = known.filter(|known| known.organization_id == organization.id) else {
         let refusal = Refusal::new(RefusalCode::UnknownSystem, "no system has this id", now);
@@ -75,10 +75,21 @@ async fn verify<'a>(
             ..refusal
         });
     };
+    let (error, unverified) = match unverified.try_verify(&known.key) {
+        Ok((claims, body)) => {
+            let key = known.key;
+            return Ok((claims, Received { body, key, now }, id));
+        }
+        Err(failed) => *failed,
+    };
+    // The key may have been replaced through another server.
+    let newer = app.keys.newer(&app.storage, id, &known, now).await;
+    let Some(key) = newer.map_err(|error| failed(&error, now))? else {
+        return Err(bad_signature(app, id, &error.to_string()));
+    };
     let (claims, body) = unverified
-        .verify(&known.key)
+        .verify(&key)
         .map_err(|error| bad_signature(app, id, &error.to_string()))?;
-    let key = known.key;
     Ok((claims, Received { body, key, now }, id))
 }
 

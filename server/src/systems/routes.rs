@@ -31,6 +31,8 @@ pub fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
         .unify()
         .or(endpoint(app, "systems.show", show))
         .unify()
+        .or(endpoint(app, "systems.rotate_key", ask_rotation))
+        .unify()
         .boxed();
     let settlements = [
         ("systems.split", Settlement::Split),
@@ -74,6 +76,15 @@ async fn list(app: Arc<App>, authorized: Authorized) -> Result<Response, Error> 
 async fn show(app: Arc<App>, authorized: Authorized) -> Result<Response, Error> {
     let id = authorized.call.system_id()?;
     Ok(json(&service::show(&app, authorized.principal.organization_id, id).await?).into_response())
+}
+
+async fn ask_rotation(app: Arc<App>, authorized: Authorized) -> Result<Response, Error> {
+    let id = authorized.call.system_id()?;
+    let change = authorized.call.json()?;
+    let organization = authorized.principal.organization_id;
+    let who = (authorized.call.route, authorized.actor());
+    service::ask_rotation(&app, organization, id, change, who).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 async fn settle(app: Arc<App>, authorized: Authorized, settlement: Settlement) -> Result<Response, Error> {

@@ -1,8 +1,9 @@
 //! What administrators do with systems. A change and its audit entry are one transaction.
 
 use super::conflict_store;
-use super::decision::{Decision, Effect, Refused, Shown, check};
+use super::decision::{Decision, Effect, Refused, Shown, check, may_rotate};
 use super::overview_store::{self, Fleet};
+use super::rotate_store;
 use super::store::{self, SystemRecord};
 use super::view::{self, Instants};
 use crate::annotations;
@@ -268,6 +269,44 @@ pub fn held_names(
     let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
     let found = store::held_names(conn, organization_id, &ids)?.into_iter();
     Ok(found.map(|(id, hostname)| (SystemId(id), hostname)).collect())
+}
+
+/// Asks for another key of an active system, which it offers with its next contact.
+pub(super) async fn ask_rotation(
+    app: &App,
+    organization_id: i64,
+    id: SystemId,
+    change: StatusChange,
+    (action, actor): (&'static str, Actor),
+) -> Result<(), Error> {
+    let now = app.clock.now();
+    app.storage
+        .writer
+        .run(move |conn| {
+            let (system, _) = store::find(conn, organization_id, id)?.ok_or_else(|| unknown(id))?;
+            let is = (status_of(&system)?, view::public_key(&system)?.fingerprint());
+            let shown = Shown {
+                id,
+                status: change.expected_status,
+                fingerprint: Some(change.fingerprint),
+            };
+            may_rotate(is, &shown).map_err(|refused| refused.into_error(id))?;
+            rotate_store::ask(conn, id, now)?;
+            Entry {
+                organization_id,
+                at: now,
+                actor: &actor,
+                action,
+                target: &format!("system:{id}"),
+                outcome: Outcome::Done,
+                detail: json!({ "hostname": system.hostname, "fingerprint": change.fingerprint }),
+            }
+            .write(conn)
+        })
+        .await?;
+    app.events.listed(organization_id, id);
+    app.holds.wake(id);
+    Ok(())
 }
 
 /// Everything about one system.

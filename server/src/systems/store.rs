@@ -1,10 +1,12 @@
 //! Rows of `systems` and `system_states` as the console reads and changes them.
 
+use super::decide::HeldStanding;
 use crate::error::Error;
 use crate::per_backend;
 use crate::storage::Conn;
 use crate::storage::schema::{system_states, systems};
 use diesel::prelude::*;
+use scm_protocol::identity::PublicKey;
 use scm_protocol::ids::{SystemId, UnixMillis};
 use scm_protocol::systems::SystemStatus;
 
@@ -26,6 +28,8 @@ pub(super) struct SystemRecord {
     pub machine_id_hash: Option<String>,
     pub agent_version: String,
     pub first_seen_ms: i64,
+    pub key_since_ms: Option<i64>,
+    pub key_rotation_asked_ms: Option<i64>,
 }
 
 /// What every check-in writes.
@@ -192,17 +196,27 @@ pub(super) fn key_of(conn: &mut Conn, id: SystemId) -> Result<Option<(i64, Vec<u
     Ok(row.first(conn).optional()?)
 }
 
-/// The status of a system; none when it is gone.
-pub(super) fn status_of(conn: &mut Conn, id: SystemId) -> Result<Option<SystemStatus>, Error> {
-    let status: Option<String> = systems::table
+/// What a system whose check-in is held is to be told; none when it is gone.
+pub(super) fn standing_of(conn: &mut Conn, id: SystemId) -> Result<Option<HeldStanding>, Error> {
+    let found: Option<(String, Vec<u8>, Option<i64>)> = systems::table
         .find(id.0)
-        .select(systems::status)
+        .select((
+            systems::status,
+            systems::public_key,
+            systems::key_rotation_asked_ms,
+        ))
         .first(conn)
         .optional()?;
     let damaged = || Error::internal(format!("the row of system {id} is damaged"));
-    status
-        .map(|status| SystemStatus::parse(&status).ok_or_else(damaged))
-        .transpose()
+    let standing = |(status, key, asked): (String, Vec<u8>, Option<i64>)| {
+        let key: [u8; 32] = key.try_into().map_err(|_| damaged())?;
+        Ok(HeldStanding {
+            status: SystemStatus::parse(&status).ok_or_else(damaged)?,
+            public_key: PublicKey::from_bytes(&key).map_err(|_| damaged())?,
+            key_rotation_asked: asked.is_some(),
+        })
+    };
+    found.map(standing).transpose()
 }
 
 /// Systems that share host name, machine id or observed address with one.

@@ -123,6 +123,8 @@ pub(super) fn detail(
         public_key,
         fingerprint,
         fingerprint_words: fingerprint.words(),
+        key_since_ms: system.key_since_ms.map(UnixMillis),
+        key_rotation_asked_ms: system.key_rotation_asked_ms.map(UnixMillis),
         claimed_addresses: serde_json::from_str(&system.claimed_addresses).unwrap_or_default(),
         kernel: system.kernel.clone(),
         machine_id_hash: system.machine_id_hash.clone(),

@@ -1,7 +1,7 @@
 //! One call, one answer.
 
 use super::http::{Http, Token};
-use super::{Answer, access, audit, backups, groups, jobs, stream, tokens, views};
+use super::{Answer, access, audit, backups, groups, jobs, signing, stream, tokens, views};
 use crate::message::{Call, Failure, Reply};
 use crate::model::{Change, ChangeBody, Range, Recipe};
 use reqwest::Method;
@@ -138,6 +138,7 @@ pub(super) async fn answer(http: Arc<Http>, call: Call, answer: Answer) {
                 .await
                 .map(|job| job.map(Box::new)),
         },
+        Call::Signing(question) => Reply::Signing(signing::answer(&http, question).await),
         Call::Settings => Reply::Settings(http.get(SETTINGS_PATH).await),
         Call::ChangeSetting {
             ticket,
@@ -184,6 +185,7 @@ async fn detail(http: &Http, id: SystemId) -> Result<Box<SystemDetail>, Failure>
 async fn change_system(http: &Http, id: SystemId, change: Change, body: &ChangeBody) -> Result<(), Failure> {
     let (method, suffix) = match change {
         Change::Delete => (Method::DELETE, String::new()),
+        Change::RotateKey => (Method::POST, "/rotate-key".to_owned()),
         other => (Method::POST, format!("/{}", other.verb())),
     };
     let result = http

@@ -13,6 +13,7 @@ mod jobs;
 mod list_export;
 mod partial_file;
 mod secret_file;
+mod signing;
 mod ssh_agent;
 mod stream;
 mod tokens;

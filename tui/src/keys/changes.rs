@@ -109,4 +109,12 @@ pub(super) const SYSTEMS: &[Binding] = &[
         "dismiss",
         "both are one machine (a restored snapshot): let it speak again",
     ),
+    change(
+        Action::RotateKey,
+        &[Char('n')],
+        Danger::Affects,
+        "systems.rotate_key",
+        "rotate",
+        "ask for another key: the agent makes one under the same id",
+    ),
 ];

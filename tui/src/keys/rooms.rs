@@ -208,6 +208,17 @@ pub(super) const SETTINGS: &[Binding] = &[
             "put the setting under the cursor back to its default",
         )
     },
+    Binding {
+        scope: Settings,
+        ..change(
+            Action::RotateSigningKey,
+            &[Char('K')],
+            Danger::Destructive,
+            "organizations.rotate_signing_key",
+            "signing key",
+            "look at the key that signs for the organization, and replace it",
+        )
+    },
 ];
 
 /// The audit.

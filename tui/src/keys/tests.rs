@@ -50,9 +50,10 @@ fn every_route_is_served() {
 fn asks(binding: &Binding) -> bool {
     match binding.scope {
         Scope::Menu => true,
-        Scope::Tokens | Scope::Groups => matches!(binding.danger, Danger::Reversible | Danger::Destructive),
+        Scope::Tokens | Scope::Groups | Scope::Settings => {
+            matches!(binding.danger, Danger::Reversible | Danger::Destructive)
+        }
         Scope::Jobs | Scope::Backups => binding.danger == Danger::Affects,
-        Scope::Settings => binding.danger == Danger::Reversible,
         Scope::Users | Scope::Sessions | Scope::ApiTokens | Scope::SshKeys => {
             matches!(binding.danger, Danger::Affects | Danger::Destructive)
         }

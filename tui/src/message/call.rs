@@ -1,6 +1,6 @@
 //! Questions to the server. What belongs to one room with many questions has a list of its own, as [`GroupCall`].
 
-use super::{BackupCall, GroupCall, ViewCall};
+use super::{BackupCall, GroupCall, SigningCall, ViewCall};
 use crate::config::Context;
 use crate::model::{AccessChange, AccessTab, AuditFilter, Change, ChangeBody, JobChange, Range, TokenChange};
 use scm_protocol::auth::{LoginRequest, SetupRequest};
@@ -204,6 +204,8 @@ pub enum Call {
         /// What held before, to take the change back.
         before: Option<SettingValue>,
     },
+    /// About the organization's signing key.
+    Signing(SigningCall),
     /// `GET /api/v1/events`.
     Stream,
     /// The end of the console's log file.

@@ -5,6 +5,7 @@ mod call;
 mod failure;
 mod groups;
 mod reply;
+mod signing;
 mod views;
 
 use crate::terminal::TerminalEvent;
@@ -15,6 +16,7 @@ pub use call::Call;
 pub use failure::Failure;
 pub use groups::{GroupCall, GroupReply};
 pub use reply::{AccessPage, Reply};
+pub use signing::{SigningCall, SigningReply};
 pub use views::{ViewCall, ViewReply};
 
 /// Something happened.

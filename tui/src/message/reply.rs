@@ -1,6 +1,6 @@
 //! Answers of the server.
 
-use super::{BackupReply, Failure, GroupReply, ViewReply};
+use super::{BackupReply, Failure, GroupReply, SigningReply, ViewReply};
 use crate::model::{
     AccessDone, AccessItem, AccessTab, AgentKey, JobChange, Range, Recipe, ShownSecret, TokenChange,
 };
@@ -134,6 +134,7 @@ pub enum Reply {
         reset: bool,
         result: Result<(), Failure>,
     },
+    Signing(SigningReply),
     Hello(Hello),
     Change(events::Change),
     StreamEnded(Failure),

@@ -40,11 +40,13 @@ pub enum Change {
     Join,
     /// They leave a manual group.
     Leave,
+    /// The agent makes another key.
+    RotateKey,
 }
 
 impl Change {
     /// Every change, in the order of the menu.
-    pub const ALL: [Change; 13] = [
+    pub const ALL: [Change; 14] = [
         Change::Approve,
         Change::Reject,
         Change::Deny,
@@ -58,6 +60,7 @@ impl Change {
         Change::Split,
         Change::Swap,
         Change::Dismiss,
+        Change::RotateKey,
     ];
 
     /// Its line in the key table.
@@ -76,6 +79,7 @@ impl Change {
             Change::Untag => Action::Untag,
             Change::Join => Action::Join,
             Change::Leave => Action::Leave,
+            Change::RotateKey => Action::RotateKey,
         }
     }
 
@@ -114,6 +118,7 @@ impl Change {
             Change::Untag => "untagged",
             Change::Join => "grouped",
             Change::Leave => "ungrouped",
+            Change::RotateKey => "asked for another key of",
         }
     }
 
@@ -128,6 +133,9 @@ impl Change {
             Change::Delete => "The system and its history are removed. A running agent asks anew.",
             Change::Split => {
                 "The quarantined machine makes a new identity and waits for approval. The other stays."
+            }
+            Change::RotateKey => {
+                "The agent makes another key under the same id: see the new words on its page."
             }
             Change::Swap => "The quarantined machine has the identity from now on. The other is quarantined.",
             Change::Dismiss => {
@@ -166,7 +174,7 @@ impl Change {
                 matches!(status, SystemStatus::Active | SystemStatus::Pending)
             }
             Change::Approve | Change::Reject => status == SystemStatus::Pending,
-            Change::Revoke => status == SystemStatus::Active,
+            Change::Revoke | Change::RotateKey => status == SystemStatus::Active,
             Change::Restore => matches!(status, SystemStatus::Revoked | SystemStatus::Denied),
             // Deleting a denied system would let its key register again.
             Change::Deny | Change::Delete => status != SystemStatus::Denied,

@@ -216,7 +216,7 @@ pub fn job_kind(change: Change) -> Option<JobKind> {
         Change::Untag => JobKind::Untag,
         Change::Join => JobKind::GroupAdd,
         Change::Leave => JobKind::GroupRemove,
-        Change::Split | Change::Swap | Change::Dismiss => return None,
+        Change::Split | Change::Swap | Change::Dismiss | Change::RotateKey => return None,
     })
 }
 

@@ -1,6 +1,7 @@
 //! Settings of the organization: the list, and the form of one.
 
 use super::row::clean;
+use super::signing::SigningFront;
 use super::text_field::TextField;
 use crate::keys::{Action, binding};
 use scm_protocol::auth::Role;
@@ -27,6 +28,8 @@ pub struct SettingsView {
     height: usize,
     /// The form, while one is open.
     pub form: Option<SettingForm>,
+    /// The window of the signing key, while it is open.
+    pub signing: Option<SigningFront>,
 }
 
 /// One setting being typed.
@@ -111,6 +114,9 @@ impl SettingsView {
     pub fn interrupted(&mut self) {
         self.reading = false;
         self.again = false;
+        if let Some(front) = &mut self.signing {
+            front.interrupted();
+        }
         if let Some(form) = &mut self.form
             && form.waits_for.take().is_some()
         {

@@ -313,6 +313,14 @@ impl State {
             .cursor()
             .filter(|_| page == Page::Settings)
             .map(str::to_owned);
+        if let Some(front) = self
+            .organization
+            .signing
+            .as_mut()
+            .filter(|_| page == Page::Settings)
+        {
+            front.drawn(now);
+        }
         self.groups_drawn(now);
         self.saved_drawn(now);
         self.access.drawn(page == Page::Access);

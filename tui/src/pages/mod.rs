@@ -23,6 +23,7 @@ pub mod rule_editor;
 pub mod saved_filters;
 pub mod servers;
 pub mod settings;
+pub mod signing;
 pub mod sort;
 pub mod subject_form;
 pub mod system;

@@ -164,7 +164,7 @@ fn identity(state: &State, detail: &SystemDetail, theme: Theme, width: usize) ->
             Span::raw(value),
         ])
     };
-    vec![
+    let mut lines = vec![
         pair(state_value, member("id", system.id.to_string())),
         pair(
             member("seen", seen),
@@ -183,7 +183,24 @@ fn identity(state: &State, detail: &SystemDetail, theme: Theme, width: usize) ->
         whole("words", detail.fingerprint_words.clone()),
         whole("sha256", detail.fingerprint.to_string()),
         whole("cert", certificate(detail)),
-    ]
+    ];
+    // Only where there is something to say: a small terminal has no line to spare.
+    lines.extend(key_history(detail).map(|history| whole("key", history)));
+    lines
+}
+
+/// Since when it has its key, and whether it is to get another; none for a system that has its first and keeps it.
+fn key_history(detail: &SystemDetail) -> Option<String> {
+    let since = detail.key_since_ms.unwrap_or(detail.summary.first_seen_ms);
+    let since = format!("since {}", format::date_time(since));
+    match (detail.key_rotation_asked_ms, detail.key_since_ms) {
+        (Some(at), _) => Some(format!(
+            "{since}; another was asked for at {}",
+            format::date_time(at)
+        )),
+        (None, Some(_)) => Some(format!("{since}, in place of another")),
+        (None, None) => None,
+    }
 }
 
 /// The newest client certificate on one line: what it is worth, until when, and its serial number.

@@ -2,8 +2,8 @@
 
 use super::{
     access, annotations, audit, backups, bulk, changes, columns, fetch, filter_line, groups, job_pages,
-    list_export, lists, navigate, new_system, palette, questions, saved_filters, settings, sorting, tokens,
-    views,
+    list_export, lists, navigate, new_system, palette, questions, saved_filters, settings, signing, sorting,
+    tokens, views,
 };
 use crate::clock::Moment;
 use crate::keys::{Action, Key, Press, Scope, lookup};
@@ -114,6 +114,9 @@ pub(super) fn press(state: &mut State, press: Press, now: Moment) -> Vec<Effect>
     }
     if backups::question_open(state) {
         return backups::question_key(state, press);
+    }
+    if signing::is_open(state) {
+        return signing::key(state, press);
     }
     if settings::form_open(state) {
         return settings::form_key(state, key);

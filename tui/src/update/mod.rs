@@ -28,6 +28,7 @@ mod rule_editor;
 mod saved_filters;
 mod session;
 mod settings;
+mod signing;
 mod sorting;
 mod token_form;
 mod token_secret;

@@ -2,7 +2,7 @@
 
 use super::{
     access, access_form, audit, backups, call, changes, fetch, groups, job_pages, jobs, lists, new_system,
-    session, settings, token_form, token_secret, tokens, views,
+    session, settings, signing, token_form, token_secret, tokens, views,
 };
 use crate::clock::Moment;
 use crate::message::{Call, Effect, Failure, Reply};
@@ -83,6 +83,7 @@ pub(super) fn reply(state: &mut State, reply: Reply, now: Moment) -> Vec<Effect>
             reset,
             result,
         } => settings::changed(state, ticket, (name, before, reset), result, now),
+        Reply::Signing(answer) => signing::reply(state, answer, now),
         Reply::Hello(hello) => {
             told(state, hello.server_time_ms, now);
             state.server_version = Some(crate::model::clean(&hello.version));

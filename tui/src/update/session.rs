@@ -182,11 +182,14 @@ pub(super) fn typed_into(state: &mut State) -> Option<&mut TextField> {
             .as_mut()
             .filter(|form| !form.waits)
             .map(|form| &mut form.field),
-        (None, Page::Settings) => organization
-            .form
-            .as_mut()
-            .filter(|form| form.waits_for.is_none())
-            .map(|form| &mut form.field),
+        (None, Page::Settings) => match &mut organization.signing {
+            Some(front) => front.focused(),
+            None => organization
+                .form
+                .as_mut()
+                .filter(|form| form.waits_for.is_none())
+                .map(|form| &mut form.field),
+        },
         (None, Page::Pending) => Some(pending)
             .filter(|list| list.filtering)
             .map(|list| &mut list.filter),

@@ -61,6 +61,9 @@ pub(super) fn acts(action: Action) -> bool {
 
 /// A key of the page.
 pub(super) fn act(state: &mut State, action: Action, now: Moment) -> Vec<Effect> {
+    if action == Action::RotateSigningKey {
+        return super::signing::begin(state, now);
+    }
     let Some(route) = setting_route(action) else {
         return Vec::new();
     };
@@ -194,7 +197,7 @@ pub(super) fn changed(
     fetch(state)
 }
 
-/// Whether the form takes the keys.
+/// Whether the form, or the window of the signing key, takes the keys.
 pub(super) fn form_open(state: &State) -> bool {
-    state.page == Page::Settings && state.organization.form.is_some()
+    state.page == Page::Settings && state.organization.form.is_some() || super::signing::is_open(state)
 }

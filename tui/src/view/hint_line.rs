@@ -128,6 +128,9 @@ fn keys_that_matter(state: &State) -> Vec<(String, String)> {
         (None, Page::Backups) if state.backups.question.is_some() => {
             fixed(&[("Tab", "other button"), ("Enter", "confirm"), ("Esc", "no")])
         }
+        (None, Page::Settings) if state.organization.signing.is_some() => {
+            fixed(&[("Enter", "confirm what was typed"), ("Esc", "cancel")])
+        }
         (None, Page::Settings) if state.organization.form.is_some() => {
             fixed(&[("Enter", "change it"), ("Ctrl-U", "empty"), ("Esc", "cancel")])
         }
@@ -267,6 +270,7 @@ fn page_keys(page: Page) -> (&'static [Action], Scope) {
             &[
                 Action::EditSetting,
                 Action::ResetSetting,
+                Action::RotateSigningKey,
                 Action::Help,
                 Action::Back,
             ],

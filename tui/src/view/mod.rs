@@ -108,6 +108,9 @@ fn page(state: &State, canvas: &mut Canvas<'_>, body: Rect) -> Cursor {
         }
         Page::Settings => {
             pages::settings::draw(state, canvas, body);
+            if let Some(front) = &state.organization.signing {
+                return pages::signing::draw(state, front, canvas, body);
+            }
             let form = state.organization.form.as_ref()?;
             return pages::settings::draw_form(form, canvas, body);
         }

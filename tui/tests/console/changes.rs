@@ -187,7 +187,7 @@ fn a_viewer_sees_what_it_may_not_do_and_why() {
     driver.keys("3 a");
     assert_eq!(
         driver.screen().matches("(needs editor)").count(),
-        13,
+        14,
         "{}",
         driver.screen()
     );

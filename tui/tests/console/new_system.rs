@@ -117,3 +117,31 @@ fn two_machines_with_one_identity_are_seen_and_split() {
     settled(&mut driver);
     assert!(driver.screen().contains("is one machine"), "{}", driver.screen());
 }
+
+#[test]
+fn another_key_is_asked_for_and_the_page_says_so() {
+    let mut driver = Driver::logged_in(Server::new(0, 3));
+    driver.keys("2 Enter");
+    settled(&mut driver);
+    driver.keys("a o");
+    settled(&mut driver);
+    assert!(driver.server.acted.is_empty(), "it asks first");
+    driver.keys("Tab Enter");
+    settled(&mut driver);
+    let id = driver.console.state.page;
+    assert!(
+        matches!(
+            (driver.server.acted.as_slice(), id),
+            ([(Change::RotateKey, acted)], Page::System(shown)) if *acted == shown
+        ),
+        "{:?}",
+        driver.server.acted
+    );
+    driver.keys("Ctrl-R");
+    settled(&mut driver);
+    assert!(
+        driver.screen().contains("another was asked for"),
+        "{}",
+        driver.screen()
+    );
+}

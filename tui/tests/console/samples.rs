@@ -50,6 +50,8 @@ pub(crate) fn system(id: i64, status: SystemStatus) -> SystemDetail {
         public_key: key,
         fingerprint,
         fingerprint_words: fingerprint.words(),
+        key_since_ms: None,
+        key_rotation_asked_ms: None,
         claimed_addresses: vec![format!("10.0.0.{id}"), "fd00::7".to_owned()],
         kernel: Some("6.1.0-40-amd64".to_owned()),
         machine_id_hash: None,

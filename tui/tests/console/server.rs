@@ -251,7 +251,9 @@ impl Server {
             | Call::JobFailed(_)
             | Call::CreateJob { .. }
             | Call::ChangeJob { .. } => self.answer_job(call),
-            Call::Settings | Call::ChangeSetting { .. } => self.settings.answer(call, self.clock),
+            Call::Settings | Call::ChangeSetting { .. } | Call::Signing(_) => {
+                self.settings.answer(call, self.clock)
+            }
             other => self.tokens.answer(other, self.clock),
         }
     }
@@ -265,6 +267,12 @@ impl Server {
             Change::Restore => SystemStatus::Active,
             // The job itself says which tag or group.
             Change::Tag | Change::Untag | Change::Join | Change::Leave => return,
+            Change::RotateKey => {
+                if let Some(system) = self.systems.get_mut(&id) {
+                    system.key_rotation_asked_ms = Some(self.clock);
+                }
+                return;
+            }
             Change::Split | Change::Swap | Change::Dismiss => {
                 if let Some(system) = self.systems.get_mut(&id) {
                     system.conflicts.clear();

@@ -110,3 +110,50 @@ fn changes_of_others_appear() {
     let shown = driver.screen().matches("10,000 systems").count();
     assert_eq!(shown, 2, "{}", driver.screen());
 }
+
+#[test]
+fn the_signing_key_is_looked_at_and_replaced_when_it_is_typed() {
+    let mut driver = driver(Role::Owner);
+    driver.keys("K");
+    settled(&mut driver);
+    insta::assert_snapshot!("signing_key", driver.screen());
+    driver.keys("Enter");
+    driver.text("yes");
+    driver.keys("Enter");
+    settled(&mut driver);
+    assert_eq!(driver.server.settings.replaced, 0, "something else was typed");
+    driver.keys("Ctrl-U");
+    driver.text("replace");
+    driver.keys("Enter");
+    settled(&mut driver);
+    assert_eq!(driver.server.settings.replaced, 1);
+    assert!(
+        last_line(&driver).contains("the former one signs until"),
+        "{}",
+        driver.screen()
+    );
+
+    // Somebody else was first.
+    driver.keys("K");
+    settled(&mut driver);
+    driver.server.settings.replaced += 1;
+    driver.text("replace");
+    driver.keys("Enter");
+    settled(&mut driver);
+    assert!(
+        driver.screen().contains("another one by now"),
+        "{}",
+        driver.screen()
+    );
+    assert_eq!(driver.server.settings.replaced, 2);
+    driver.keys("Esc");
+    assert!(driver.console.state.organization.signing.is_none());
+}
+
+#[test]
+fn the_signing_key_is_the_owners() {
+    let mut driver = driver(Role::Admin);
+    driver.keys("K");
+    assert_eq!(last_line(&driver), "signing key: needs owner");
+    assert!(driver.console.state.organization.signing.is_none());
+}

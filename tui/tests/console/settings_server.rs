@@ -1,9 +1,11 @@
 //! The part of the server in memory that keeps settings.
 
-use crate::server::refused;
+use crate::server::{START, refused};
+use scm_protocol::identity::{Fingerprint, PublicKey};
 use scm_protocol::ids::UnixMillis;
+use scm_protocol::rotation::{SigningKeyRotated, SigningKeyShown};
 use scm_protocol::settings::{CATALOGUE, Definition, Setting, SettingList, SettingValue, by_name};
-use scmtui::message::{Call, Failure, Reply};
+use scmtui::message::{Call, Failure, Reply, SigningCall, SigningReply};
 use std::collections::BTreeMap;
 
 /// What differs from the defaults, and who changed it when.
@@ -12,6 +14,8 @@ pub(crate) struct SettingsServer {
     pub(crate) changed: BTreeMap<String, (SettingValue, UnixMillis)>,
     /// Refuses every change for this reason.
     pub(crate) stubborn: Option<String>,
+    /// How often the signing key was replaced.
+    pub(crate) replaced: u8,
 }
 
 impl SettingsServer {
@@ -36,7 +40,46 @@ impl SettingsServer {
                 result: self.change(&name, value, now),
                 name,
             }],
+            Call::Signing(question) => vec![Reply::Signing(self.signing(question))],
             _ => Vec::new(),
+        }
+    }
+
+    /// The signing key, which follows from how often it was replaced.
+    pub(crate) fn key(&self) -> SigningKeyShown {
+        let public_key: PublicKey = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo".parse().unwrap();
+        SigningKeyShown {
+            public_key,
+            fingerprint: Fingerprint([self.replaced + 1; 32]),
+        }
+    }
+
+    fn signing(&mut self, question: SigningCall) -> SigningReply {
+        match question {
+            SigningCall::Show { ticket } => SigningReply::Shown {
+                ticket,
+                result: Ok(Box::new(self.key())),
+            },
+            SigningCall::Rotate { ticket, fingerprint } => {
+                let shown = self.key().fingerprint == fingerprint;
+                self.replaced += u8::from(shown);
+                let rotated = SigningKeyRotated {
+                    public_key: self.key().public_key,
+                    fingerprint: self.key().fingerprint,
+                    former_until_ms: UnixMillis(START + 30 * 86_400_000),
+                };
+                let refusal = || {
+                    refused(
+                        409,
+                        "fingerprint_changed",
+                        "the signing key is another one by now",
+                    )
+                };
+                SigningReply::Rotated {
+                    ticket,
+                    result: shown.then_some(Box::new(rotated)).ok_or_else(refusal),
+                }
+            }
         }
     }
 

@@ -55,7 +55,7 @@ fn no_certificate_is_no_reason_not_to_check_in() {
         let action = decide(&asking(), &refused(&asking(), &refusal(code)));
         let kept = matches!(
             action.change,
-            Change::Nothing | Change::JumpTo(_) | Change::GiveUpId
+            Change::Nothing | Change::JumpTo(_) | Change::GiveUpId | Change::StartAnew
         );
         assert!(kept, "{code:?}");
         // Cut off or unknown: there is nothing to check in as. Everything else goes on at once.
@@ -64,8 +64,37 @@ fn no_certificate_is_no_reason_not_to_check_in() {
             RefusalCode::Revoked,
             RefusalCode::UnknownSystem,
             RefusalCode::Quarantined,
+            RefusalCode::SplitIdentity,
         ];
         assert_eq!(action.wait.is_zero(), !waits.contains(&code), "{code:?}");
+    }
+}
+
+/// What an administrator decided is heard whatever was asked: the other machine keeps the identity.
+#[test]
+fn a_split_is_obeyed_whatever_was_asked() {
+    let own = [
+        Task::CheckIn(ID),
+        Task::Certificate(ID),
+        Task::Rotate(ID),
+        Task::TryNextKey(ID),
+    ];
+    for task in own {
+        let asked = situation(true, task);
+        let mut split = refusal(RefusalCode::SplitIdentity);
+        let action = decide(&asked, &refused(&asked, &split));
+        assert_eq!(
+            (&action.change, action.standing),
+            (&Change::StartAnew, Standing::Unregistered),
+            "{task:?}"
+        );
+        split.system_id = Some(SystemId(7));
+        let action = decide(&asked, &refused(&asked, &split));
+        assert!(is_security(&action), "{task:?}");
+        assert_eq!(action.change, Change::Nothing, "of another system: {task:?}");
+        let unsigned = Answer::Refused(Evidence::Tls(refusal(RefusalCode::SplitIdentity)));
+        let action = decide(&asked, &unsigned);
+        assert_eq!(action.change, Change::Nothing, "not signed: {task:?}");
     }
 }
 

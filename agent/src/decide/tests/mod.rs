@@ -77,6 +77,7 @@ fn situation(pinned: bool, task: Task) -> Situation {
             server_key: pinned.then(server_key),
             server_key_pin: None,
         },
+        next_key: None,
         standing: match (task, pinned) {
             (Task::Register, _) => Standing::Unregistered,
             (_, true) => Standing::Active,
@@ -121,6 +122,7 @@ fn checkin_reply(status: AgentStatus, key: Option<PublicKey>) -> CheckInReply {
         server_time_ms: NOW,
         server_public_key: key,
         send_facts: false,
+        rotate_key: false,
     }
 }
 

@@ -29,6 +29,7 @@ fn request(nonce: &str) -> SentRequest {
     let key = SigningKey::from_bytes(&[7; 32]);
     let fields = sign_request(&key, SentRequest::line(PATH), &body, &claims);
     SentRequest {
+        pinned: None,
         path: PATH,
         fields,
         body,
@@ -51,6 +52,7 @@ fn signed(key: &SigningKey, request: &SentRequest, status: u16, body: &str) -> R
         signature_input: Some(fields.signature_input),
         signature: Some(fields.signature),
         retry_after_secs: None,
+        key_chain: None,
         body: body.as_bytes().to_vec(),
     }
 }

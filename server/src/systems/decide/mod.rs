@@ -63,6 +63,8 @@ pub struct Known {
     pub agent_version: String,
     /// Its client certificates that count.
     pub certificates: Issued,
+    /// An administrator asks for another key.
+    pub key_rotation_asked: bool,
 }
 
 /// A check-in whose signature held, by the key that it held with.
@@ -199,7 +201,7 @@ pub(super) fn may_speak<'a>(
     sequence: u64,
     now: UnixMillis,
 ) -> Result<(&'a Known, ReplayWindow), Refusal> {
-    let Some(known) = known.filter(|known| known.public_key == *verified_with) else {
+    let Some(known) = known else {
         return Err(refusal(
             RefusalCode::UnknownSystem,
             "no system has this id",
@@ -207,6 +209,9 @@ pub(super) fn may_speak<'a>(
             now,
         ));
     };
+    if known.public_key != *verified_with {
+        return Err(other_key(id, now));
+    }
     let Some(replay) = known.replay.accept(sequence) else {
         let detail = "this sequence number was used before";
         return Err(Refusal {
@@ -241,6 +246,7 @@ fn accept(
     let mut reply = reply(known.status, checkin.has_server_key, server_key, intervals, now);
     // What is known of the machine may be what the other one said.
     reply.send_facts = speaks.conflict.is_some();
+    reply.rotate_key = active && known.key_rotation_asked;
     let highest = speaks.replay.next() == arrived.sequence.saturating_add(1);
     let (boot_id, boots) = match &speaks.present {
         Some(boots) => (checkin.boot_id.clone(), boots.to_string()),
@@ -310,6 +316,12 @@ fn refusal(code: RefusalCode, detail: &str, id: SystemId, now: UnixMillis) -> Re
     }
 }
 
+/// The refusal for a key that was replaced since its signature held: whoever has the former one gives up nothing for it.
+fn other_key(id: SystemId, now: UnixMillis) -> Refusal {
+    let detail = "the system has another key by now";
+    refusal(RefusalCode::BadSignature, detail, id, now)
+}
+
 /// The refusal for a system that may not speak.
 fn cut_off(status: SystemStatus, id: SystemId, now: UnixMillis) -> Option<Refusal> {
     let (code, detail) = match status {
@@ -326,18 +338,33 @@ fn cut_off(status: SystemStatus, id: SystemId, now: UnixMillis) -> Option<Refusa
     })
 }
 
+/// What a held reply tells.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HeldStanding {
+    pub status: SystemStatus,
+    /// Its key.
+    pub public_key: PublicKey,
+    /// An administrator asks for another key.
+    pub key_rotation_asked: bool,
+}
+
 /// The reply to a check-in that was held, by what the system is now: none when it is gone.
 ///
 /// # Errors
 /// The refusal that its next check-in would get.
 pub(super) fn reply_after_hold(
-    (id, status): (SystemId, Option<SystemStatus>),
+    (id, verified_with, standing): (SystemId, &PublicKey, Option<HeldStanding>),
     has_server_key: bool,
     server_key: &PublicKey,
     intervals: Intervals,
     now: UnixMillis,
 ) -> Result<CheckInReply, Refusal> {
-    let Some(status) = status else {
+    let Some(HeldStanding {
+        status,
+        public_key,
+        key_rotation_asked,
+    }) = standing
+    else {
         return Err(refusal(
             RefusalCode::UnknownSystem,
             "no system has this id",
@@ -345,9 +372,15 @@ pub(super) fn reply_after_hold(
             now,
         ));
     };
+    if public_key != *verified_with {
+        return Err(other_key(id, now));
+    }
     match cut_off(status, id, now) {
         Some(refusal) => Err(refusal),
-        None => Ok(reply(status, has_server_key, server_key, intervals, now)),
+        None => Ok(CheckInReply {
+            rotate_key: status == SystemStatus::Active && key_rotation_asked,
+            ..reply(status, has_server_key, server_key, intervals, now)
+        }),
     }
 }
 
@@ -374,6 +407,7 @@ fn reply(
         server_time_ms: now,
         server_public_key: (active && !has_server_key).then_some(*server_key),
         send_facts: false,
+        rotate_key: false,
     }
 }
 

@@ -32,6 +32,7 @@ fn known(status: SystemStatus) -> Known {
         },
         agent_version: "0.1.0".to_owned(),
         certificates: Issued::default(),
+        key_rotation_asked: false,
     }
 }
 
@@ -151,7 +152,25 @@ fn an_active_system_gets_the_key_until_it_has_it() {
 
 #[test]
 fn a_held_reply_tells_what_the_system_is_by_then() {
-    let after = |status| reply_after_hold((SystemId(42), status), false, &key(9), INTERVALS, NOW);
+    let with = |verified_with, status: Option<SystemStatus>, key_rotation_asked| {
+        let standing = status.map(|status| HeldStanding {
+            status,
+            public_key: key(1),
+            key_rotation_asked,
+        });
+        reply_after_hold(
+            (SystemId(42), &verified_with, standing),
+            false,
+            &key(9),
+            INTERVALS,
+            NOW,
+        )
+    };
+    let asked = |status, rotate| with(key(1), status, rotate);
+    let after = |status| asked(status, false);
+    assert!(!after(Some(SystemStatus::Active)).unwrap().rotate_key);
+    assert!(asked(Some(SystemStatus::Active), true).unwrap().rotate_key);
+    assert!(!asked(Some(SystemStatus::Pending), true).unwrap().rotate_key);
     let approved = after(Some(SystemStatus::Active)).unwrap();
     assert_eq!(
         (approved.status, approved.server_public_key),
@@ -170,6 +189,8 @@ fn a_held_reply_tells_what_the_system_is_by_then() {
         (gone.code, gone.system_id),
         (RefusalCode::UnknownSystem, Some(SystemId(42)))
     );
+    let replaced = with(key(2), Some(SystemStatus::Active), false).unwrap_err();
+    assert_eq!(replaced.code, RefusalCode::BadSignature);
 }
 
 #[test]
@@ -218,7 +239,7 @@ fn refusals_are_typed() {
     };
     assert_eq!(
         code(run(SystemStatus::Active, &other_key)),
-        RefusalCode::UnknownSystem
+        RefusalCode::BadSignature
     );
     let replayed = Arrived {
         sequence: 9,
