@@ -291,9 +291,19 @@ async fn replays_and_wrong_clocks_get_signed_refusals() -> Result<()> {
 /// H8: an agent whose host is a day ahead corrects itself, keeps its identity, and the console sees the skew.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_clock_costs_no_identity() -> Result<()> {
+    wrong_clock("+1d", 86_400_000).await
+}
+
+/// The same a day behind.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_is_behind_costs_no_identity() -> Result<()> {
+    wrong_clock("-1d", -86_400_000).await
+}
+
+async fn wrong_clock(offset: &str, skew_ms: i64) -> Result<()> {
     let server = Server::start_default().await?;
     let admin = server.admin()?;
-    let words = faketime("+1d")?;
+    let words = faketime(offset)?;
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let agent = server.agent().prefix(&words).start()?;
     let pending = admin.await_status(SystemStatus::Pending).await?;
@@ -311,7 +321,7 @@ async fn a_wrong_clock_costs_no_identity() -> Result<()> {
         .await_system("the skew to be seen", |system| {
             system
                 .clock_skew_ms
-                .is_some_and(|skew| (skew - 86_400_000).abs() < 60_000)
+                .is_some_and(|skew| (skew - skew_ms).abs() < 60_000)
         })
         .await?;
     eventually("the offset in `scmclient status`", 20, async || {

@@ -126,7 +126,7 @@ impl Drop for Proxy {
     }
 }
 
-fn acceptor(folder: &TempDir) -> Result<TlsAcceptor> {
+pub(super) fn acceptor(folder: &TempDir) -> Result<TlsAcceptor> {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
@@ -180,7 +180,7 @@ impl State {
 }
 
 /// Reads a message with a `Content-Length` or without body.
-async fn read_message(stream: &mut (impl AsyncReadExt + Unpin)) -> Result<Vec<u8>> {
+pub(super) async fn read_message(stream: &mut (impl AsyncReadExt + Unpin)) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let head = loop {
         if let Some(head) = head_length(&bytes) {
