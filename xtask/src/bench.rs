@@ -30,6 +30,10 @@ pub(crate) struct Options {
     /// Measure, instead of check-ins, rules and a bulk job over so many systems.
     #[arg(long, value_name = "N", conflicts_with = "audit_entries")]
     rules_systems: Option<u32>,
+    /// Measure, instead of check-ins per second, how long an approval takes to reach an agent whose check-in is held, and what
+    /// a held connection costs the server.
+    #[arg(long, conflicts_with_all = ["audit_entries", "rules_systems", "rate"])]
+    held: bool,
     /// Write the figures there as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -61,9 +65,13 @@ fn load(site: &Site, options: &Options) -> Result<()> {
     let mut fleet = Command::new("taskset");
     fleet.args(["-c", "1"]).arg(site.programs().join("fleet"));
     let mut fleet = site.as_fleet(fleet);
-    fleet.args(["--agents", &options.agents.to_string(), "--approve"]);
+    fleet.args(["--agents", &options.agents.to_string()]);
     fleet.args(["--connections", &options.connections.to_string()]);
-    fleet.args(["--duration", &options.duration.to_string()]);
+    if options.held {
+        fleet.arg("--held");
+    } else {
+        fleet.args(["--approve", "--duration", &options.duration.to_string()]);
+    }
     fleet.args(["--server-process", &site.server_id().to_string()]);
     if let Some(rate) = options.rate {
         fleet.args(["--rate", &rate.to_string()]);

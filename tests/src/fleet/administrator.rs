@@ -6,7 +6,10 @@ use super::tally::Tally;
 use crate::http::{Connection, Endpoint, Reply};
 use anyhow::{Context, Result, bail};
 use scm_protocol::events::Overview;
+use scm_protocol::identity::Fingerprint;
+use scm_protocol::ids::SystemId;
 use scm_protocol::systems::{StatusChange, SystemStatus};
+use serde_json::json;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -43,24 +46,38 @@ impl Administrator {
         let began = Instant::now();
         for machine in machines.iter_mut().filter(|machine| !machine.active) {
             let Some(system) = machine.system else { continue };
-            let body = StatusChange {
-                fingerprint: machine.public_key().fingerprint(),
-                expected_status: SystemStatus::Pending,
-            };
-            let asked = Instant::now();
-            let path = format!("/api/v1/systems/{system}/approve");
-            match self.ask("POST", &path, &serde_json::to_vec(&body)?).await {
-                Ok(reply) if reply.status < 300 => {
-                    tally.succeeded(asked.elapsed());
-                    let status = SystemStatus::Active;
-                    acks.record(&Acknowledged::Decided { system, status })?;
-                }
-                Ok(reply) => tally.failed(&format!("status {}", reply.status)),
-                Err(_) => tally.failed("connection"),
+            let fingerprint = machine.public_key().fingerprint();
+            if self.approve_one(system, fingerprint, &mut tally).await {
+                let status = SystemStatus::Active;
+                acks.record(&Acknowledged::Decided { system, status })?;
             }
         }
         tally.took(began.elapsed());
         Ok(tally)
+    }
+
+    /// Approves one system that waits; true when the server did.
+    pub(super) async fn approve_one(
+        &mut self,
+        system: SystemId,
+        fingerprint: Fingerprint,
+        tally: &mut Tally,
+    ) -> bool {
+        let body = json!(StatusChange {
+            fingerprint,
+            expected_status: SystemStatus::Pending,
+        });
+        let asked = Instant::now();
+        let path = format!("/api/v1/systems/{system}/approve");
+        match self.ask("POST", &path, body.to_string().as_bytes()).await {
+            Ok(reply) if reply.status < 300 => {
+                tally.succeeded(asked.elapsed());
+                return true;
+            }
+            Ok(reply) => tally.failed(&format!("status {}", reply.status)),
+            Err(_) => tally.failed("connection"),
+        }
+        false
     }
 
     /// Lets that many systems more than by default wait for approval.

@@ -67,6 +67,14 @@ impl Failure {
         }
     }
 
+    /// No answer came in time.
+    pub(super) fn timeout() -> Self {
+        Failure {
+            connected: false,
+            ..Self::kind("timeout")
+        }
+    }
+
     /// The connection failed.
     pub(super) fn connection() -> Self {
         Failure {
@@ -117,8 +125,22 @@ impl Machine {
     ) -> Result<(), Failure> {
         match self.system {
             None => self.register(around, connection).await,
-            Some(system) => self.check_in(system, around, connection).await,
+            Some(system) => self.check_in(system, 0, around, connection).await,
         }
+    }
+
+    /// Checks in and lets the server hold the reply back for so many seconds.
+    ///
+    /// # Errors
+    /// [`Failure`], for the report.
+    pub(super) async fn wait_for_news(
+        &mut self,
+        hold_secs: u32,
+        around: &Surroundings,
+        connection: &mut Connection,
+    ) -> Result<(), Failure> {
+        let system = self.system.ok_or_else(|| Failure::kind("not registered"))?;
+        self.check_in(system, hold_secs, around, connection).await
     }
 
     async fn register(&mut self, around: &Surroundings, connection: &mut Connection) -> Result<(), Failure> {
@@ -149,6 +171,7 @@ impl Machine {
     async fn check_in(
         &mut self,
         system: SystemId,
+        hold_secs: u32,
         around: &Surroundings,
         connection: &mut Connection,
     ) -> Result<(), Failure> {
@@ -160,6 +183,7 @@ impl Machine {
             agent_version: VERSION.to_owned(),
             boot_id: self.boot_id.clone(),
             has_server_key: self.server_key.is_some(),
+            hold_secs,
             facts: self.facts_due.then(|| self.facts.clone()),
             telemetry: Some(self.vitals.measure(since as i64)),
             ..CheckIn::default()

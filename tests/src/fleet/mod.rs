@@ -5,6 +5,7 @@
 
 pub mod acknowledged;
 mod administrator;
+mod held;
 pub mod identities;
 mod machine;
 mod options;
@@ -108,6 +109,9 @@ impl Fleet {
             self.report.json()
         );
         self.save()?;
+        if self.options.held {
+            return self.hold().await;
+        }
         self.administer().await?;
         if self.options.load_time() == Some(Duration::ZERO) {
             return Ok(());
@@ -146,6 +150,22 @@ impl Fleet {
             Some(count) => administrator.await_listed(count).await,
             None => Ok(()),
         }
+    }
+
+    /// Every agent waits on a connection of its own, and is approved.
+    async fn hold(&mut self) -> Result<()> {
+        let token = self.options.admin_token.as_deref();
+        let token = token.context("the administrator's token is missing")?;
+        let mut administrator = Administrator::new(self.around.endpoint.clone(), token)?;
+        // With the workers go the connections that they registered over.
+        let workers = std::mem::take(&mut self.workers);
+        let machines: Vec<Machine> = workers.into_iter().flat_map(|worker| worker.machines).collect();
+        let process = self.options.server_process;
+        let held = held::measure(&self.around, machines, &mut administrator, process).await?;
+        self.report.add("approve", held.approved);
+        self.report.add("told", held.told);
+        self.report.held(held.memory);
+        Ok(())
     }
 
     async fn load(&mut self) -> Result<()> {

@@ -34,6 +34,10 @@ pub struct Options {
     /// Approve every agent after it registered.
     #[arg(long, requires = "admin_token")]
     pub approve: bool,
+    /// Instead of a load: let the server hold a check-in of every agent, each on a connection of its own, then approve them,
+    /// and measure how long each takes to hear of it.
+    #[arg(long, requires = "admin_token", conflicts_with_all = ["approve", "stay", "rate", "interval"])]
+    pub held: bool,
     /// After registering, wait until the server lists this many systems.
     #[arg(long, requires = "admin_token", value_name = "N")]
     pub await_listed: Option<i64>,

@@ -13,6 +13,7 @@ use std::path::Path;
 pub(super) struct Report {
     phases: Vec<(&'static str, Tally)>,
     server: Option<Value>,
+    held: Option<Value>,
 }
 
 impl Report {
@@ -32,6 +33,11 @@ impl Report {
         }));
     }
 
+    /// Adds what connections cost on which a check-in is held.
+    pub(super) fn held(&mut self, memory: Value) {
+        self.held = Some(memory).filter(|memory| !memory.is_null());
+    }
+
     /// Everything, for programs.
     pub(super) fn json(&self) -> Value {
         let phases: serde_json::Map<String, Value> = self
@@ -39,7 +45,7 @@ impl Report {
             .iter()
             .map(|(name, tally)| ((*name).replace([' ', '-'], "_"), tally.json()))
             .collect();
-        json!({ "phases": phases, "server": self.server })
+        json!({ "phases": phases, "server": self.server, "held": self.held })
     }
 
     fn table(&self) -> String {
@@ -54,6 +60,16 @@ impl Report {
                 number("cpu_us_per_checkin"),
                 number("resident_kib_before") / 1024.0,
                 number("resident_kib_after") / 1024.0,
+            ));
+        }
+        if let Some(held) = &self.held {
+            let number = |key: &str| held[key].as_f64().unwrap_or_default();
+            lines.push(format!(
+                "server: {:.1} KiB of memory per held connection ({} of them; {:.1} MiB resident before, {:.1} held)",
+                number("bytes_per_connection") / 1024.0,
+                held["connections"],
+                number("resident_kib_before") / 1024.0,
+                number("resident_kib_held") / 1024.0,
             ));
         }
         lines.join("\n")

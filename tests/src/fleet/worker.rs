@@ -127,13 +127,9 @@ impl Worker {
 
     /// One turn, counted. True when it succeeded.
     async fn turn(&mut self, index: usize, due: Instant) -> bool {
-        let outcome = timeout(PATIENCE, self.exchange(index)).await.unwrap_or_else(|_| {
-            Err(Failure {
-                kind: "timeout".to_owned(),
-                wait: None,
-                connected: false,
-            })
-        });
+        let outcome = timeout(PATIENCE, self.exchange(index))
+            .await
+            .unwrap_or_else(|_| Err(Failure::timeout()));
         let Err(failure) = outcome else {
             self.tally.succeeded(due.elapsed());
             return true;

@@ -123,7 +123,7 @@ fn another_key_is_asked_for_and_the_page_says_so() {
     let mut driver = Driver::logged_in(Server::new(0, 3));
     driver.keys("2 Enter");
     settled(&mut driver);
-    driver.keys("a o");
+    driver.keys("a n");
     settled(&mut driver);
     assert!(driver.server.acted.is_empty(), "it asks first");
     driver.keys("Tab Enter");
