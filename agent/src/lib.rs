@@ -11,6 +11,7 @@ pub mod decide;
 pub mod enroll;
 pub mod identity;
 pub mod platform;
+pub mod pulse;
 pub mod random;
 pub mod report;
 pub mod schedule;

@@ -41,3 +41,4 @@ pub mod storage;
 pub mod systems;
 pub mod telemetry;
 pub mod users;
+pub mod watchdog;

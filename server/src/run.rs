@@ -13,7 +13,7 @@ use crate::storage::{DatabaseUrl, Storage};
 use crate::systems::Intervals;
 use crate::{
     audit, auth, backup, certificates, enrollment, integrity, jobs, private_file, router, rules, systems,
-    telemetry,
+    telemetry, watchdog,
 };
 use anyhow::Context;
 use http::{Extensions, HeaderMap, StatusCode, Version};
@@ -87,6 +87,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     audit::start_forwarding(&app)?;
     tokio::spawn(jobs::work(Arc::clone(&app)));
     tokio::spawn(housekeeping(Arc::clone(&app), config.server.hostnames.clone()));
+    tokio::spawn(watchdog::give_signs_of_life());
     tokio::spawn(stop_on_signal(stop)?);
     let service = tower::ServiceBuilder::new()
         .layer(

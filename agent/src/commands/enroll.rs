@@ -1,9 +1,11 @@
 //! `scmclient enroll`: from one pasted line to a machine that waits for approval or is active.
 
-use super::{EnrollArguments, print, status};
+use super::{EnrollArguments, on_behalf, print, status};
 use crate::clock::{Clock, SystemClock};
 use crate::decide::Standing;
-use crate::enroll::{Prepared, prepare};
+use crate::enroll::{Prepared, plan, try_folder};
+use crate::platform::DEFAULT_STATE_FOLDER;
+use crate::platform::user::owner_to_act_for;
 use crate::random::random_hex;
 use crate::stop::Stop;
 use crate::wire::Client;
@@ -20,16 +22,19 @@ use zeroize::Zeroizing;
 /// Configures, registers once and says what happens next.
 pub(super) fn enroll(path: &Path, arguments: EnrollArguments) -> anyhow::Result<ExitCode> {
     let text = given(arguments.string)?;
+    if arguments.only_try_folder {
+        let folder = arguments.state_folder.as_deref();
+        try_folder(folder.unwrap_or(Path::new(DEFAULT_STATE_FOLDER)))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let bootstrap: Bootstrap = text.parse()?;
-    let clock = SystemClock;
-    let prepared = prepare(
-        &bootstrap,
-        path,
-        arguments.state_folder.as_deref(),
-        arguments.force,
-        clock.now().as_secs(),
-    )
-    .context("nothing was sent")?;
+    let stamp_secs = SystemClock.now().as_secs();
+    let state_folder = arguments.state_folder.as_deref();
+    let plan = plan(&bootstrap, path, state_folder, arguments.force).context("nothing was sent")?;
+    if let Some(user) = owner_to_act_for(&plan.config.state_folder) {
+        return on_behalf::enroll(plan, user, &text, path, state_folder, stamp_secs);
+    }
+    let prepared = plan.carry_out(stamp_secs).context("nothing was sent")?;
     if let Some(former) = &prepared.former {
         print(&format!(
             "the former configuration is kept as {}",

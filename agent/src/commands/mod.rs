@@ -2,6 +2,7 @@
 
 mod check_config;
 mod enroll;
+mod on_behalf;
 mod rotate;
 mod run;
 mod status;
@@ -56,6 +57,9 @@ struct EnrollArguments {
     /// Keep the identity in this folder, in place of the usual one
     #[arg(long, value_name = "PATH")]
     state_folder: Option<PathBuf>,
+    /// Only see whether the state folder can be written; the first half of enrolling as root for the service's user
+    #[arg(long, hide = true)]
+    only_try_folder: bool,
 }
 
 impl fmt::Debug for EnrollArguments {

@@ -3,7 +3,8 @@
 use crate::clock::SystemClock;
 use crate::config::{self, Config};
 use crate::identity::StateFolder;
-use crate::platform::StopSignals;
+use crate::platform::{StopSignals, service};
+use crate::pulse::{LONGEST_ATTEMPT, Pulse};
 use crate::random::random_hex;
 use crate::stop::Stop;
 use crate::wire::Client;
@@ -11,12 +12,18 @@ use crate::worker::{Surroundings, Worker};
 use anyhow::{Context, bail};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long workers may take to end once asked; whatever they do then can be cut off without harm.
 const FAREWELL: Duration = Duration::from_millis(700);
+
+/// A started worker, as the main thread sees it.
+struct Started {
+    client: Client,
+    pulse: Arc<Pulse>,
+}
 
 /// What the main thread waits for.
 enum Event {
@@ -42,9 +49,17 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
         boot_id: random_hex()?,
     };
     tracing::info!(agent.version = env!("CARGO_PKG_VERSION"), config.file = %path.display(), "started");
-    let clients = start_workers(&config, &around, &sender)?;
+    let workers = start_workers(&config, &around, &sender)?;
     drop(sender);
-    wait(&stop, &clients, &events)
+    told(service::ready());
+    wait(&stop, &workers, &events)
+}
+
+/// The service manager is told; one that does not listen is no reason not to work.
+fn told(outcome: std::io::Result<()>) {
+    if let Err(error) = outcome {
+        tracing::warn!(%error, "the service manager cannot be told");
+    }
 }
 
 fn log_to_stderr(config: &Config) -> anyhow::Result<()> {
@@ -70,12 +85,13 @@ fn start_workers(
     config: &Config,
     around: &Surroundings,
     sender: &Sender<Event>,
-) -> anyhow::Result<Vec<Client>> {
-    let mut clients = Vec::with_capacity(config.servers.len());
+) -> anyhow::Result<Vec<Started>> {
+    let mut started = Vec::with_capacity(config.servers.len());
     for server in &config.servers {
         let client = Client::new(server, config.proxy.as_ref()).map_err(anyhow::Error::msg)?;
-        clients.push(client.clone());
-        let worker = Worker::new(around.clone(), server.clone(), client, config.telemetry)?;
+        let worker = Worker::new(around.clone(), server.clone(), client.clone(), config.telemetry)?;
+        let pulse = worker.pulse();
+        started.push(Started { client, pulse });
         let farewell = Farewell(sender.clone());
         let work = move || {
             let _farewell = farewell;
@@ -86,7 +102,7 @@ fn start_workers(
             .spawn(work)
             .context("cannot start a thread")?;
     }
-    Ok(clients)
+    Ok(started)
 }
 
 /// Tells the main thread that a worker ended, however it did.
@@ -99,16 +115,17 @@ impl Drop for Farewell {
     }
 }
 
-fn wait(stop: &Stop, clients: &[Client], events: &Receiver<Event>) -> anyhow::Result<()> {
-    let mut working = clients.len();
+fn wait(stop: &Stop, workers: &[Started], events: &Receiver<Event>) -> anyhow::Result<()> {
+    let mut working = workers.len();
     while working > 0 {
-        match events.recv().context("no worker is left")? {
+        match next_event(workers, events)? {
             Event::WorkerEnded => working -= 1,
             Event::Signal(name) => {
                 tracing::info!(signal = name, "stopping");
+                told(service::stopping());
                 stop.request();
-                for client in clients {
-                    client.shut_down();
+                for worker in workers {
+                    worker.client.shut_down();
                 }
                 say_farewell(working, events);
                 return Ok(());
@@ -116,6 +133,27 @@ fn wait(stop: &Stop, clients: &[Client], events: &Receiver<Event>) -> anyhow::Re
         }
     }
     bail!("no server can be served, see the log")
+}
+
+/// The next event; meanwhile the service manager gets its signs of life, as long as every worker moves.
+fn next_event(workers: &[Started], events: &Receiver<Event>) -> anyhow::Result<Event> {
+    const NONE_LEFT: &str = "no worker is left";
+    let Some(period) = service::watchdog_period() else {
+        return events.recv().context(NONE_LEFT);
+    };
+    loop {
+        match workers
+            .iter()
+            .any(|worker| worker.pulse.is_stuck(LONGEST_ATTEMPT))
+        {
+            true => tracing::error!("a worker hangs: the service manager gets no sign of life"),
+            false => told(service::alive()),
+        }
+        match events.recv_timeout(period / 3) {
+            Err(RecvTimeoutError::Timeout) => {}
+            other => return other.context(NONE_LEFT),
+        }
+    }
 }
 
 fn say_farewell(mut working: usize, events: &Receiver<Event>) {

@@ -74,11 +74,9 @@ pub fn load(path: &Path) -> Result<Config, Error> {
         .servers
         .iter()
         .any(|server| server.enrollment_token.is_some());
-    let readable = std::fs::metadata(path)
-        .is_ok_and(|metadata| platform::exposure(&metadata) == Some(platform::OTHERS_MAY_READ));
-    if holds_secret && readable {
+    if holds_secret && platform::user::is_widely_readable(path, &config.state_folder) {
         config.warnings.push(format!(
-            "{} holds an enrollment token and others than its owner may read it: chmod 600 it",
+            "{} holds an enrollment token and others than the agent may read it: take that from them (chmod o=)",
             path.display()
         ));
     }

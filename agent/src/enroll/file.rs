@@ -1,6 +1,7 @@
 //! The configuration file that enrolling writes: whole or not at all, and never over another one unasked.
 
-use crate::platform;
+use crate::platform::user::{self, User};
+use crate::platform::{self, OTHERS_MAY_READ};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -31,6 +32,7 @@ pub struct Configuration {
     path: PathBuf,
     text: Zeroizing<String>,
     secret: bool,
+    reader: Option<User>,
 }
 
 impl std::fmt::Debug for Configuration {
@@ -46,7 +48,13 @@ impl Configuration {
             path: path.to_owned(),
             text,
             secret,
+            reader: None,
         }
+    }
+
+    /// The group of that user may read it as well: the agent that runs as it.
+    pub fn readable_by(&mut self, user: User) {
+        self.reader = Some(user);
     }
 
     /// Refuses to replace another configuration, unless by `force`.
@@ -62,11 +70,14 @@ impl Configuration {
         }
     }
 
-    /// Writes it. Where another one was, that is kept beside it: its path.
+    /// Writes it, unless it is there. Where another one was, that is kept beside it: its path.
     ///
     /// # Errors
     /// [`NotWritten::Io`].
     pub fn write(&self, stamp_secs: i64) -> Result<Option<PathBuf>, NotWritten> {
+        if self.differs()? == Some(false) && !self.is_exposed() {
+            return Ok(None);
+        }
         let folder = match self.path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
@@ -98,6 +109,12 @@ impl Configuration {
         }
     }
 
+    /// Whether what is there holds a secret and is open to others.
+    fn is_exposed(&self) -> bool {
+        let metadata = std::fs::metadata(&self.path);
+        self.secret && metadata.is_ok_and(|found| platform::exposure(&found) == Some(OTHERS_MAY_READ))
+    }
+
     fn temporary(&self, path: &Path) -> Result<(), NotWritten> {
         let created = if self.secret {
             platform::create_private_file(path)
@@ -105,6 +122,9 @@ impl Configuration {
             platform::create_readable_file(path)
         };
         let written = created.and_then(|mut file| {
+            if let Some(reader) = self.reader.filter(|_| self.secret) {
+                user::let_group_read(path, reader)?;
+            }
             file.write_all(self.text.as_bytes())?;
             file.sync_all()
         });

@@ -53,30 +53,56 @@ pub struct Prepared {
     pub former: Option<PathBuf>,
 }
 
-/// Writes the configuration for `bootstrap` to `path`, once it is sure that the state folder can be written. `force`
-/// replaces a configuration that says something else.
+/// A configuration that may be written where it belongs; nothing is done yet.
+#[derive(Debug)]
+pub struct Plan {
+    /// What it says.
+    pub config: Config,
+    /// Its file.
+    pub file: Configuration,
+}
+
+/// Makes the configuration for `bootstrap` and looks whether it may be written to `path`. `force` replaces a configuration
+/// that says something else.
 ///
 /// # Errors
-/// [`Error`]; what was there is as it was.
-pub fn prepare(
+/// [`Error`]; nothing was changed.
+pub fn plan(
     bootstrap: &Bootstrap,
     path: &Path,
     state_folder: Option<&Path>,
     force: bool,
-    stamp_secs: i64,
-) -> Result<Prepared, Error> {
+) -> Result<Plan, Error> {
     let text = configuration(bootstrap, state_folder)?;
     let document = Document::new(text.as_str(), path);
     let config = config::check(&document, document.parse()?)?;
     let file = Configuration::new(path, text, bootstrap.enrollment_token.is_some());
     file.may_be_written(force)?;
-    let folder = open(&config.state_folder)?;
-    let former = file.write(stamp_secs)?;
-    Ok(Prepared {
-        config,
-        folder,
-        former,
-    })
+    Ok(Plan { config, file })
+}
+
+/// Sees whether the state folder can be opened and written.
+///
+/// # Errors
+/// [`Error::Running`], [`Error::Folder`].
+pub fn try_folder(path: &Path) -> Result<(), Error> {
+    open(path).map(drop)
+}
+
+impl Plan {
+    /// Writes the configuration, once it is sure that the state folder can be written.
+    ///
+    /// # Errors
+    /// [`Error`]; what was there is as it was.
+    pub fn carry_out(self, stamp_secs: i64) -> Result<Prepared, Error> {
+        let folder = open(&self.config.state_folder)?;
+        let former = self.file.write(stamp_secs)?;
+        Ok(Prepared {
+            config: self.config,
+            folder,
+            former,
+        })
+    }
 }
 
 fn configuration(bootstrap: &Bootstrap, state_folder: Option<&Path>) -> Result<Zeroizing<String>, Error> {

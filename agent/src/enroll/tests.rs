@@ -13,6 +13,16 @@ fn bootstrap(token: Option<&str>) -> Bootstrap {
     }
 }
 
+fn prepare(
+    bootstrap: &Bootstrap,
+    path: &Path,
+    state_folder: Option<&Path>,
+    force: bool,
+    stamp_secs: i64,
+) -> Result<Prepared, Error> {
+    plan(bootstrap, path, state_folder, force)?.carry_out(stamp_secs)
+}
+
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }

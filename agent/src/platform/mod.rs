@@ -3,7 +3,13 @@
 //! The only folder of this crate with `cfg`. Each system's file offers the same names.
 
 #[cfg(unix)]
+#[path = "service_unix.rs"]
+pub mod service;
+#[cfg(unix)]
 mod unix;
+#[cfg(unix)]
+#[path = "user_unix.rs"]
+pub mod user;
 
 #[cfg(unix)]
 pub use unix::{

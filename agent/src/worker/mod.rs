@@ -15,6 +15,7 @@ use crate::collect::Collector;
 use crate::config;
 use crate::decide::{self, Action, Change, Corrected, Situation, Standing, Task};
 use crate::identity::{Error, Identity, StateFolder};
+use crate::pulse::Pulse;
 use crate::random::{Jitter, NoEntropy, entropy};
 use crate::report::Report;
 use crate::schedule::{self, DEFAULT_INTERVAL_SECS};
@@ -64,6 +65,7 @@ pub struct Worker {
     /// Sees to the client certificate.
     keeper: Keeper,
     rotation: Rotation,
+    pulse: Arc<Pulse>,
 }
 
 /// What came of registering once.
@@ -107,7 +109,13 @@ impl Worker {
             patient: true,
             keeper: Keeper::default(),
             rotation: Rotation::default(),
+            pulse: Arc::default(),
         })
+    }
+
+    /// By which others feel whether it still moves.
+    pub fn pulse(&self) -> Arc<Pulse> {
+        self.pulse.clone()
     }
 
     /// Works until asked to stop.
@@ -117,6 +125,8 @@ impl Worker {
         };
         let mut wait = schedule::within(START_SPREAD, &mut self.jitter);
         while self.around.stop.wait(wait) {
+            let pulse = self.pulse.clone();
+            let _attempt = pulse.begin();
             wait = self.attempt(&mut identity);
         }
     }
