@@ -1,4 +1,4 @@
-//! Every developer command: `cargo xtask demo | test | fuzz | bench | needs`.
+//! Every developer command: `cargo xtask demo | test | fuzz | bench | package | needs`.
 //!
 //! Runs cargo and the programs that it builds, and makes sure that what they need is there. Knows nothing of what is in
 //! the programs: it talks to them by their command lines, their files and their signals, so that it builds in seconds on
@@ -11,6 +11,7 @@ mod build;
 mod demo;
 mod fuzz;
 mod needs;
+mod package;
 mod postgres;
 mod process;
 mod signals;
@@ -41,6 +42,8 @@ enum Command {
     Fuzz(fuzz::Options),
     /// Fetch what building and testing needs, and nothing else.
     Needs,
+    /// Build the .deb and .rpm packages.
+    Package(package::Options),
     /// Measure check-ins with the server on one core and the simulated fleet on another.
     Bench(bench::Options),
 }
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Command::Test(options) => test::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),
         Command::Needs => needs::ensure(needs::ALL),
+        Command::Package(options) => package::run(&options),
         Command::Bench(options) => bench::run(&options),
     });
     match outcome {

@@ -3,7 +3,7 @@
 mod installer;
 mod python;
 
-pub(crate) use python::venv;
+pub(crate) use python::{programs as python_programs, venv};
 
 use crate::postgres;
 use crate::process::output;
@@ -86,7 +86,7 @@ const CURL: Need = Need {
 };
 
 /// Python that can make virtual environments.
-const PYTHON: Need = Need {
+pub(crate) const PYTHON: Need = Need {
     name: "Python 3 with venv",
     why: "a test talks to the server through an independent implementation",
     found: python::makes_venvs,
@@ -133,6 +133,16 @@ const RSYSLOG: Need = Need {
     apt: &["rsyslog", "rsyslog-gnutls"],
     dnf: &["rsyslog", "rsyslog-gnutls"],
     apk: &["rsyslog", "rsyslog-tls"],
+};
+
+/// Signs and verifies files.
+pub(crate) const MINISIGN: Need = Need {
+    name: "minisign",
+    why: "packages are signed with it",
+    found: || on_path("minisign").is_some(),
+    apt: &["minisign"],
+    dnf: &["minisign"],
+    apk: &["minisign"],
 };
 
 /// Everything that the tests need.

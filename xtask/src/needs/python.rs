@@ -1,4 +1,4 @@
-//! A virtual environment with the independent implementations that tests compare with.
+//! Virtual environments of Python: with the independent implementations that tests compare with, and with packagers.
 
 use crate::build::{root, target};
 use crate::process::{output, run};
@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// What goes into it, pinned; within the repository.
+/// What goes into the tests' one, pinned; within the repository.
 const REQUIREMENTS: &str = "tests/interop/requirements.txt";
 
 /// Whether `python3` is there and complete.
@@ -17,15 +17,22 @@ pub(super) fn makes_venvs() -> bool {
     output(python).is_some()
 }
 
-/// The interpreter of the environment, made at the first call and whenever [`REQUIREMENTS`] changes.
+/// The interpreter of the tests' environment, made at the first call and whenever [`REQUIREMENTS`] changes.
 pub(crate) fn venv() -> Result<PathBuf> {
-    let folder = target()?.join("python");
-    let interpreter = folder.join("bin/python");
+    Ok(programs("python", REQUIREMENTS)?.join("python"))
+}
+
+/// The folder of the programs of an environment of that name in the target folder, with what the file `requirements` of the
+/// repository lists; made at the first call and whenever that changes.
+pub(crate) fn programs(name: &str, requirements: &str) -> Result<PathBuf> {
+    let folder = target()?.join(name);
+    let programs = folder.join("bin");
+    let interpreter = programs.join("python");
     let stamp = folder.join("packages");
-    let requirements = root().join(REQUIREMENTS);
+    let requirements = root().join(requirements);
     let wanted = fs::read_to_string(&requirements).with_context(|| requirements.display().to_string())?;
     if interpreter.exists() && fs::read_to_string(&stamp).is_ok_and(|made| made == wanted) {
-        return Ok(interpreter);
+        return Ok(programs);
     }
     let mut make = Command::new("python3");
     make.args(["-m", "venv", "--clear"]).arg(&folder);
@@ -40,7 +47,12 @@ pub(crate) fn venv() -> Result<PathBuf> {
         "--no-input",
     ]);
     install.arg("-r").arg(&requirements);
-    run(install).context("the Python packages of the tests cannot be installed")?;
+    run(install).with_context(|| {
+        format!(
+            "the Python packages of {} cannot be installed",
+            requirements.display()
+        )
+    })?;
     fs::write(&stamp, wanted).context("cannot write the stamp of the Python environment")?;
-    Ok(interpreter)
+    Ok(programs)
 }
