@@ -25,6 +25,25 @@ pub(crate) struct Need {
     apk: &'static [&'static str],
 }
 
+impl Need {
+    /// Something for Debian's packages, which only Debian and its relatives have.
+    pub(crate) const fn debian(
+        name: &'static str,
+        why: &'static str,
+        apt: &'static [&'static str],
+        found: fn() -> bool,
+    ) -> Self {
+        Need {
+            name,
+            why,
+            found,
+            apt,
+            dnf: &[],
+            apk: &[],
+        }
+    }
+}
+
 /// PostgreSQL's client library, to link the server.
 pub(crate) const LIBPQ: Need = Need {
     name: "libpq with its development files",

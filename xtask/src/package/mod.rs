@@ -10,11 +10,13 @@ mod programs;
 mod signing;
 mod stage;
 mod tools;
+mod trial;
 
-use crate::build::root;
+use crate::build::{root, target};
 use crate::needs::{self, LIBPQ, MINISIGN, Need};
 use crate::process;
 use anyhow::{Context, Result};
+use stage::Stage;
 use std::path::PathBuf;
 use std::process::Command;
 use tools::Tools;
@@ -34,6 +36,9 @@ pub(crate) struct Options {
     /// Build as quickly as possible instead of as well as possible: to try the packages, never to hand them out
     #[arg(long)]
     quick: bool,
+    /// Then check the packages and try them on a Debian booted in a container, as root
+    #[arg(long = "try")]
+    trial: bool,
 }
 
 /// What every step needs to know.
@@ -44,29 +49,39 @@ struct Release {
     epoch: String,
 }
 
-/// Builds the packages.
+/// Builds the packages, and tries them where that was asked for.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let out = build(options)?;
-    println!("\npackages: {}", out.display());
-    Ok(())
-}
-
-/// Builds the packages; the folder that they are in.
-pub(crate) fn build(options: &Options) -> Result<PathBuf> {
     needs::ensure(NEEDS)?;
     let tools = Tools::installed()?;
     let release = Release::of_this_commit()?;
-    let stage = stage::Stage::new()?;
+    let stage = Stage::new()?;
     programs::build(&tools, &release, &stage, options.quick)?;
     documents::write(&release, &stage)?;
     let out = match &options.out {
         Some(folder) => std::path::absolute(folder).context("--out")?,
-        None => crate::build::target()?.join("packages"),
+        None => target()?.join("packages"),
     };
     stage::empty(&out)?;
     linux::pack(&tools, &release, &stage, &out)?;
     signing::sign(&release, &out, options.key.as_deref())?;
-    Ok(out)
+    if options.trial {
+        let next = stage.part("next");
+        stage::empty(&next)?;
+        linux::pack(&tools, &release.next(), &stage, &next)?;
+        trial::run_trial(&out, &next)?;
+    }
+    println!("\npackages: {}", out.display());
+    Ok(())
+}
+
+/// Everything quick, and tried: what `cargo xtask test` does.
+pub(crate) fn try_quickly() -> Result<()> {
+    run(&Options {
+        out: None,
+        key: None,
+        quick: true,
+        trial: true,
+    })
 }
 
 impl Release {
@@ -87,5 +102,13 @@ impl Release {
             version: version.to_owned(),
             epoch,
         })
+    }
+
+    /// The same as a later version, to try an upgrade.
+    fn next(&self) -> Self {
+        Release {
+            version: format!("{}.1", self.version),
+            epoch: self.epoch.clone(),
+        }
     }
 }
