@@ -10,6 +10,7 @@ pub mod backup;
 pub mod call;
 pub mod certificates;
 pub mod clock;
+pub mod command_line;
 pub mod config;
 pub mod enrollment;
 pub mod error;

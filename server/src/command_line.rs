@@ -1,0 +1,137 @@
+//! What can be asked of `scmserver` on its command line.
+
+use crate::audit::command::{self as audit, Expected};
+use crate::backup::command as backup;
+use crate::config::{Config, DEFAULT_PATH};
+use crate::organizations::command as organizations;
+use crate::{logging, run};
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use scm_protocol::identity::PublicKey;
+use scm_protocol::ids::Organization;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// OpenSCM server: agents and consoles talk to it over HTTPS.
+#[derive(Debug, Parser)]
+#[command(name = "scmserver", version, arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve until stopped.
+    Run(ConfigArgument),
+    /// Read the configuration and say what is wrong with it; start nothing.
+    CheckConfig(ConfigArgument),
+    /// Make a backup, whether the server runs or not.
+    Backup {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// Into this new file instead of the configured folder.
+        #[arg(long, value_name = "FILE")]
+        to: Option<PathBuf>,
+    },
+    /// Verify a backup and put it in the place of the database, which no server may be using.
+    Restore {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// The backup.
+        file: PathBuf,
+        /// Also where the database holds data: that is set aside. The backup is verified all the same.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Verify the audit.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Organizations of this server.
+    #[command(subcommand)]
+    Organization(OrganizationCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum OrganizationCommand {
+    /// Add one, whether the server runs or not; prints the setup code of its first owner.
+    Add {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// 1 to 63 characters of a-z, 0-9 and -, beginning and ending with a letter or digit.
+        name: Organization,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum AuditCommand {
+    /// Verify the audit in the database, whether the server runs or not; nothing is changed.
+    Verify {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// Only this organization.
+        #[arg(long, value_name = "NAME")]
+        organization: Option<String>,
+        /// An entry that you noted earlier, as ID:HASH; it must still be there. May be given several times.
+        #[arg(long, value_name = "ID:HASH", requires = "organization")]
+        expect: Vec<Expected>,
+    },
+    /// Verify an exported file (JSON lines) by itself: no configuration, database or server is needed.
+    VerifyExport {
+        /// The file; `-` for standard input.
+        file: PathBuf,
+        /// Public key of the organization that you know from elsewhere; every anchor must be by it or another one given.
+        #[arg(long, value_name = "KEY")]
+        key: Vec<PublicKey>,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct ConfigArgument {
+    /// Configuration file.
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_PATH)]
+    config: PathBuf,
+}
+
+/// Does what was asked; what went wrong goes to standard error.
+pub fn execute(arguments: Arguments) -> ExitCode {
+    match carry_out(arguments.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("scmserver: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn carry_out(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::CheckConfig(argument) => {
+            Config::load(&argument.config)?;
+            println!("{}: ok", argument.config.display());
+            Ok(())
+        }
+        Command::Audit(AuditCommand::Verify {
+            config,
+            organization,
+            expect,
+        }) => audit::verify_database(&Config::load(&config.config)?, organization.as_deref(), &expect),
+        Command::Audit(AuditCommand::VerifyExport { file, key }) => audit::verify_export(&file, &key),
+        Command::Backup { config, to } => backup::backup(&Config::load(&config.config)?, to.as_deref()),
+        Command::Restore { config, file, force } => {
+            backup::restore(&Config::load(&config.config)?, &file, force)
+        }
+        Command::Organization(OrganizationCommand::Add { config, name }) => {
+            organizations::add(&Config::load(&config.config)?, &name)
+        }
+        Command::Run(argument) => {
+            let config = Config::load(&argument.config)?;
+            logging::start(&config.log)?;
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .enable_all()
+                .build()
+                .context("starting")?;
+            runtime.block_on(run::run(config))
+        }
+    }
+}
