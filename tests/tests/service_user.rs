@@ -107,8 +107,8 @@ async fn what_its_user_cannot_write_is_said_before_anything_is_changed() -> Resu
     }
     let server = Server::start_default().await?;
     let machine = Installed::new()?;
-    // Root could write here; the service's user, whom it is about, could not.
-    fs::create_dir(machine.path("state/lock"))?;
+    // In the way of what is written for trial.
+    fs::create_dir(machine.path("state/trial.tmp"))?;
     let said = machine.enroll(&bootstrap(&server).await?)?;
     assert_eq!(said.status.code(), Some(1), "{said:?}");
     let errors = String::from_utf8_lossy(&said.stderr).into_owned();
