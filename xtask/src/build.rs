@@ -6,9 +6,6 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The packages whose programs a site needs.
-const PROGRAMS: [&str; 4] = ["scmserver", "scmclient", "scmtui", "scm-tests"];
-
 /// How thoroughly to optimize.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Profile {
@@ -56,8 +53,8 @@ pub(crate) fn target() -> Result<PathBuf> {
 /// Builds the programs, and gives the folder that they are in.
 pub(crate) fn programs(profile: Profile) -> Result<PathBuf> {
     needs::ensure(&[needs::LIBPQ])?;
-    let mut arguments = vec!["build", "--bins"];
-    arguments.extend(PROGRAMS.iter().flat_map(|package| ["--package", package]));
+    // All packages, as the tests build them: with other ones, their libraries would be built once more with other features.
+    let mut arguments = vec!["build", "--workspace", "--bins"];
     if profile == Profile::Release {
         arguments.push("--release");
     }
