@@ -13,7 +13,7 @@ use scm_protocol::ids::SystemId;
 use scm_protocol::jobs::MAX_TARGETS;
 use scm_protocol::systems::SystemCount;
 
-/// `*`: everything that matches, once all of it was read.
+/// `*`: everything that matches, whether it was read already or not: the server finds it, and counts it before it is asked.
 pub(super) fn select(state: &mut State, now: Moment) {
     let State {
         fleet,
@@ -27,12 +27,7 @@ pub(super) fn select(state: &mut State, now: Moment) {
         // What matches is more than the marks that alone were shown.
         list.rebuild(fleet);
     }
-    let refusal = if !fleet.complete {
-        let read = fleet.len();
-        Some(format!(
-            "the systems are still being read ({read} so far): press * again then"
-        ))
-    } else if list.is_empty() {
+    let refusal = if list.is_empty() {
         Some("nothing matches the filter".to_owned())
     } else {
         list.select_whole().err()
