@@ -18,7 +18,11 @@ pub(super) const AGENT_PLATFORM: &str = "x86_64-linux";
 
 /// Builds server, console and agent, and the program that describes their command lines.
 pub(super) fn build(tools: &Tools, release: &Release, stage: &Stage, quick: bool) -> Result<()> {
-    let (profile, folder) = if quick { ("dev", "debug") } else { ("release", "release") };
+    let (profile, folder) = if quick {
+        ("dev", "debug")
+    } else {
+        ("release", "release")
+    };
     let mut native = cargo(&["build", "--locked", "--workspace", "--bins", "--profile", profile]);
     if !quick {
         native = reproducible(native, release)?;
