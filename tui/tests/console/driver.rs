@@ -236,7 +236,7 @@ impl Driver {
         lines.join("\n")
     }
 
-    /// The host name in the row with the cursor, as the terminal shows it.
+    /// The host name in the row with the cursor, as the terminal shows it; none where something lies over a part of it.
     pub(crate) fn shown_under_cursor(&self) -> Option<String> {
         let row = self
             .screen()
@@ -245,7 +245,10 @@ impl Driver {
             .find(|line| line.starts_with('>'))
             .map(str::to_owned)?;
         row.split_whitespace()
-            .find(|word| word.starts_with("host-"))
+            .find(|word| {
+                let number = word.strip_prefix("host-").unwrap_or_default();
+                number.len() >= 3 && number.bytes().all(|digit| digit.is_ascii_digit())
+            })
             .map(str::to_owned)
     }
 }
