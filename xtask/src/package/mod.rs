@@ -74,16 +74,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Everything quick, and tried: what `cargo xtask test` does.
-pub(crate) fn try_quickly() -> Result<()> {
-    run(&Options {
-        out: None,
-        key: None,
-        quick: true,
-        trial: true,
-    })
-}
-
 impl Release {
     fn of_this_commit() -> Result<Self> {
         let manifest = std::fs::read_to_string(root().join("Cargo.toml")).context("Cargo.toml")?;
