@@ -23,6 +23,8 @@ const MAY_DEPEND: &[(&str, &[&str])] = &[
         &["scm-protocol", "scm-rules", "scm-settings", "scm-tls"],
     ),
     ("scm-tests", &["scm-protocol", "scm-settings", "scm-tls"]),
+    // Only their command lines, which it describes.
+    ("scm-manuals", &["scmclient", "scmserver", "scmtui"]),
     ("xtask", &[]),
 ];
 
