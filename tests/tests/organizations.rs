@@ -137,7 +137,9 @@ fn body_of(route: &str, system: &SystemDetail) -> Value {
             json!({ "fingerprint": fingerprint, "conflict": 1 })
         }
         "systems.approve" | "systems.reject" | "systems.deny" | "systems.revoke" | "systems.restore"
-        | "systems.delete" => json!({ "fingerprint": fingerprint, "expected_status": system.summary.status }),
+        | "systems.delete" | "systems.rotate_key" => {
+            json!({ "fingerprint": fingerprint, "expected_status": system.summary.status })
+        }
         "groups.change" => json!({ "name": "mine", "description": "" }),
         "groups.members.change" => json!({ "add": [system.summary.id] }),
         "rules.save" => {

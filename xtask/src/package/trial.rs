@@ -99,11 +99,7 @@ fn units() -> Result<()> {
 
 fn lintian(out: &Path) -> Result<()> {
     let mut check = Command::new("lintian");
-    check.args([
-        "--fail-on=error,warning",
-        "--no-tag-display-limit",
-        "--allow-root",
-    ]);
+    check.args(["--fail-on=error,warning", "--tag-display-limit=0", "--allow-root"]);
     check
         .arg("--suppress-tags-from-file")
         .arg(root().join("packaging/linux/lintian-suppressed"));
