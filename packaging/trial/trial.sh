@@ -42,6 +42,9 @@ confined() {
     done
 }
 
+# As small as this Debian is, it lacks what every installed one has.
+[ -s /etc/hosts ] || printf '127.0.0.1 localhost\n::1 localhost\n' >/etc/hosts
+
 say "before"
 files >/trial/before
 
