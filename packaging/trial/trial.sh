@@ -56,7 +56,6 @@ systemctl is-enabled --quiet scmserver || fail "the server is not enabled"
 confined scmserver scmserver
 [ "$(stat -c '%U:%G %a' /etc/openscm/scmserver.config)" = "root:scmserver 640" ] || fail "mode of scmserver.config"
 scmtui --version
-man --pager=cat scmserver >/dev/null && man --pager=cat scmclient-enroll >/dev/null 2>&1 || true
 [ -s /usr/share/man/man1/scmserver-run.1.gz ] || fail "no manual page"
 bash -n /usr/share/bash-completion/completions/scmserver || fail "completions"
 
@@ -68,7 +67,7 @@ DEBIAN_FRONTEND=noninteractive dpkg -i scmclient_*_amd64.deb
 await 30 "the agent" active scmclient
 if debconf-show scmclient | grep -q oscm-; then fail "the bootstrap string was kept"; fi
 await 30 "the system to be pending" status_of pending
-words=$(scmclient status | sed -n 's/^words *//p')
+words=$({ scmclient status || true; } | sed -n 's/^words *//p')
 [ -n "$words" ] || fail "no words"
 [ "$(stat -c %U /var/lib/openscm/client)" = scmclient ] || fail "owner of the agent's state folder"
 if find /var/lib/openscm/client ! -user scmclient | grep .; then fail "files of another owner in the agent's state folder"; fi
@@ -116,15 +115,15 @@ if active scmserver || active scmclient; then fail "a removed service runs"; fi
 [ "$key" = "$(sha256sum /var/lib/openscm/client/client_*.key)" ] || fail "the identity went with its package"
 
 say "purge: nothing stays"
-dpkg --purge scmclient scmserver scmtui
+DEBIAN_FRONTEND=noninteractive dpkg --purge scmclient scmserver
 systemctl daemon-reload
 for user in scmserver scmclient; do
     if getent passwd $user || getent group $user; then fail "the user $user stayed"; fi
 done
 files >/trial/after
 # Accounts came and went: these are rewritten with their backups.
-diff <(grep -vE '^/etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$' /trial/before) \
-    <(grep -vE '^/etc/(passwd|group|shadow|gshadow|subuid|subgid|\.pwd\.lock)-?$' /trial/after) || fail "files stayed, see above"
+accounts='^/etc/((passwd|group|shadow|gshadow|subuid|subgid)-?|\.pwd\.lock)$'
+diff <(grep -vE "$accounts" /trial/before) <(grep -vE "$accounts" /trial/after) || fail "files stayed, see above"
 
 say "passed"
 touch /trial/passed
