@@ -3,13 +3,18 @@
 //! The fuzzer knows no other message of these keys, so a mutated input that verifies must still be the very message that
 //! was signed: that is what the targets assert, beside that nothing panics.
 
-use ed25519_dalek::SigningKey;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ed25519_dalek::{Signer as _, SigningKey};
 use scm_protocol::agent::{AgentStatus, CHECKIN_PATH, CheckInReply};
 use scm_protocol::ids::{Organization, SystemId, UnixMillis};
+use scm_protocol::rotation::KeyTransition;
 use scm_protocol::signature::{
     KeyId, OwnedSignatureFields, RequestClaims, RequestEcho, RequestLine, SignatureFields, Signer,
     sign_request, sign_response,
 };
+use scm_protocol::ssh_keys::LOGIN_NAMESPACE;
+use sha2::{Digest, Sha512};
 
 /// Status of the signed reply.
 pub const STATUS: u16 = 200;
@@ -29,6 +34,64 @@ pub fn agent_key() -> SigningKey {
 /// The key of the organization.
 pub fn server_key() -> SigningKey {
     SigningKey::from_bytes(&[9; 32])
+}
+
+/// The key that took the place of the organization's.
+pub fn successor_key() -> SigningKey {
+    SigningKey::from_bytes(&[11; 32])
+}
+
+/// The statement by which the organization's key vouches for its successor, with one of the successor's that leads back.
+pub fn key_chain() -> String {
+    let organization = Organization::default();
+    let step = |old: &SigningKey, new: &SigningKey| {
+        KeyTransition::sign(&organization, old, new.verifying_key().into(), 1_790_000_000)
+    };
+    let (first, second) = (server_key(), successor_key());
+    format!("{} {}", step(&first, &second), step(&agent_key(), &first))
+}
+
+/// What the login's SSH signature is over.
+pub const CHALLENGE: &[u8] = b"openscm login\nserver: fuzz\nnonce: 1\n";
+
+/// The key that signed it, in the encoding of RFC 4253.
+pub fn ssh_public_key() -> Vec<u8> {
+    let key = agent_key().verifying_key().to_bytes();
+    [ssh_text(b"ssh-ed25519"), ssh_text(&key)].concat()
+}
+
+/// The signature, as `ssh-keygen -Y sign` writes it (OpenSSH's PROTOCOL.sshsig).
+pub fn ssh_signature() -> String {
+    let what = [
+        ssh_text(LOGIN_NAMESPACE.as_bytes()),
+        ssh_text(b""),
+        ssh_text(b"sha512"),
+    ]
+    .concat();
+    let digest = ssh_text(&Sha512::digest(CHALLENGE));
+    let signed = agent_key().sign(&[b"SSHSIG".as_slice(), &what, &digest].concat());
+    let signature = [ssh_text(b"ssh-ed25519"), ssh_text(&signed.to_bytes())].concat();
+    let blob = [
+        b"SSHSIG\0\0\0\x01".as_slice(),
+        &ssh_text(&ssh_public_key()),
+        &what,
+        &ssh_text(&signature),
+    ]
+    .concat();
+    let text = STANDARD.encode(blob);
+    let lines: Vec<&str> = text
+        .as_bytes()
+        .chunks(70)
+        .filter_map(|line| std::str::from_utf8(line).ok())
+        .collect();
+    format!(
+        "-----BEGIN SSH SIGNATURE-----\n{}\n-----END SSH SIGNATURE-----\n",
+        lines.join("\n")
+    )
+}
+
+fn ssh_text(bytes: &[u8]) -> Vec<u8> {
+    [&(bytes.len() as u32).to_be_bytes(), bytes].concat()
 }
 
 /// What the signed request claims.

@@ -1,6 +1,6 @@
-//! Writes the first inputs of the corpora that no mutation would find: signed messages and a bootstrap string.
+//! Writes the first inputs of the corpora that no mutation would find: signed messages, statements, a bootstrap string and a filter.
 
-use scm_fuzz::{BODY, agent_key, reply, reply_body, request, server_key, write};
+use scm_fuzz::{BODY, agent_key, key_chain, reply, reply_body, request, server_key, ssh_signature, write};
 use scm_protocol::bootstrap::Bootstrap;
 use scm_protocol::identity::PublicKey;
 use scm_protocol::ids::Organization;
@@ -21,6 +21,17 @@ containers = false
 level = "debug"
 "#;
 
+const FILTER: &str = r#"web (os_family in (linux, freebsd) or tag = "two words") and not ip in_cidr 10.0.0.0/8 mem_total_mb >= 4096 hostname ~ "^web-[0-9]+$" ver < 1.2.3"#;
+
+/// An address, and a certificate that names system 42, in base64.
+const FORWARDED: &str = "\
+    [2001:db8::7]:443\n\
+    MIIBaDCCARqgAwIBAgIUET0QWBbB+tY1IL1CHtv2V6vSvKwwBQYDK2VwMAAwIBcNMjYxMTIyMTMwOTUxWhgPMjEyNjEwMjkxMzA5NTFaMAAwKj\
+    AFBgMrZXADIQAIK8fdlywIvC/iiP4YYrP2hX1wpckOJ6lRFzHYRYXcv6OBozCBoDAdBgNVHQ4EFgQU7iTQaso/CqELIPdeff/J2coiYQwwHwYD\
+    VR0jBBgwFoAU7iTQaso/CqELIPdeff/J2coiYQwwDwYDVR0TAQH/BAUwAwEB/zA4BgNVHREBAf8ELjAship1cm46b3BlbnNjbTpvcmdhbml6YX\
+    Rpb246ZGVmYXVsdDpzeXN0ZW06NDIwEwYDVR0lBAwwCgYIKwYBBQUHAwIwBQYDK2VwA0EAUJSxA2MU39lTfHyfOqrKCEmpi992Gv0Qf/pGhT2/\
+    r8xViVxiAh2/WKOud4K65C44saTndA2KsNYDaLUhS5VZBA==";
+
 fn main() -> std::io::Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     let mut signed_reply = write(&reply(), &reply_body());
@@ -40,6 +51,10 @@ fn main() -> std::io::Result<()> {
         ("server_reply", signed_reply),
         ("agent_configuration", CONFIGURATION.as_bytes().to_vec()),
         ("bootstrap_string", bootstrap.to_string().into_bytes()),
+        ("key_chain", key_chain().into_bytes()),
+        ("filter_text", FILTER.as_bytes().to_vec()),
+        ("ssh_signature", ssh_signature().into_bytes()),
+        ("forwarded_fields", FORWARDED.as_bytes().to_vec()),
     ];
     for (target, seed) in seeds {
         let folder = folder.join(target);

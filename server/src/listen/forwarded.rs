@@ -9,23 +9,17 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use hyper::HeaderMap;
 use hyper::header::HeaderName;
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
 use scm_protocol::network::Network;
 
-use super::Peer;
+use super::{Peer, field};
 use crate::pki::{ClientAuthority, Presented};
 
 /// Who may say in whose name they ask.
 const FORWARDED_FOR: &str = "x-forwarded-for";
 /// Certificates whose examination is remembered: a proxy sends the same one with every request of an agent.
 const REMEMBERED: usize = 4096;
-/// Longest certificate field that is read, in bytes.
-const MAX_FIELD_BYTES: usize = 16 * 1024;
 
 /// Which proxies are trusted, and how they say who their client is.
 pub struct Forwarding {
@@ -89,7 +83,7 @@ impl Forwarding {
             .collect();
         let mut believed = None;
         for hop in lines?.iter().flat_map(|line| line.split(',')).rev() {
-            let Some(address) = address(hop.trim()) else {
+            let Some(address) = field::address(hop.trim()) else {
                 break;
             };
             believed = Some(address);
@@ -123,7 +117,7 @@ impl Forwarding {
         if let Some(known) = examined.get(field) {
             return known.clone();
         }
-        let found = match read(field) {
+        let found = match field::certificate(field) {
             Some(certificate) => self.clients.examine(&certificate),
             None => Presented::Unacceptable("the certificate that the proxy sent cannot be read"),
         };
@@ -133,40 +127,6 @@ impl Forwarding {
         examined.insert(field.to_owned(), found.clone());
         found
     }
-}
-
-/// An address as proxies write it: bare, with a port, or in brackets with a port.
-fn address(text: &str) -> Option<IpAddr> {
-    let bare = text.parse().ok();
-    let address = bare.or_else(|| text.parse().ok().map(|with_port: SocketAddr| with_port.ip()));
-    address.map(|address| address.to_canonical())
-}
-
-/// A certificate in PEM, percent-encoded (nginx), or its DER in base64 (Caddy).
-fn read(field: &str) -> Option<CertificateDer<'static>> {
-    if field.len() > MAX_FIELD_BYTES {
-        return None;
-    }
-    if let Ok(der) = STANDARD.decode(field) {
-        return Some(CertificateDer::from(der));
-    }
-    CertificateDer::from_pem_slice(&unescape(field)?).ok()
-}
-
-fn unescape(field: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(field.len());
-    let mut rest = field.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        rest = after;
-        if *first == b'%' {
-            let digits = std::str::from_utf8(rest.get(..2)?).ok()?;
-            bytes.push(u8::from_str_radix(digits, 16).ok()?);
-            rest = &rest[2..];
-        } else {
-            bytes.push(*first);
-        }
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod bind;
 mod body;
 mod connection;
 mod descriptors;
+mod field;
 mod forwarded;
 mod guard;
 mod limits;

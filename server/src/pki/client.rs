@@ -18,15 +18,14 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, UnixTime};
-use scm_protocol::certificates::{parse_system_urn, system_urn};
+use scm_protocol::certificates::system_urn;
 use scm_protocol::identity::PublicKey;
 use scm_protocol::ids::{Organization, SystemId, UnixMillis};
 use time::OffsetDateTime;
-use x509_parser::extensions::GeneralName;
-use x509_parser::prelude::X509Certificate;
 
 use super::authority::{self, Authority};
 use super::error::Error;
+use super::named::named;
 
 /// Certificates begin to be valid so long before they are issued, for proxies whose clocks are behind.
 const BACKDATED_MS: i64 = 3_600_000;
@@ -212,15 +211,6 @@ impl ClientAuthority {
             not_before: UnixMillis(not_before.saturating_mul(1000)),
             not_after: UnixMillis(not_after.saturating_mul(1000)),
         })
-    }
-}
-
-/// The one system that a certificate names.
-fn named(certificate: &X509Certificate<'_>) -> Option<(Organization, SystemId)> {
-    let extension = certificate.subject_alternative_name().ok()??;
-    match extension.value.general_names.as_slice() {
-        [GeneralName::URI(urn)] => parse_system_urn(urn),
-        _ => None,
     }
 }
 

@@ -23,6 +23,7 @@ mod client;
 mod error;
 mod files;
 mod machine;
+mod named;
 mod names;
 mod offered;
 mod revocations;
