@@ -70,6 +70,8 @@ fn reply(request: &OwnedSignatureFields) -> (Vec<u8>, OwnedSignatureFields) {
         server_public_key: Some(server().verifying_key().into()),
         send_facts: false,
         rotate_key: false,
+        send_actions: false,
+        tasks: Default::default(),
     };
     let body = serde_json::to_vec(&message).unwrap();
     let echo = RequestEcho {

@@ -7,7 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signer as _, SigningKey};
 use scm_protocol::agent::{AgentStatus, CHECKIN_PATH, CheckInReply};
-use scm_protocol::ids::{Organization, SystemId, UnixMillis};
+use scm_protocol::commands::order::{Order, RUN_ACTION};
+use scm_protocol::ids::{CommandId, Organization, SystemId, UnixMillis};
 use scm_protocol::rotation::KeyTransition;
 use scm_protocol::signature::{
     KeyId, OwnedSignatureFields, RequestClaims, RequestEcho, RequestLine, SignatureFields, Signer,
@@ -92,6 +93,19 @@ pub fn ssh_signature() -> String {
 
 fn ssh_text(bytes: &[u8]) -> Vec<u8> {
     [&(bytes.len() as u32).to_be_bytes(), bytes].concat()
+}
+
+/// The order that the organization's key signed.
+pub fn order() -> Order {
+    Order {
+        id: CommandId(5),
+        system: SystemId(42),
+        kind: RUN_ACTION.to_owned(),
+        body: r#"{"action":"restart","parameters":{"unit":"nginx"}}"#.to_owned(),
+        issued_ms: UnixMillis(1_790_000_000_000),
+        expires_ms: UnixMillis(1_790_000_060_000),
+        nonce: "0123456789abcdef0123456789abcdef".to_owned(),
+    }
 }
 
 /// What the signed request claims.

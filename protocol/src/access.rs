@@ -205,6 +205,17 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/api/v1/jobs/{id}/targets", "jobs.targets", NOT_COMPLIANCE),
     route("POST", "/api/v1/jobs/{id}/cancel", "jobs.cancel", EDITORS),
     route("POST", "/api/v1/jobs/{id}/retry", "jobs.retry", EDITORS),
+    route("GET", "/api/v1/systems/{id}/actions", "commands.actions", ANYONE),
+    route("POST", "/api/v1/systems/{id}/commands", "commands.create", ADMINS),
+    route("GET", "/api/v1/commands", "commands.list", NOT_COMPLIANCE),
+    route("GET", "/api/v1/commands/{id}", "commands.show", NOT_COMPLIANCE),
+    route(
+        "GET",
+        "/api/v1/commands/{id}/output",
+        "commands.output",
+        NOT_COMPLIANCE,
+    ),
+    route("POST", "/api/v1/commands/{id}/cancel", "commands.cancel", ADMINS),
     route("GET", "/api/v1/audit", "audit.list", NOT_COMPLIANCE),
     route("GET", "/api/v1/audit/chain", "audit.chain", NOT_COMPLIANCE),
     route(
@@ -273,6 +284,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/agent/v1/checkin", "systems.checkin", Agent),
     route("POST", "/agent/v1/certificate", "certificates.issue", Agent),
     route("POST", "/agent/v1/rotate", "systems.rotate", Agent),
+    route("POST", "/agent/v1/results", "commands.results", Agent),
 ];
 
 /// The route of that name.
@@ -335,6 +347,8 @@ mod tests {
                 assert_eq!(allows(role, &format!("enrollment.tokens.{change}")), admin);
             }
             assert_eq!(allows(role, "enrollment.bootstrap"), admin);
+            assert_eq!(allows(role, "commands.create"), admin);
+            assert_eq!(allows(role, "commands.cancel"), admin);
             assert_eq!(allows(role, "settings.change"), admin);
             assert_eq!(allows(role, "settings.reset"), admin);
         }

@@ -3,6 +3,7 @@
 //! Both requests and their replies are signed ([`crate::signature`]) and are only parsed once verified. Unknown members
 //! are ignored, so that agents and servers of neighbouring versions understand each other.
 
+use crate::commands::report::Tasks;
 use crate::identity::PublicKey;
 use crate::ids::{Organization, SystemId, UnixMillis};
 use crate::telemetry::Telemetry;
@@ -147,6 +148,10 @@ pub struct CheckIn {
     /// tell. An old server answers at once, which is always allowed.
     #[serde(default)]
     pub hold_secs: u32,
+    /// [`Catalogue::digest`](crate::commands::catalogue::Catalogue::digest) of the actions that it offers; none where there
+    /// are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actions: Option<String>,
     /// Sent with the first check-in after a start and whenever they changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub facts: Option<HostFacts>,
@@ -173,6 +178,12 @@ pub struct CheckInReply {
     /// An administrator asks for another key of this system: see [`crate::rotation`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rotate_key: bool,
+    /// What the system offers is to be reported: the server knows another catalogue, or none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub send_actions: bool,
+    /// What there is to do. Only for an Active system.
+    #[serde(default, flatten)]
+    pub tasks: Tasks,
 }
 
 #[cfg(test)]

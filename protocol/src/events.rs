@@ -48,6 +48,9 @@ pub struct Change {
     /// Bulk jobs were created, went on or ended.
     #[serde(default)]
     pub jobs: bool,
+    /// Commands were created, went on or ended, or a system offers other actions.
+    #[serde(default)]
+    pub commands: bool,
 }
 
 /// How many systems are in which state.

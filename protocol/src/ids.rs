@@ -56,6 +56,8 @@ id! {
     GroupId,
     /// A saved filter's id: positive, never used again.
     FilterId,
+    /// A command's id: positive, never used again.
+    CommandId,
     /// A bulk job's id: positive, never used again.
     JobId,
 }

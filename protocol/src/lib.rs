@@ -15,6 +15,7 @@ pub mod auth;
 pub mod backups;
 pub mod bootstrap;
 pub mod certificates;
+pub mod commands;
 pub mod enrollment;
 pub mod events;
 pub mod groups;

@@ -11,6 +11,7 @@ pub mod call;
 pub mod certificates;
 pub mod clock;
 pub mod command_line;
+pub mod commands;
 pub mod config;
 pub mod enrollment;
 pub mod error;

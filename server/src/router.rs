@@ -6,8 +6,8 @@ use crate::call::{Authorized, Call};
 use crate::error::Error;
 use crate::pki::Presented;
 use crate::{
-    annotations, api_tokens, audit, auth, backup, certificates, enrollment, events, groups, health, jobs,
-    openapi, organization_settings, organizations, overview, pki_routes, problem, rules, saved_filters,
+    annotations, api_tokens, audit, auth, backup, certificates, commands, enrollment, events, groups, health,
+    jobs, openapi, organization_settings, organizations, overview, pki_routes, problem, rules, saved_filters,
     second_factors, ssh_keys, systems, telemetry, users,
 };
 use bytes::Bytes;
@@ -42,6 +42,7 @@ pub fn routes(
         rules::routes::routes(app),
         saved_filters::routes::routes(app),
         jobs::routes::routes(app),
+        commands::routes::routes(app),
         audit::routes::routes(app),
         enrollment::routes::routes(app),
         enrollment::token_routes::routes(app),
@@ -60,6 +61,8 @@ pub fn routes(
     // The agents' check-in comes first: it is called a thousand times as often as any other.
     let checkin = systems::agent_routes::routes(app)
         .or(certificates::agent_routes::routes(app))
+        .unify()
+        .or(commands::agent_routes::routes(app))
         .unify()
         .boxed();
     let served = rooms

@@ -12,8 +12,8 @@ use crate::signing::{MasterKey, Organizations};
 use crate::storage::{DatabaseUrl, Storage};
 use crate::systems::Intervals;
 use crate::{
-    audit, auth, backup, certificates, enrollment, integrity, jobs, private_file, router, rules, systems,
-    telemetry, watchdog,
+    audit, auth, backup, certificates, commands, enrollment, integrity, jobs, private_file, router, rules,
+    systems, telemetry, watchdog,
 };
 use anyhow::Context;
 use http::{Extensions, HeaderMap, StatusCode, Version};
@@ -86,6 +86,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     tokio::spawn(backup::keep_backed_up(Arc::clone(&app)));
     audit::start_forwarding(&app)?;
     tokio::spawn(jobs::work(Arc::clone(&app)));
+    tokio::spawn(commands::keep_moving(Arc::clone(&app)));
     tokio::spawn(housekeeping(Arc::clone(&app), config.server.hostnames.clone()));
     tokio::spawn(watchdog::give_signs_of_life());
     tokio::spawn(stop_on_signal(stop)?);
@@ -284,6 +285,7 @@ async fn sweep(app: &App) -> Result<(), Error> {
     enrollment::sweep_nonces(app).await?;
     certificates::sweep(app).await?;
     jobs::sweep(app).await?;
+    commands::sweep(app).await?;
     auth::sweep_failures(app).await
 }
 

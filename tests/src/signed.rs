@@ -5,6 +5,7 @@ use anyhow::{Context, Result, bail};
 use ed25519_dalek::SigningKey;
 use scm_protocol::agent::{CHECKIN_PATH, REGISTER_PATH};
 use scm_protocol::certificates::CERTIFICATE_PATH;
+use scm_protocol::commands::report::{RESULTS_PATH, ResultsRequest};
 use scm_protocol::identity::PublicKey;
 use scm_protocol::ids::{Organization, SystemId};
 use scm_protocol::refusal::Refusal;
@@ -92,6 +93,28 @@ impl Signed {
             signer,
             created_secs,
             nonce,
+            body,
+        )
+    }
+
+    /// A report of what came of commands.
+    pub fn results(
+        key: &SigningKey,
+        organization: &Organization,
+        system: SystemId,
+        created_secs: i64,
+        sequence: u64,
+        request: &ResultsRequest,
+    ) -> Self {
+        let body = serde_json::to_vec(request).unwrap_or_default();
+        let signer = Signer::System(system);
+        Self::new(
+            RESULTS_PATH,
+            key,
+            organization.clone(),
+            signer,
+            created_secs,
+            sequence.to_string(),
             body,
         )
     }

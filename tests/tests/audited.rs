@@ -101,6 +101,14 @@ impl World {
         Ok((format!("/api/v1/systems/{}", rogue.system), body))
     }
 
+    /// Where commands are given to a system that offers `hello`.
+    async fn offering(&mut self) -> Result<String> {
+        let mut rogue = self.server.active_rogue().await?;
+        let offered = json!({ "actions": [{ "name": "hello", "timeout_secs": 5 }] });
+        rogue.offer(serde_json::from_value(offered)?).await?;
+        Ok(format!("/api/v1/systems/{}/commands", rogue.system))
+    }
+
     /// The path of a new group.
     async fn group(&mut self, kind: &str) -> Result<String> {
         let body = json!({ "name": self.name(), "kind": kind });
@@ -249,6 +257,11 @@ async fn example(world: &mut World, route: &str) -> Result<Call> {
         "systems.rotate_key" => {
             let (path, body) = world.system(&["approve"]).await?;
             call(&local, format!("{path}/rotate-key"), body)
+        "commands.create" => call(&local, world.offering().await?, json!({ "action": "hello" })),
+        "commands.cancel" => {
+            let path = world.offering().await?;
+            let created: Value = local.call("POST", &path, &json!({ "action": "hello" })).await?;
+            call(&local, format!("/api/v1/commands/{}/cancel", created["id"]), none)
         }
         "systems.split" | "systems.swap" | "systems.dismiss" => {
             let (path, body) = world.cloned().await?;
@@ -389,6 +402,8 @@ async fn every_route_that_changes_something_is_recorded() -> Result<()> {
         "certificates.issue",
         // tests/rotation.rs
         "systems.rotate",
+        // tests/commands.rs, tests/command_reports.rs
+        "commands.results",
     ];
     for route in ROUTES {
         let nothing = CHANGES_NOTHING.iter().any(|(name, _)| *name == route.name);

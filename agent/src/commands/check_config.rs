@@ -1,6 +1,7 @@
 //! `scmclient check-config`: everything that a start would refuse, without a start.
 
 use super::print;
+use crate::actions::{Offer, protected};
 use crate::config;
 use crate::wire::Client;
 use std::path::Path;
@@ -13,6 +14,13 @@ pub(super) fn check_config(path: &Path) -> anyhow::Result<()> {
     }
     for warning in &config.warnings {
         eprintln!("scmclient: warning: {warning}");
+    }
+    let offer = Offer::new(config.actions, protected(path, &config.state_folder));
+    for refused in &offer.catalogue().refused {
+        eprintln!(
+            "scmclient: warning: action `{}` is not offered: {}",
+            refused.name, refused.reason
+        );
     }
     print(&format!("{}: fine", path.display()))
 }

@@ -90,6 +90,7 @@ fn register(prepared: Prepared) -> anyhow::Result<Enrolled> {
         stop: Arc::new(Stop::default()),
         folder: Arc::new(prepared.folder),
         boot_id: random_hex()?,
+        offer: Arc::default(),
     };
     let worker = Worker::new(around, server, client, config.telemetry)?;
     worker.enroll().context("nothing was sent")

@@ -1,5 +1,6 @@
 //! `scmclient run`: one worker per server until a signal.
 
+use crate::actions::{Offer, protected};
 use crate::clock::SystemClock;
 use crate::config::{self, Config};
 use crate::identity::StateFolder;
@@ -47,6 +48,10 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
         stop: stop.clone(),
         folder: Arc::new(folder),
         boot_id: random_hex()?,
+        offer: Arc::new(Offer::new(
+            config.actions.clone(),
+            protected(path, &config.state_folder),
+        )),
     };
     tracing::info!(agent.version = env!("CARGO_PKG_VERSION"), config.file = %path.display(), "started");
     let workers = start_workers(&config, &around, &sender)?;

@@ -23,6 +23,9 @@ pub struct Settings {
     /// `[log]`.
     #[serde(default)]
     pub log: LogSettings,
+    /// `[[action]]`, once for each program that the server may have run; none: nothing runs.
+    #[serde(default)]
+    pub action: Vec<ActionSettings>,
 }
 
 /// One server, or several that know nothing of each other.
@@ -130,4 +133,53 @@ impl Default for LogSettings {
             level: "info".to_owned(),
         }
     }
+}
+
+/// `[[action]]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActionSettings {
+    /// What it is called.
+    pub name: String,
+    /// For the console.
+    #[serde(default)]
+    pub description: String,
+    /// Absolute path of the program; never a shell.
+    pub program: PathBuf,
+    /// Its arguments; `{name}` stands for a parameter's value, `{{` and `}}` for brackets.
+    #[serde(default)]
+    pub arguments: Vec<String>,
+    /// `[[action.parameter]]`, once for each.
+    #[serde(default)]
+    pub parameter: Vec<ParameterSettings>,
+    /// After how many seconds it is stopped; 60.
+    #[serde(default = "default_timeout")]
+    pub timeout_secs: u32,
+    /// The user it runs as; none: the agent's own.
+    pub user: Option<String>,
+    /// Whether who runs it must confirm; `false`.
+    #[serde(default)]
+    pub requires_confirmation: bool,
+    /// Whether its output stays on this machine; `false`.
+    #[serde(default)]
+    pub redact: bool,
+}
+
+/// `[[action.parameter]]`: with a pattern, a bound of its length, or both.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ParameterSettings {
+    /// What it is called in the arguments.
+    pub name: String,
+    /// For the console.
+    #[serde(default)]
+    pub description: String,
+    /// Regular expression that a value matches as a whole.
+    pub pattern: Option<String>,
+    /// Longest value in bytes; 1024.
+    pub max_length: Option<u32>,
+}
+
+fn default_timeout() -> u32 {
+    super::action::DEFAULT_TIMEOUT_SECS
 }

@@ -3,6 +3,7 @@
 //! Invariants: unknown keys and values that will not do are refused with their place; nothing but `https://` is accepted;
 //! there is no way to switch verification off; the enrollment token is never shown, not even by `Debug`.
 
+mod action;
 mod file;
 mod secret;
 mod server;
@@ -10,6 +11,7 @@ mod server;
 pub use file::Settings;
 pub use secret::Secret;
 
+use crate::actions::Action;
 use crate::identity::ServerTag;
 use crate::platform;
 use scm_protocol::identity::Fingerprint;
@@ -32,6 +34,8 @@ pub struct Config {
     pub telemetry: Telemetry,
     /// What is logged.
     pub log_level: tracing::level_filters::LevelFilter,
+    /// What a server may have run here; whether each is offered is decided when the agent starts.
+    pub actions: Vec<Action>,
     /// What an administrator should know though it is not an error.
     pub warnings: Vec<String>,
 }
@@ -100,8 +104,10 @@ pub fn check(document: &Document, settings: Settings) -> Result<Config, Error> {
         crate::wire::check_proxy(proxy.reveal()).map_err(|reason| refuse("agent.proxy", reason))?;
     }
     let log_level = log_level(&settings.log.level).map_err(|reason| refuse("log.level", reason))?;
+    let actions = action::actions(document, settings.action)?;
     Ok(Config {
         servers,
+        actions,
         state_folder: settings.agent.state_folder,
         proxy: settings.agent.proxy,
         telemetry: Telemetry {

@@ -183,3 +183,57 @@ fn several_servers_are_checked_each_by_itself() {
     assert!(read("server = []\n").unwrap_err().contains("at least one"));
     assert!(read("server = 3\n").unwrap_err().contains("[[server]]"));
 }
+
+const ACTION: &str = "[[action]]\nname = \"restart\"\nprogram = \"/usr/bin/systemctl\"\n";
+
+#[test]
+fn actions_are_checked_member_by_member() {
+    let with = |lines: &str| read(&format!("{GOOD}{ACTION}{lines}"));
+    let parameter = "arguments = [\"restart\", \"{unit}\"]\n[[action.parameter]]\nname = \"unit\"\n";
+    let config = with(&format!("{parameter}pattern = \"nginx|caddy\"\n")).unwrap();
+    let action = &config.actions[0];
+    assert_eq!(
+        (action.offered.name.as_str(), action.offered.timeout_secs),
+        ("restart", 60)
+    );
+    assert_eq!(
+        action.offered.parameters[0].pattern.as_deref(),
+        Some("nginx|caddy")
+    );
+    for (lines, key, reason) in [
+        (
+            "arguments = [\"{unit}\"]\n",
+            "action.0.arguments.0",
+            "no parameter",
+        ),
+        ("arguments = [\"{\"]\n", "action.0.arguments.0", "single bracket"),
+        ("timeout_secs = 0\n", "action.0.timeout_secs", "must be 1"),
+        ("user = \"\"\n", "action.0.user", "must name a user"),
+        (
+            "[[action.parameter]]\nname = \"unit\"\n",
+            "action.0.parameter.0.name",
+            "stands in no argument",
+        ),
+        (ACTION, "action.1.name", "is the name of an action above"),
+    ] {
+        let error = with(lines).unwrap_err();
+        assert!(
+            error.contains(&format!("`{key}`")) && error.contains(reason),
+            "{lines}: {error}"
+        );
+    }
+    for (lines, reason) in [
+        ("pattern = \"(\"\n", "regular expression"),
+        ("max_length = 0\n", "must be 1"),
+    ] {
+        let error = with(&format!("{parameter}{lines}")).unwrap_err();
+        assert!(
+            error.contains("action.0.parameter.0.") && error.contains(reason),
+            "{error}"
+        );
+    }
+    let error = with("shell = \"x\"\n").unwrap_err();
+    assert!(error.contains("shell"), "{error}");
+    let error = read(&format!("{GOOD}{}", ACTION.replace("restart", "-x"))).unwrap_err();
+    assert!(error.contains("`action.0.name`"), "{error}");
+}

@@ -3,6 +3,8 @@
 //! The only folder of this crate with `cfg`. Each system's file offers the same names.
 
 #[cfg(unix)]
+mod processes;
+#[cfg(unix)]
 #[path = "service_unix.rs"]
 pub mod service;
 #[cfg(unix)]
@@ -11,6 +13,11 @@ mod unix;
 #[path = "user_unix.rs"]
 pub mod user;
 
+#[cfg(unix)]
+pub use processes::{
+    Account, PROTECTED_PATHS, PROTECTED_UNITS, account, ended_by, is_executable, isolate, kill_group,
+    may_switch_user, tampering, terminate_group, wait_for_end,
+};
 #[cfg(unix)]
 pub use unix::{
     DEFAULT_CONFIG, DEFAULT_STATE_FOLDER, LocalStream, OTHERS_MAY_READ, RUNTIMES, StopSignals, VolumeSpace,

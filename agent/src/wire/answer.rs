@@ -7,6 +7,7 @@ use super::client::Failure;
 use super::reply::{RawReply, SentRequest};
 use scm_protocol::agent::{CheckInReply, RegisterReply};
 use scm_protocol::certificates::CertificateReply;
+use scm_protocol::commands::report::ResultsReply;
 use scm_protocol::identity::{Fingerprint, PublicKey};
 use scm_protocol::problem::from_json;
 use scm_protocol::refusal::Refusal;
@@ -196,6 +197,28 @@ pub fn read_checkin(request: &SentRequest, result: Result<RawReply, Failure>, tr
             None => Answer::CheckedIn(evidence),
         },
     )
+}
+
+/// Reads the reply to a report of results: only what the pinned key signed.
+///
+/// # Errors
+/// Why there is nothing to go by; the next check-in finds out more.
+pub fn read_results(
+    request: &SentRequest,
+    result: Result<RawReply, Failure>,
+    server_key: &PublicKey,
+) -> Result<Verified<ResultsReply>, String> {
+    let reply = result.map_err(|failure| failure.to_string())?;
+    if !reply.is_success() {
+        return Err(format!("the server answered {}", describe(&reply)));
+    }
+    signed(request, &reply, server_key).map_err(|doubt| match doubt {
+        Doubt::Untrusted { event, reason } => {
+            tracing::error!(target: "security", event, "{reason}");
+            reason
+        }
+        Doubt::Barred { reason, .. } | Doubt::Failed { reason, .. } => reason,
+    })
 }
 
 /// The key that a reply delivers while none is pinned.

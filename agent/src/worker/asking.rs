@@ -70,18 +70,19 @@ impl Worker {
         let facts = collect::facts();
         let news = (self.known_facts.as_ref() != Some(&facts)).then(|| facts.clone());
         let server_time = self.around.clock.now().plus(self.clock_offset_ms);
-        let hold_secs = if self.patient && matches!(situation.task, Task::CheckIn(_)) {
-            schedule::hold_secs(id, self.interval_secs, server_time)
-        } else {
-            0
-        };
+        let hold_secs =
+            if self.patient && matches!(situation.task, Task::CheckIn(_)) && !self.must_attend(identity) {
+                schedule::hold_secs(id, self.interval_secs, server_time)
+            } else {
+                0
+            };
         let body = message::check_in(
             news,
             telemetry,
             boot,
             identity.server_key().is_some(),
             self.clock_offset_ms,
-            hold_secs,
+            (hold_secs, self.actions_digest()),
         );
         let sequence = identity.sequence.take()?;
         let mut sender = self.sender(identity);
@@ -96,10 +97,11 @@ impl Worker {
         if matches!(answer, Answer::CheckedIn(_) | Answer::Introduced { .. }) {
             self.known_facts = (!wants_facts(&answer)).then_some(facts);
         }
+        self.heed(identity, &answer);
         Ok(answer)
     }
 
-    fn exchange(&self, request: &SentRequest, hold_secs: u32) -> Result<RawReply, Failure> {
+    pub(super) fn exchange(&self, request: &SentRequest, hold_secs: u32) -> Result<RawReply, Failure> {
         tracing::debug!(server.url = %self.server.url, request.path = request.path, request.bytes = request.body.len(), "asking");
         self.client
             .exchange(request, Duration::from_secs(u64::from(hold_secs)))
@@ -126,7 +128,7 @@ impl Worker {
         Ok(signer(request, reply, trusted, &found.key))
     }
 
-    fn sender<'a>(&self, identity: &'a Identity) -> Sender<'a> {
+    pub(super) fn sender<'a>(&self, identity: &'a Identity) -> Sender<'a> {
         let now = self.around.clock.now().plus(self.clock_offset_ms);
         Sender::new(identity, now).expecting(self.server.server_key_pin)
     }

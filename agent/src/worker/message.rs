@@ -8,6 +8,8 @@ use crate::wire::SentRequest;
 use ed25519_dalek::SigningKey;
 use scm_protocol::agent::{CHECKIN_PATH, CheckIn, HostFacts, MAX_BODY_BYTES, REGISTER_PATH, RegisterRequest};
 use scm_protocol::certificates::{CERTIFICATE_PATH, CertificateRequest};
+use scm_protocol::commands::catalogue::Catalogue;
+use scm_protocol::commands::report::{CommandReport, RESULTS_PATH, ResultsRequest};
 use scm_protocol::identity::{Fingerprint, PublicKey};
 use scm_protocol::ids::{SystemId, UnixMillis};
 use scm_protocol::rotation::{ROTATE_PATH, RotateRequest, RotationOffer};
@@ -34,7 +36,7 @@ pub(super) fn check_in(
     boot: Boot,
     has_server_key: bool,
     clock_offset_ms: i64,
-    hold_secs: u32,
+    (hold_secs, actions): (u32, Option<String>),
 ) -> Vec<u8> {
     let mut message = CheckIn {
         agent_version: VERSION.to_owned(),
@@ -43,6 +45,7 @@ pub(super) fn check_in(
         has_server_key,
         clock_offset_ms: (clock_offset_ms != 0).then_some(clock_offset_ms),
         hold_secs,
+        actions,
         facts,
         telemetry,
     };
@@ -59,6 +62,15 @@ pub(super) fn check_in(
             _ => return body,
         }
     }
+}
+
+/// The body of a report of results.
+pub(super) fn results(boot_id: String, catalogue: Option<Catalogue>, reports: Vec<CommandReport>) -> Vec<u8> {
+    json(&ResultsRequest {
+        boot_id,
+        catalogue,
+        reports,
+    })
 }
 
 /// Structs of texts and numbers always have a JSON form.
@@ -135,6 +147,10 @@ impl<'a> Sender<'a> {
         self.sign(CERTIFICATE_PATH, body, Signer::System(id), sequence.to_string())
     }
 
+    pub(super) fn results(&self, id: SystemId, body: Vec<u8>, sequence: u64) -> SentRequest {
+        self.sign(RESULTS_PATH, body, Signer::System(id), sequence.to_string())
+    }
+
     fn sign(&self, path: &'static str, body: Vec<u8>, signer: Signer, nonce: String) -> SentRequest {
         let keyid = KeyId {
             organization: self.identity.organization().clone(),
@@ -179,7 +195,7 @@ mod tests {
             containers: Some(vec![container; 256]),
             ..Telemetry::default()
         };
-        let body = check_in(None, Some(telemetry), boot(), true, 0, 0);
+        let body = check_in(None, Some(telemetry), boot(), true, 0, (0, None));
         assert!(body.len() <= MAX_BODY_BYTES);
         let read: CheckIn = serde_json::from_slice(&body).unwrap();
         assert_eq!(read.telemetry.unwrap().containers.unwrap().len(), 64);

@@ -7,13 +7,16 @@ mod asking;
 mod keeper;
 mod log;
 mod message;
+mod orders;
 mod reporting;
 mod rotation;
 
+use crate::actions::Offer;
 use crate::clock::Clock;
 use crate::collect::Collector;
 use crate::config;
 use crate::decide::{self, Action, Change, Corrected, Situation, Standing, Task};
+use crate::execute::{Runner, ServerClock};
 use crate::identity::{Error, Identity, StateFolder};
 use crate::pulse::Pulse;
 use crate::random::{Jitter, NoEntropy, entropy};
@@ -43,6 +46,8 @@ pub struct Surroundings {
     pub folder: Arc<StateFolder>,
     /// Random per start of the agent.
     pub boot_id: String,
+    /// What a server may have run here.
+    pub offer: Arc<Offer>,
 }
 
 /// Serves one server.
@@ -66,6 +71,12 @@ pub struct Worker {
     keeper: Keeper,
     rotation: Rotation,
     pulse: Arc<Pulse>,
+    /// Carries out commands; none until the identity is open.
+    runner: Option<Runner>,
+    /// What commands expire by.
+    server_clock: ServerClock,
+    /// The server asked what is offered here.
+    send_actions: bool,
 }
 
 /// What came of registering once.
@@ -110,6 +121,9 @@ impl Worker {
             keeper: Keeper::default(),
             rotation: Rotation::default(),
             pulse: Arc::default(),
+            runner: None,
+            server_clock: ServerClock::default(),
+            send_actions: false,
         })
     }
 
@@ -123,11 +137,16 @@ impl Worker {
         let Some(mut identity) = self.identity() else {
             return;
         };
+        self.runner = self.open_runner();
         let mut wait = schedule::within(START_SPREAD, &mut self.jitter);
         while self.around.stop.wait(wait) {
             let pulse = self.pulse.clone();
             let _attempt = pulse.begin();
             wait = self.attempt(&mut identity);
+            wait = self.attend(&mut identity, wait);
+        }
+        if let Some(runner) = &mut self.runner {
+            runner.stop();
         }
     }
 

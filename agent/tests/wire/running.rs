@@ -33,6 +33,7 @@ impl Running {
             stop: stop.clone(),
             folder: Arc::new(StateFolder::open(&folder).unwrap()),
             boot_id: "0".repeat(32),
+            offer: Arc::default(),
         };
         let client = Client::new(server, None).unwrap();
         let telemetry = Telemetry {

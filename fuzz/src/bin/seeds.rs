@@ -1,6 +1,8 @@
 //! Writes the first inputs of the corpora that no mutation would find: signed messages, statements, a bootstrap string and a filter.
 
-use scm_fuzz::{BODY, agent_key, key_chain, reply, reply_body, request, server_key, ssh_signature, write};
+use scm_fuzz::{
+    BODY, agent_key, key_chain, order, reply, reply_body, request, server_key, ssh_signature, write,
+};
 use scm_protocol::bootstrap::Bootstrap;
 use scm_protocol::identity::PublicKey;
 use scm_protocol::ids::Organization;
@@ -50,6 +52,10 @@ fn main() -> std::io::Result<()> {
         ("signed_request", write(&request(), BODY)),
         ("server_reply", signed_reply),
         ("agent_configuration", CONFIGURATION.as_bytes().to_vec()),
+        (
+            "command_order",
+            serde_json::to_vec(&order().sign(&server_key(), &Organization::default()))?,
+        ),
         ("bootstrap_string", bootstrap.to_string().into_bytes()),
         ("key_chain", key_chain().into_bytes()),
         ("filter_text", FILTER.as_bytes().to_vec()),

@@ -21,6 +21,7 @@ enum Notice {
     Audit(i64),
     Settings(i64),
     Jobs(i64),
+    Commands(i64),
     Access(i64),
     Groups(i64),
 }
@@ -100,6 +101,11 @@ impl Events {
         let _ = self.sender.send(Notice::Jobs(organization_id));
     }
 
+    /// A command was created, went on or ended, or a system offers other actions.
+    pub fn commands(&self, organization_id: i64) {
+        let _ = self.sender.send(Notice::Commands(organization_id));
+    }
+
     /// Listens to one organization.
     pub fn listen(&self, organization_id: i64) -> Listener {
         Listener {
@@ -162,6 +168,7 @@ impl Listener {
             Ok(Notice::Groups(of)) if of == self.organization_id => change.groups = true,
             Ok(Notice::Access(of)) if of == self.organization_id => self.access = true,
             Ok(Notice::Jobs(of)) if of == self.organization_id => change.jobs = true,
+            Ok(Notice::Commands(of)) if of == self.organization_id => change.commands = true,
             Ok(_) => {}
             Err(broadcast::error::RecvError::Lagged(_)) => {
                 change.updated_overflow = true;
@@ -171,6 +178,7 @@ impl Listener {
                 change.groups = true;
                 self.access = true;
                 change.jobs = true;
+                change.commands = true;
             }
             Err(broadcast::error::RecvError::Closed) => return None,
         }

@@ -4,6 +4,7 @@
 //! document alike.
 
 mod access_shapes;
+mod command_shapes;
 mod group_shapes;
 
 use crate::app::App;
@@ -264,7 +265,11 @@ fn shape(route: &str) -> Option<Shape> {
             "CertificateRequest",
             "CertificateReply",
         ),
-        other => return access_shapes::shape(other).or_else(|| group_shapes::shape(other)),
+        other => {
+            return access_shapes::shape(other)
+                .or_else(|| group_shapes::shape(other))
+                .or_else(|| command_shapes::shape(other));
+        }
     })
 }
 
@@ -415,6 +420,7 @@ fn schemas() -> ComponentsBuilder {
     add::<SigningKeyRotated>(&mut all);
     access_shapes::schemas(&mut all);
     group_shapes::schemas(&mut all);
+    command_shapes::schemas(&mut all);
     ComponentsBuilder::new().schemas_from_iter(all)
 }
 

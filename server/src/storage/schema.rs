@@ -38,6 +38,51 @@ diesel::table! {
         certificate_not_after_ms -> Nullable<BigInt>,
         key_since_ms -> Nullable<BigInt>,
         key_rotation_asked_ms -> Nullable<BigInt>,
+        actions_digest -> Text,
+    }
+}
+
+diesel::table! {
+    system_actions (system_id) {
+        system_id -> BigInt,
+        catalogue -> Text,
+        reported_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    commands (id) {
+        id -> BigInt,
+        organization_id -> BigInt,
+        system_id -> BigInt,
+        job_id -> Nullable<BigInt>,
+        action -> Text,
+        parameters -> Text,
+        redacted -> BigInt,
+        timeout_secs -> BigInt,
+        state -> Text,
+        reason -> Nullable<Text>,
+        exit_code -> Nullable<BigInt>,
+        created_ms -> BigInt,
+        created_by -> Text,
+        wait_until_ms -> BigInt,
+        nonce -> Text,
+        dispatched_ms -> Nullable<BigInt>,
+        expires_ms -> Nullable<BigInt>,
+        started_ms -> Nullable<BigInt>,
+        ended_ms -> Nullable<BigInt>,
+        cancel_ms -> Nullable<BigInt>,
+        cancel_by -> Nullable<Text>,
+        output_bytes -> BigInt,
+        output_incomplete -> BigInt,
+    }
+}
+
+diesel::table! {
+    command_output (command_id, start) {
+        command_id -> BigInt,
+        start -> BigInt,
+        data -> Binary,
     }
 }
 
@@ -453,6 +498,7 @@ diesel::table! {
 }
 
 diesel::joinable!(system_states -> systems (system_id));
+diesel::joinable!(commands -> systems (system_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(half_sessions -> users (user_id));
 diesel::joinable!(api_tokens -> users (user_id));
@@ -470,6 +516,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     organizations,
     systems,
     certificates,
+    system_actions,
+    commands,
+    command_output,
     system_states,
     telemetry_samples,
     registration_nonces,

@@ -5,10 +5,11 @@ use super::checkin_store::{self, BatchSystem, Written};
 use super::conflict::Conflict;
 use super::conflict_service;
 use super::conflict_store;
-use super::decide::{Arrived, Intervals, Known, Outcome, decide};
+use super::decide::{Accepted, Arrived, Intervals, Known, Outcome, decide};
 use super::grouping;
 use super::heartbeats;
 use crate::clock::Clock;
+use crate::commands;
 use crate::error::Error;
 use crate::events::Events;
 use crate::organization_settings::SettingsCache;
@@ -17,6 +18,7 @@ use crate::signing::Organizations;
 use crate::storage::{Conn, Writer};
 use scm_protocol::identity::PublicKey;
 use scm_protocol::ids::{SystemId, UnixMillis};
+use scm_protocol::systems::SystemStatus;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -179,6 +181,7 @@ fn decide_all(
         }
         outcomes.push(outcome);
     }
+    note_commands(conn, &mut outcomes)?;
     save(conn, (arrived, &outcomes), &mut systems, settings, now)?;
     let listed = note_conflicts(conn, &outcomes, arrived, &systems, now)?;
     let moved = grouping::regroup(conn, rules, &systems, &touched, now)?;
@@ -223,6 +226,25 @@ fn save(
         checkin_store::save(conn, &accepted, now)?;
     }
     heartbeats::record(conn, &heard, now)
+}
+
+/// Notes to which systems commands may be handed out: one statement, over an index of what is open.
+fn note_commands(conn: &mut Conn, outcomes: &mut [Outcome]) -> Result<(), Error> {
+    let mut active: Vec<&mut Accepted> = outcomes
+        .iter_mut()
+        .filter_map(|outcome| match outcome {
+            Outcome::Accepted(accepted) if accepted.after.status == SystemStatus::Active => {
+                Some(&mut **accepted)
+            }
+            _ => None,
+        })
+        .collect();
+    let ids: Vec<i64> = active.iter().map(|accepted| accepted.after.id.0).collect();
+    let waiting = commands::waiting(conn, &ids)?;
+    for accepted in &mut active {
+        accepted.commands = waiting.contains(&accepted.after.id);
+    }
+    Ok(())
 }
 
 /// Notes what came to light about machines with one identity: rare, so row by row.

@@ -7,14 +7,17 @@ use super::store;
 
 use crate::app::App;
 use crate::certificates::{self, Credential};
+use crate::commands;
 use crate::error::Error;
 use crate::pki::Presented;
 use crate::signing::SigningOrganization;
 use scm_protocol::agent::{CheckIn, CheckInReply};
+use scm_protocol::commands::report::Tasks;
 use scm_protocol::identity::PublicKey;
 use scm_protocol::ids::SystemId;
 use scm_protocol::refusal::{Refusal, RefusalCode};
 use scm_protocol::signature::{Unverified, Verified};
+use scm_protocol::systems::SystemStatus;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -70,12 +73,18 @@ pub(super) async fn check_in(
     // There is something to tell at once: the key that took the place of the one that the agent knows.
     let may_wait = waits.hold_secs > 0 && !(waits.has_server_key && origin.knows_former_key);
     match app.checkins.submit(arrived).await {
-        Ok(Outcome::Accepted(accepted)) => match place {
-            Some(place) if may_wait && accepted.reply.server_public_key.is_none() => {
-                hold(app, organization, place, waits, accepted.reply).await
+        Ok(Outcome::Accepted(accepted)) => {
+            let mut reply = accepted.reply;
+            // Only what the agent can verify: it has the key.
+            if accepted.commands && waits.has_server_key {
+                reply.tasks = hand_out(app, organization, id).await?;
             }
-            _ => Ok(accepted.reply),
-        },
+            let told = reply.server_public_key.is_some() || reply.send_actions || !reply.tasks.is_empty();
+            match place {
+                Some(place) if may_wait && !told => hold(app, organization, place, waits, reply).await,
+                _ => Ok(reply),
+            }
+        }
         Ok(Outcome::Refused(refusal)) => {
             log_refusal(&refusal, id, peer);
             Err(*refusal)
@@ -119,13 +128,35 @@ async fn hold(
         .await;
     let standing = read.map_err(|error| failed(app, &error))?;
     let intervals = app.settings.intervals;
-    reply_after_hold(
+    let active = standing
+        .as_ref()
+        .is_some_and(|standing| standing.status == SystemStatus::Active);
+    let reply = reply_after_hold(
         (id, &waits.verified_with, standing),
         waits.has_server_key,
         &organization.public_key,
         intervals,
         app.clock.now(),
-    )
+    )?;
+    let tasks = if active && waits.has_server_key {
+        hand_out(app, organization, id).await?
+    } else {
+        Tasks::default()
+    };
+    Ok(CheckInReply {
+        tasks,
+        server_time_ms: app.clock.now(),
+        ..reply
+    })
+}
+
+async fn hand_out(
+    app: &App,
+    organization: &Arc<SigningOrganization>,
+    id: SystemId,
+) -> Result<Tasks, Refusal> {
+    let tasks = commands::hand_out(app, organization, id).await;
+    tasks.map_err(|error| failed(app, &error))
 }
 
 fn failed(app: &App, error: &Error) -> Refusal {

@@ -32,6 +32,7 @@ struct SystemPart {
     os_family: String,
     arch: String,
     key_rotation_asked_ms: Option<i64>,
+    actions_digest: String,
 }
 
 #[derive(Debug, Queryable, Selectable)]
@@ -104,6 +105,7 @@ fn batch_system(system: SystemPart, state: StatePart) -> Result<BatchSystem, Err
         boot_id: state.boot_id,
         boots: state.boots,
         address: state.address,
+        actions: system.actions_digest,
         last_seen: state.last_seen_ms.map(UnixMillis),
         rebooted: state.rebooted_ms.map(UnixMillis),
         telemetry: Telemetry {
@@ -215,6 +217,14 @@ pub(super) fn save_window(conn: &mut Conn, id: SystemId, window: ReplayWindow) -
             system_states::replay_high.eq(high),
             system_states::replay_window.eq(seen),
         ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Writes which actions a system offers, by their digest.
+pub(super) fn save_actions_digest(conn: &mut Conn, id: SystemId, digest: &str) -> Result<(), Error> {
+    diesel::update(systems::table.find(id.0))
+        .set(systems::actions_digest.eq(digest))
         .execute(conn)?;
     Ok(())
 }

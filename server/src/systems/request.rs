@@ -17,6 +17,8 @@ use scm_protocol::systems::SystemStatus;
 
 /// Seconds after which a system of which there are two machines may ask for more than a check-in again.
 const CONTESTED_RETRY_SECS: u32 = 600;
+/// Seconds after which a run that has not checked in yet may ask for more.
+const CHECK_IN_FIRST_SECS: u32 = 5;
 
 /// A request whose signature and clock held.
 #[derive(Debug)]
@@ -107,6 +109,8 @@ pub struct Admitted {
     pub certificates: Issued,
     id: SystemId,
     window: ReplayWindow,
+    /// The present run of the agent.
+    boot_id: String,
 }
 
 /// Decides on a request that is no check-in: as the batch does for those.
@@ -137,7 +141,50 @@ pub fn admit(
         certificates: known.certificates.clone(),
         id,
         window,
+        boot_id: known.boot_id.clone(),
     }))
+}
+
+/// As [`admit`], for what only the present run of the agent may say: one that is kept out, or that has not checked in yet,
+/// has to check in first.
+///
+/// # Errors
+/// As [`admit`].
+pub fn admit_run(
+    conn: &mut Conn,
+    (id, boot_id): (SystemId, &str),
+    verified_with: &PublicKey,
+    sequence: u64,
+    now: UnixMillis,
+) -> Result<Result<Admitted, Refusal>, Error> {
+    let admitted = admit(conn, id, verified_with, sequence, now)?;
+    let present = admitted
+        .as_ref()
+        .is_ok_and(|admitted| admitted.boot_id == boot_id);
+    if present || admitted.is_err() {
+        return Ok(admitted);
+    }
+    let detail = "this is not the run of the agent that checked in last; check in first";
+    Ok(Err(Refusal {
+        retry_after_secs: Some(CHECK_IN_FIRST_SECS),
+        ..Refusal::new(RefusalCode::RateLimited, detail, now)
+    }))
+}
+
+/// Locks a system's row until the commit, where there is one.
+///
+/// # Errors
+/// When the database fails.
+pub fn lock_row(conn: &mut Conn, id: SystemId) -> Result<(), Error> {
+    checkin_store::load(conn, &[id.0]).map(|_| ())
+}
+
+/// Notes which actions a system offers, by their digest.
+///
+/// # Errors
+/// When the database fails.
+pub fn note_actions(conn: &mut Conn, id: SystemId, digest: &str) -> Result<(), Error> {
+    checkin_store::save_actions_digest(conn, id, digest)
 }
 
 /// Uses the number of an admitted request up, with what the request changed.

@@ -352,6 +352,15 @@ pub fn exists(conn: &mut Conn, organization_id: i64, id: SystemId) -> Result<(),
         .ok_or_else(|| unknown(id))
 }
 
+/// What an administrator decided of a system.
+///
+/// # Errors
+/// [`Error::NotFound`] when the organization has no such system.
+pub fn status_in(conn: &mut Conn, organization_id: i64, id: SystemId) -> Result<SystemStatus, Error> {
+    let (system, _) = store::find(conn, organization_id, id)?.ok_or_else(|| unknown(id))?;
+    status_of(&system)
+}
+
 /// The fleet in numbers, for the dashboard.
 ///
 /// # Errors

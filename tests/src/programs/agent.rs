@@ -17,6 +17,8 @@ pub struct AgentBuilder {
     server_lines: String,
     /// Whole sections for further servers.
     others: String,
+    /// Sections for what a server may have run.
+    actions: String,
     prefix: Vec<String>,
 }
 
@@ -26,8 +28,15 @@ impl AgentBuilder {
             url: url.to_owned(),
             server_lines: format!("ca_file = \"{}\"\n", ca_file.display()),
             others: String::new(),
+            actions: String::new(),
             prefix: Vec::new(),
         }
+    }
+
+    /// Sections `[[action]]`.
+    pub fn actions(mut self, text: &str) -> Self {
+        self.actions += text;
+        self
     }
 
     /// Another line of `[server]`.
@@ -66,6 +75,7 @@ impl AgentBuilder {
             url: self.url,
             server_lines: self.server_lines,
             others: self.others,
+            actions: self.actions,
             prefix: self.prefix,
         };
         agent.write_config()?;
@@ -82,6 +92,7 @@ pub struct Agent {
     url: String,
     server_lines: String,
     others: String,
+    actions: String,
     prefix: Vec<String>,
 }
 
@@ -114,6 +125,7 @@ impl Agent {
             url: self.url.clone(),
             server_lines: self.server_lines.clone(),
             others: self.others.clone(),
+            actions: self.actions.clone(),
             prefix: self.prefix.clone(),
         };
         fs::create_dir(copy.state())?;
@@ -160,11 +172,12 @@ impl Agent {
             "[[server]]"
         };
         let text = format!(
-            "{section}\nurl = \"{}\"\n{}{}\n[agent]\nstate_folder = \"{}\"\n\n[log]\nlevel = \"debug\"\n",
+            "{section}\nurl = \"{}\"\n{}{}\n[agent]\nstate_folder = \"{}\"\n\n[log]\nlevel = \"debug\"\n\n{}",
             self.url,
             self.server_lines,
             self.others,
-            self.state().display()
+            self.state().display(),
+            self.actions,
         );
         fs::write(self.config(), text)?;
         Ok(fs::set_permissions(self.config(), Permissions::from_mode(0o600))?)

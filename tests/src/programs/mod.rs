@@ -6,6 +6,7 @@
 mod admin;
 mod agent;
 mod backups;
+mod commanded;
 mod console;
 mod database;
 mod faketime;
@@ -21,6 +22,7 @@ mod server;
 pub use admin::Admin;
 pub use agent::{Agent, AgentBuilder};
 pub use backups::{BACKUPS, printed};
+pub use commanded::{Commanded, Programs};
 pub use console::Console;
 pub use database::{Database, execute};
 pub use faketime::faketime;

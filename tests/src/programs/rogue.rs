@@ -7,6 +7,8 @@ use anyhow::{Result, bail};
 use ed25519_dalek::SigningKey;
 use scm_protocol::agent::{CheckIn, CheckInReply, HostFacts, RegisterReply, RegisterRequest};
 use scm_protocol::certificates::CertificateReply;
+use scm_protocol::commands::catalogue::Catalogue;
+use scm_protocol::commands::report::{ResultsReply, ResultsRequest};
 use scm_protocol::ids::{Organization, SystemId};
 use scm_protocol::refusal::Refusal;
 
@@ -125,6 +127,39 @@ impl Rogue {
         self.sequence += 1;
         let created = clock::now().as_secs();
         Signed::certificate(&self.key, &self.organization, self.system, created, self.sequence)
+    }
+
+    /// The next report of results.
+    pub fn results(&mut self, request: &ResultsRequest) -> Signed {
+        self.sequence += 1;
+        let created = clock::now().as_secs();
+        Signed::results(
+            &self.key,
+            &self.organization,
+            self.system,
+            created,
+            self.sequence,
+            request,
+        )
+    }
+
+    /// Reports that it offers these actions, after a check-in: only the run that checked in is heard.
+    ///
+    /// # Errors
+    /// When either is refused.
+    pub async fn offer(&mut self, catalogue: Catalogue) -> Result<ResultsReply> {
+        let checkin = self.checkin()?;
+        self.accepted(&checkin).await?;
+        let request = ResultsRequest {
+            boot_id: "0".repeat(32),
+            catalogue: Some(catalogue),
+            reports: Vec::new(),
+        };
+        let signed = self.results(&request);
+        match answer(&self.send(&signed).await?)? {
+            Answer::Given(given) => Ok(given),
+            Answer::Refused(refusal) => bail!("refused: {refusal:?}"),
+        }
     }
 
     /// Asks for a certificate.

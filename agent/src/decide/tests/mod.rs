@@ -123,6 +123,8 @@ fn checkin_reply(status: AgentStatus, key: Option<PublicKey>) -> CheckInReply {
         server_public_key: key,
         send_facts: false,
         rotate_key: false,
+        send_actions: false,
+        tasks: Default::default(),
     }
 }
 

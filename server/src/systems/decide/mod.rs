@@ -7,6 +7,7 @@ use super::conflict::{self, Conflict, Judged, Quarantine};
 use super::replay::ReplayWindow;
 use crate::certificates::{self, Credential, Issued, judge};
 use scm_protocol::agent::{AgentStatus, CheckIn, CheckInReply, HostFacts};
+use scm_protocol::commands::report::Tasks;
 use scm_protocol::identity::PublicKey;
 use scm_protocol::ids::{SystemId, UnixMillis};
 use scm_protocol::refusal::{Refusal, RefusalCode};
@@ -53,6 +54,8 @@ pub struct Known {
     pub boots: String,
     /// Where it was last heard from.
     pub address: String,
+    /// Tells the actions that it offers, as far as known, from others.
+    pub actions: String,
     /// When it was last heard of.
     pub last_seen: Option<UnixMillis>,
     /// When its machine was last seen to have restarted.
@@ -114,6 +117,8 @@ pub struct Accepted {
     pub facts: Option<HostFacts>,
     /// The machine that it was mistaken for, when that came to light now.
     pub conflict: Option<Box<Conflict>>,
+    /// There may be commands to hand out; read with the batch, after the decision.
+    pub commands: bool,
 }
 
 /// Decides one check-in.
@@ -247,6 +252,9 @@ fn accept(
     // What is known of the machine may be what the other one said.
     reply.send_facts = speaks.conflict.is_some();
     reply.rotate_key = active && known.key_rotation_asked;
+    // Only where the reply is verified: what is asked for is told to nobody but the server.
+    reply.send_actions =
+        active && checkin.has_server_key && checkin.actions.as_deref().unwrap_or_default() != known.actions;
     let highest = speaks.replay.next() == arrived.sequence.saturating_add(1);
     let (boot_id, boots) = match &speaks.present {
         Some(boots) => (checkin.boot_id.clone(), boots.to_string()),
@@ -276,6 +284,7 @@ fn accept(
         sample: active && due && checkin.telemetry.is_some(),
         facts: checkin.facts.clone(),
         conflict: speaks.conflict,
+        commands: false,
     }
 }
 
@@ -294,6 +303,7 @@ fn field_problem(checkin: &CheckIn) -> Option<(String, String)> {
     };
     short("agent_version", &checkin.agent_version)
         .or_else(|| short("boot_id", &checkin.boot_id))
+        .or_else(|| short("actions", checkin.actions.as_deref().unwrap_or("")))
         .or_else(|| {
             short(
                 "previous_boot_id",
@@ -408,6 +418,8 @@ fn reply(
         server_public_key: (active && !has_server_key).then_some(*server_key),
         send_facts: false,
         rotate_key: false,
+        send_actions: false,
+        tasks: Tasks::default(),
     }
 }
 

@@ -24,6 +24,7 @@ fn known(status: SystemStatus) -> Known {
         boot_id: "old".to_owned(),
         boots: String::new(),
         address: "192.0.2.1".to_owned(),
+        actions: String::new(),
         last_seen: None,
         rebooted: None,
         telemetry: Telemetry {

@@ -1,0 +1,141 @@
+//! Unix: whose programs are trusted, as whom and how they are run, and how they are ended.
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use std::fs::Metadata;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitStatus};
+
+/// What belongs to the agent wherever it is installed, besides what its configuration says.
+pub const PROTECTED_PATHS: &[&str] = &[
+    "/etc/openscm",
+    "/usr/local/etc/openscm",
+    "/var/lib/openscm/client",
+    "/var/db/openscm/client",
+    "/etc/systemd/system/scmclient.service",
+    "/etc/systemd/system/scmclient.service.d",
+    "/lib/systemd/system/scmclient.service",
+    "/usr/lib/systemd/system/scmclient.service",
+    "/etc/init.d/scmclient",
+    "/usr/local/etc/rc.d/scmclient",
+];
+/// What service managers call the agent.
+pub const PROTECTED_UNITS: &[&str] = &["scmclient", "scmclient.service"];
+
+/// A user to run as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Account {
+    uid: u32,
+    gid: u32,
+}
+
+/// The user of that name in `/etc/passwd`; none when there is none.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn account(name: &str) -> io::Result<Option<Account>> {
+    Ok(find_account(&std::fs::read_to_string("/etc/passwd")?, name))
+}
+
+fn find_account(passwd: &str, name: &str) -> Option<Account> {
+    passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (found, uid, gid) = (fields.next()?, fields.nth(1)?, fields.next()?);
+        let account = Account {
+            uid: uid.parse().ok()?,
+            gid: gid.parse().ok()?,
+        };
+        (found == name).then_some(account)
+    })
+}
+
+/// Whether programs can be run as this user: as the own one always, as another by root alone.
+pub fn may_switch_user(account: Account) -> bool {
+    let me = rustix::process::geteuid().as_raw();
+    me == 0 || me == account.uid
+}
+
+/// Who besides root and the agent's own user could replace or change what lies here. None: nobody.
+///
+/// In a folder with the sticky bit others may make entries, but not replace or rename those of root and the agent's user.
+pub fn tampering(metadata: &Metadata) -> Option<&'static str> {
+    const STICKY: u32 = 0o1000;
+    let me = rustix::process::geteuid().as_raw();
+    if ![0, me].contains(&metadata.uid()) {
+        return Some("belongs to a user that is neither root nor the agent's own");
+    }
+    let kept = metadata.is_dir() && metadata.mode() & STICKY != 0;
+    if metadata.mode() & 0o022 != 0 && !kept {
+        return Some("can be written by others than its owner");
+    }
+    None
+}
+
+/// Whether someone may execute it.
+pub fn is_executable(metadata: &Metadata) -> bool {
+    metadata.is_file() && metadata.mode() & 0o111 != 0
+}
+
+/// Has a program run in a process group of its own, as that user, without the agent's supplementary groups.
+pub fn isolate(command: &mut Command, account: Option<Account>) {
+    command.process_group(0);
+    if let Some(account) = account {
+        // Started by root, the standard library drops all supplementary groups before it switches.
+        command.gid(account.gid).uid(account.uid);
+    }
+}
+
+/// Waits until a child ended and leaves it unreaped, so that its process group cannot become another's meanwhile.
+///
+/// # Errors
+/// As the operating system says.
+pub fn wait_for_end(child: u32) -> io::Result<()> {
+    let pid = pid(child)?;
+    loop {
+        match waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
+            Err(rustix::io::Errno::INTR) => {}
+            other => return other.map(|_| ()).map_err(io::Error::from),
+        }
+    }
+}
+
+/// Asks a whole process group to end.
+///
+/// # Errors
+/// As the operating system says; also when nothing is left of it.
+pub fn terminate_group(leader: u32) -> io::Result<()> {
+    Ok(kill_process_group(pid(leader)?, Signal::TERM)?)
+}
+
+/// Ends a whole process group at once.
+///
+/// # Errors
+/// As [`terminate_group`].
+pub fn kill_group(leader: u32) -> io::Result<()> {
+    Ok(kill_process_group(pid(leader)?, Signal::KILL)?)
+}
+
+/// The signal that ended a program which did not exit by itself.
+pub fn ended_by(status: ExitStatus) -> i32 {
+    status.signal().unwrap_or_default()
+}
+
+fn pid(id: u32) -> io::Result<Pid> {
+    let raw = i32::try_from(id).ok().and_then(Pid::from_raw);
+    raw.ok_or_else(|| io::Error::other("no process has this id"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_are_found_by_their_whole_name() {
+        let passwd = "root:x:0:0:root:/root:/bin/sh\nbroken\nweb:x:33:34::/var/www:/usr/sbin/nologin\n";
+        assert_eq!(find_account(passwd, "web"), Some(Account { uid: 33, gid: 34 }));
+        assert_eq!(find_account(passwd, "we"), None);
+        assert_eq!(find_account(passwd, "broken"), None);
+        assert_eq!(find_account(passwd, ""), None);
+    }
+}

@@ -1,0 +1,142 @@
+//! Commands between two check-ins: what a reply says there is to do is done, and what comes of it is reported.
+//!
+//! Invariants: only what the pinned key signed is heeded; while a program runs or something is to be told, check-ins are not
+//! held back, and reports go on in between; a report that fails is made again, the next check-in is made on time all the
+//! same.
+
+use super::{Clocks, Task, Worker, message};
+use crate::decide::Standing;
+use crate::execute::{Authority, Journal, Runner};
+use crate::identity::Identity;
+use crate::schedule;
+use crate::wire::{Answer, Evidence, read_results};
+use scm_protocol::commands::report::Tasks;
+use scm_protocol::ids::UnixMillis;
+use std::time::{Duration, Instant};
+
+/// How long to wait for something to tell before the server is asked whether there is more to do, or something to stop.
+const PERIOD: Duration = Duration::from_secs(1);
+
+impl Worker {
+    /// The runner for this server. Without a journal there is none: nothing is ever run that cannot be recorded.
+    pub(super) fn open_runner(&self) -> Option<Runner> {
+        let file = self.server.tag.file("client", "commands");
+        match Journal::open(self.around.folder.clone(), file, self.now()) {
+            Ok(journal) => Some(Runner::new(self.around.offer.clone(), journal)),
+            Err(error) => {
+                tracing::error!(server.url = %self.server.url, %error, "the journal of commands cannot be used: none is run");
+                None
+            }
+        }
+    }
+
+    /// Tells the server's catalogue from this one.
+    pub(super) fn actions_digest(&self) -> Option<String> {
+        let runner = self.runner.as_ref()?;
+        Some(runner.offer().catalogue().digest()).filter(|digest| !digest.is_empty())
+    }
+
+    /// Whether there is more to do than to check in.
+    pub(super) fn must_attend(&self, identity: &Identity) -> bool {
+        let busy = self.send_actions || self.runner.as_ref().is_some_and(Runner::is_busy);
+        busy && self.failures == 0 && self.standing == Standing::Active && authority(identity).is_some()
+    }
+
+    /// Does what the reply to a check-in says there is to do.
+    pub(super) fn heed(&mut self, identity: &Identity, answer: &Answer) {
+        if let Answer::CheckedIn(Evidence::Pinned(reply)) = answer {
+            let reply = reply.get();
+            self.send_actions |= reply.send_actions && self.runner.is_some();
+            self.take(identity, reply.server_time_ms, &reply.tasks);
+        }
+    }
+
+    fn take(&mut self, identity: &Identity, server_time: UnixMillis, tasks: &Tasks) {
+        let heard = Instant::now();
+        self.server_clock.hear(server_time, heard);
+        let now = self.server_clock.at(heard).unwrap_or(server_time);
+        if let (Some(runner), Some(authority)) = (&mut self.runner, authority(identity))
+            && !tasks.is_empty()
+        {
+            runner.take(tasks, &authority, now);
+        }
+    }
+
+    /// Reports until there is nothing more to report, for as long as `wait`. What is left of it.
+    pub(super) fn attend(&mut self, identity: &mut Identity, wait: Duration) -> Duration {
+        let until = Instant::now() + wait;
+        let mut failures = 0;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.around.stop.is_requested() || !self.must_attend(identity) {
+                return left;
+            }
+            let pause = match self.report(identity) {
+                Ok(()) => {
+                    failures = 0;
+                    Duration::ZERO
+                }
+                Err(_) if self.around.stop.is_requested() => return left,
+                Err(reason) => {
+                    failures += 1;
+                    tracing::warn!(server.url = %self.server.url, attempt.failures = failures, "results are not taken: {reason}");
+                    schedule::backoff(failures, &mut self.jitter)
+                }
+            };
+            let left = until.saturating_duration_since(Instant::now());
+            if !pause.is_zero() {
+                self.around.stop.wait(pause.min(left));
+            } else if let Some(runner) = &mut self.runner
+                && runner.is_busy()
+                && !runner.has_news()
+            {
+                runner.listen(PERIOD.min(left));
+            }
+        }
+    }
+
+    /// One report, and what its reply says there is to do.
+    fn report(&mut self, identity: &mut Identity) -> Result<(), String> {
+        let (Some(id), Some(authority), Some(runner)) =
+            (identity.id(), authority(identity), &mut self.runner)
+        else {
+            return Ok(());
+        };
+        runner.listen(Duration::ZERO);
+        // Never both: together they might be larger than a server reads.
+        let catalogue = self.send_actions.then(|| runner.offer().catalogue().clone());
+        let reports = if catalogue.is_some() {
+            Vec::new()
+        } else {
+            runner.reports()
+        };
+        let (count, with_catalogue) = (reports.len(), catalogue.is_some());
+        let boot = identity
+            .boot(&self.around.boot_id)
+            .map_err(|error| error.to_string())?;
+        let body = message::results(boot.id, catalogue, reports);
+        let Clocks { server, .. } = self.clocks();
+        self.client
+            .show(self.keeper.shown(identity, Task::CheckIn(id), server));
+        let sequence = identity.sequence.take().map_err(|error| error.to_string())?;
+        let request = self.sender(identity).results(id, body, sequence);
+        let reply = read_results(&request, self.exchange(&request, 0), &authority.key)?.into_inner();
+        if with_catalogue {
+            self.send_actions = false;
+        }
+        if let Some(runner) = &mut self.runner {
+            runner.taken(count);
+        }
+        self.take(identity, reply.server_time_ms, &reply.tasks);
+        Ok(())
+    }
+}
+
+/// Whose commands this identity obeys: none before a server key is pinned.
+fn authority(identity: &Identity) -> Option<Authority> {
+    Some(Authority {
+        key: identity.server_key()?,
+        organization: identity.organization().clone(),
+        system: identity.id()?,
+    })
+}
