@@ -257,6 +257,7 @@ async fn example(world: &mut World, route: &str) -> Result<Call> {
         "systems.rotate_key" => {
             let (path, body) = world.system(&["approve"]).await?;
             call(&local, format!("{path}/rotate-key"), body)
+        }
         "commands.create" => call(&local, world.offering().await?, json!({ "action": "hello" })),
         "commands.cancel" => {
             let path = world.offering().await?;

@@ -7,6 +7,7 @@ mod access;
 mod answers;
 mod audit;
 mod backups;
+mod commands;
 mod groups;
 mod http;
 mod jobs;

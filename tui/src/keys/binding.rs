@@ -17,6 +17,7 @@ pub enum Action {
     GoGroups,
     GoJobs,
     GoBackups,
+    GoCommands,
     GoSettings,
     GoNewSystem,
     Palette,
@@ -87,6 +88,9 @@ pub enum Action {
     MakeBackup,
     CheckBackup,
     DownloadBackup,
+    OpenCommand,
+    CancelCommand,
+    RunAction,
     EditSetting,
     ResetSetting,
     RotateSigningKey,
@@ -131,6 +135,8 @@ pub enum Scope {
     Jobs,
     /// In the list of backups.
     Backups,
+    /// In the list of commands and on the page of one.
+    Commands,
     /// In the list of settings.
     Settings,
     /// In the audit.
@@ -155,7 +161,7 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope, in the order of the help page.
-    pub const ALL: [Scope; 17] = [
+    pub const ALL: [Scope; 18] = [
         Self::Global,
         Self::List,
         Self::Detail,
@@ -163,6 +169,7 @@ impl Scope {
         Self::Groups,
         Self::Jobs,
         Self::Backups,
+        Self::Commands,
         Self::Settings,
         Self::Audit,
         Self::Access,
@@ -185,6 +192,7 @@ impl Scope {
             Self::Groups => "groups",
             Self::Jobs => "bulk jobs",
             Self::Backups => "backups",
+            Self::Commands => "commands",
             Self::Settings => "settings",
             Self::Audit => "audit",
             Self::Access => "access",

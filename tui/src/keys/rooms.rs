@@ -4,7 +4,7 @@ use super::Key;
 use super::binding::{Action, Binding, Danger, Scope, change, plain};
 
 use Key::Char;
-use Scope::{Audit, Backups, Groups, Jobs, Settings, Tokens};
+use Scope::{Audit, Backups, Commands, Detail, Groups, Jobs, Settings, Tokens};
 
 /// Enrollment tokens.
 pub(super) const TOKENS: &[Binding] = &[
@@ -180,6 +180,39 @@ pub(super) const BACKUPS: &[Binding] = &[
             Backups,
             "download",
             "write the backup to a file of its name, here",
+        )
+    },
+];
+
+/// Commands, and what begins one on a system's page.
+pub(super) const COMMANDS: &[Binding] = &[
+    plain(
+        Action::OpenCommand,
+        &[Key::Enter],
+        Commands,
+        "open",
+        "the command's own page: what it writes, as it comes",
+    ),
+    Binding {
+        scope: Commands,
+        ..change(
+            Action::CancelCommand,
+            &[Char('x')],
+            Danger::Affects,
+            "commands.cancel",
+            "stop",
+            "do not run the command, or end its program with all that it started",
+        )
+    },
+    Binding {
+        scope: Detail,
+        ..change(
+            Action::RunAction,
+            &[Char('r')],
+            Danger::Affects,
+            "commands.create",
+            "run",
+            "run an action that this system's own configuration allows",
         )
     },
 ];

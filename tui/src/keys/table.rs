@@ -21,6 +21,7 @@ pub static BINDINGS: LazyLock<Vec<Binding>> = LazyLock::new(|| {
         rooms::GROUPS,
         rooms::JOBS,
         rooms::BACKUPS,
+        rooms::COMMANDS,
         rooms::SETTINGS,
         rooms::AUDIT,
         access::OWN,
@@ -75,6 +76,16 @@ const EVERYWHERE: &[Binding] = &[
             Global,
             "jobs",
             "bulk jobs: what is done to many systems at once",
+        )
+    },
+    Binding {
+        route: Some("commands.list"),
+        ..plain(
+            Action::GoCommands,
+            &[Char('0')],
+            Global,
+            "commands",
+            "commands: what systems were told to run, and what came of it",
         )
     },
     plain(

@@ -1,6 +1,6 @@
 //! Questions to the server. What belongs to one room with many questions has a list of its own, as [`GroupCall`].
 
-use super::{BackupCall, GroupCall, SigningCall, ViewCall};
+use super::{BackupCall, CommandCall, GroupCall, SigningCall, ViewCall};
 use crate::config::Context;
 use crate::model::{AccessChange, AccessTab, AuditFilter, Change, ChangeBody, JobChange, Range, TokenChange};
 use scm_protocol::auth::{LoginRequest, SetupRequest};
@@ -156,6 +156,8 @@ pub enum Call {
     },
     /// Writes an agent's configuration to a new file that only its owner can read.
     WriteConfig(Zeroizing<String>),
+    /// About commands and what systems offer.
+    Command(CommandCall),
     /// About groups, rules and tags.
     Group(GroupCall),
     /// About how lists are looked at.

@@ -2,6 +2,7 @@
 
 mod backups;
 mod call;
+mod commands;
 mod failure;
 mod groups;
 mod reply;
@@ -13,6 +14,7 @@ use zeroize::Zeroizing;
 
 pub use backups::{BackupCall, BackupReply};
 pub use call::Call;
+pub use commands::{CommandCall, CommandReply};
 pub use failure::Failure;
 pub use groups::{GroupCall, GroupReply};
 pub use reply::{AccessPage, Reply};

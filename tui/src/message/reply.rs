@@ -1,6 +1,6 @@
 //! Answers of the server.
 
-use super::{BackupReply, Failure, GroupReply, SigningReply, ViewReply};
+use super::{BackupReply, CommandReply, Failure, GroupReply, SigningReply, ViewReply};
 use crate::model::{
     AccessDone, AccessItem, AccessTab, AgentKey, JobChange, Range, Recipe, ShownSecret, TokenChange,
 };
@@ -103,6 +103,7 @@ pub enum Reply {
     },
     /// The path of the file, or why there is none.
     ConfigWritten(Result<String, String>),
+    Command(CommandReply),
     Group(GroupReply),
     View(ViewReply),
     Backup(BackupReply),

@@ -3,6 +3,7 @@
 use super::access::{AccessFront, AccessView};
 use super::audit::{AuditFront, AuditView};
 use super::backups::BackupsView;
+use super::commands::CommandsView;
 use super::detail::DetailView;
 use super::dialog::Dialog;
 use super::fleet::Fleet;
@@ -24,7 +25,7 @@ use crate::keys::Action;
 use scm_protocol::access::{self, Audience};
 use scm_protocol::auth::{CredentialKind, Session};
 use scm_protocol::events::Overview;
-use scm_protocol::ids::{JobId, SystemId, UnixMillis};
+use scm_protocol::ids::{CommandId, JobId, SystemId, UnixMillis};
 use scm_protocol::systems::SystemDetail;
 use std::collections::{BTreeSet, HashMap};
 
@@ -66,6 +67,10 @@ pub enum Page {
     Job(JobId),
     /// Backups of the server.
     Backups,
+    /// Commands.
+    Commands,
+    /// One command.
+    Command(CommandId),
     /// The organization's settings.
     Settings,
     /// What a new machine needs.
@@ -126,6 +131,7 @@ pub struct State {
     pub groups: GroupsView,
     pub jobs: JobsView,
     pub backups: BackupsView,
+    pub commands: CommandsView,
     /// The organization's settings.
     pub organization: SettingsView,
     pub new_system: NewSystemView,
@@ -177,6 +183,7 @@ impl State {
             groups: GroupsView::default(),
             jobs: JobsView::default(),
             backups: BackupsView::default(),
+            commands: CommandsView::default(),
             organization: SettingsView::default(),
             new_system: NewSystemView::default(),
             access: AccessView::default(),
@@ -336,7 +343,26 @@ impl State {
             question.shown_at.get_or_insert(now);
         }
         self.backups.was_drawn(page == Page::Backups, now);
+        self.commands_drawn(now);
         self.tokens_drawn(now);
+    }
+
+    fn commands_drawn(&mut self, now: Moment) {
+        let page = self.page;
+        let commands = &mut self.commands;
+        commands.drawn = commands.cursor().filter(|_| page == Page::Commands);
+        if let Some(question) = &mut commands.question
+            && matches!(page, Page::Commands | Page::Command(_))
+        {
+            question.shown_at.get_or_insert(now);
+        }
+        if let Some(form) = &mut commands.form
+            && page == Page::System(form.system)
+            && let Some(filling) = &mut form.filling
+            && let Some(confirm) = &mut filling.confirm
+        {
+            confirm.shown_at.get_or_insert(now);
+        }
     }
 
     fn saved_drawn(&mut self, now: Moment) {

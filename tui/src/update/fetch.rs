@@ -136,6 +136,12 @@ pub(super) fn page(state: &mut State) -> Vec<Effect> {
             effects
         }
         Page::Backups => super::backups::fetch(state),
+        Page::Commands => super::commands::fetch(state),
+        Page::Command(_) => {
+            let mut effects = super::commands::fetch(state);
+            effects.extend(super::commands::fetch_output(state));
+            effects
+        }
         Page::Settings => super::settings::fetch(state),
         Page::Access => super::access::fetch(state),
     }

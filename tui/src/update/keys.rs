@@ -1,9 +1,9 @@
 //! From a key to what it means where the administrator is.
 
 use super::{
-    access, annotations, audit, backups, bulk, changes, columns, fetch, filter_line, groups, job_pages,
-    list_export, lists, navigate, new_system, palette, questions, saved_filters, settings, signing, sorting,
-    tokens, views,
+    access, annotations, audit, backups, bulk, changes, columns, commands, fetch, filter_line, groups,
+    job_pages, list_export, lists, navigate, new_system, palette, questions, run_form, saved_filters,
+    settings, signing, sorting, tokens, views,
 };
 use crate::clock::Moment;
 use crate::keys::{Action, Key, Press, Scope, lookup};
@@ -21,6 +21,7 @@ fn scopes(state: &State) -> &'static [Scope] {
         Page::Groups => &[Scope::Groups, Scope::Scroll, Scope::Global],
         Page::Jobs | Page::Job(_) => &[Scope::Jobs, Scope::Scroll, Scope::Global],
         Page::Backups => &[Scope::Backups, Scope::Scroll, Scope::Global],
+        Page::Commands | Page::Command(_) => &[Scope::Commands, Scope::Scroll, Scope::Global],
         Page::Settings => &[Scope::Settings, Scope::Scroll, Scope::Global],
         Page::Access => access_scopes(state.access.tab),
     }
@@ -64,6 +65,11 @@ pub fn acts_on_the_drawn_row(state: &State, key: Key) -> bool {
         let line = lookup(key, scopes(state));
         let plain = state.overlay.is_none() && !backups::question_open(state);
         return plain && line.is_some_and(|line| backups::acts(line.action));
+    }
+    if state.page == Page::Commands {
+        let line = lookup(key, scopes(state));
+        let plain = state.overlay.is_none() && !commands::question_open(state);
+        return plain && line.is_some_and(|line| commands::acts(line.action));
     }
     if state.page == Page::Settings {
         let line = lookup(key, scopes(state));
@@ -109,6 +115,12 @@ pub(super) fn press(state: &mut State, press: Press, now: Moment) -> Vec<Effect>
     if annotations::form_open(state) {
         return annotations::key(state, key);
     }
+    if run_form::is_open(state) {
+        return run_form::key(state, press);
+    }
+    if commands::question_open(state) {
+        return commands::question_key(state, press);
+    }
     if job_pages::question_open(state) {
         return job_pages::question_key(state, press);
     }
@@ -150,6 +162,7 @@ pub(super) fn act(state: &mut State, action: Action, now: Moment) -> Vec<Effect>
         Some(Scope::Groups) => groups::act(state, action, now),
         Some(Scope::Jobs) => job_pages::act(state, action, now),
         Some(Scope::Backups) => backups::act(state, action, now),
+        Some(Scope::Commands) => commands::act(state, action, now),
         Some(Scope::Settings) => settings::act(state, action, now),
         Some(Scope::Audit) => audit::act(state, action, now),
         Some(
@@ -242,6 +255,7 @@ fn detail(state: &mut State, action: Action, now: Moment) -> Vec<Effect> {
     };
     match action {
         Action::Actions => return changes::open_menu(state, vec![id], None, now),
+        Action::RunAction => return run_form::open(state, id, now),
         Action::EditTags | Action::EditNote => return annotations::open(state, action, now),
         Action::Hour => state.detail.range = Range::Hour,
         Action::Day => state.detail.range = Range::Day,

@@ -8,6 +8,7 @@ mod backups;
 mod bulk;
 mod changes;
 mod columns;
+mod commands;
 mod fetch;
 mod filter_line;
 mod group_form;
@@ -25,6 +26,7 @@ mod palette;
 mod questions;
 mod replies;
 mod rule_editor;
+mod run_form;
 mod saved_filters;
 mod session;
 mod settings;
@@ -99,6 +101,7 @@ pub fn resize(state: &mut State, columns: u16, rows: u16) {
     state.access.set_height(height);
     state.jobs.set_height(height);
     state.backups.set_height(height);
+    state.commands.set_height(height);
     state.organization.set_height(height);
     state.mark(Dirty::Key);
 }

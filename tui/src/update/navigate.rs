@@ -14,6 +14,7 @@ pub(super) fn go(state: &mut State, page: Page, now: Moment) -> Vec<Effect> {
         Page::Tokens => Some(("tokens", "enrollment.tokens.list")),
         Page::Jobs => Some(("jobs", "jobs.list")),
         Page::Backups => Some(("backups", "backups.list")),
+        Page::Commands => Some(("commands", "commands.list")),
         _ => None,
     };
     if let Some((name, route)) = guarded
@@ -108,6 +109,7 @@ pub(super) fn global(state: &mut State, action: Action, now: Moment) -> Vec<Effe
         Action::OwnPassword | Action::OwnSecondFactor => return super::access_form::own(state, action, now),
         Action::GoJobs => return go(state, Page::Jobs, now),
         Action::GoBackups => return go(state, Page::Backups, now),
+        Action::GoCommands => return go(state, Page::Commands, now),
         Action::GoSettings => return go(state, Page::Settings, now),
         Action::Palette => palette::open(state),
         Action::Help => state.overlay = Some(Overlay::Help(0)),
@@ -207,6 +209,9 @@ pub(super) fn scroll(state: &mut State, action: Action, now: Moment) -> Vec<Effe
     if state.page == Page::Backups {
         super::backups::scroll(state, action);
         return Vec::new();
+    }
+    if matches!(state.page, Page::Commands | Page::Command(_)) {
+        return super::commands::scroll(state, action);
     }
     if state.page == Page::Settings {
         super::settings::scroll(state, action);

@@ -1,8 +1,8 @@
 //! What the server says.
 
 use super::{
-    access, access_form, audit, backups, call, changes, fetch, groups, job_pages, jobs, lists, new_system,
-    session, settings, signing, token_form, token_secret, tokens, views,
+    access, access_form, audit, backups, call, changes, commands, fetch, groups, job_pages, jobs, lists,
+    new_system, session, settings, signing, token_form, token_secret, tokens, views,
 };
 use crate::clock::Moment;
 use crate::message::{Call, Effect, Failure, Reply};
@@ -67,6 +67,7 @@ pub(super) fn reply(state: &mut State, reply: Reply, now: Moment) -> Vec<Effect>
         Reply::Bootstrap { ticket, made } => new_system::made(state, ticket, made, now),
         Reply::ConfigWritten(path) => new_system::written(state, path),
         Reply::Backup(answer) => backups::reply(state, answer, now),
+        Reply::Command(answer) => commands::reply(state, answer, now),
         Reply::Group(answer) => groups::reply(state, answer, now),
         Reply::View(answer) => views::reply(state, answer, now),
         Reply::SecretWritten { stem, path } => token_secret::written(state, &stem, path),
@@ -171,6 +172,7 @@ fn changed(state: &mut State, change: &events::Change, now: Moment) -> Vec<Effec
     } else {
         Vec::new()
     };
+    effects.extend(commands::changed(state, change));
     effects.extend(page_changed(state, change));
     effects
 }

@@ -44,6 +44,7 @@ fn forget(state: &mut State) {
     state.access = AccessView::default();
     state.jobs = JobsView::default();
     state.backups = BackupsView::default();
+    state.commands = crate::model::CommandsView::default();
     state.organization = SettingsView::default();
     state.new_system = NewSystemView::default();
     state.timers = Timers::default();
@@ -151,6 +152,9 @@ pub(super) fn typed_into(state: &mut State) -> Option<&mut TextField> {
     if state.audit_front().is_some() && state.overlay.is_none() {
         return super::audit::typed_into(state);
     }
+    if super::run_form::is_open(state) && state.overlay.is_none() {
+        return super::run_form::typed_into(state);
+    }
     let State {
         overlay,
         page,
@@ -228,6 +232,7 @@ pub(super) fn lost(state: &mut State, reason: &str) -> Vec<Effect> {
     state.new_system.interrupted();
     state.jobs.interrupted();
     state.backups.interrupted();
+    state.commands.interrupted();
     state.login = Login {
         username: TextField::new(&session.username),
         // The name is known: what is missing comes next.

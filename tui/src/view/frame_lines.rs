@@ -126,6 +126,12 @@ pub(super) fn place(state: &State, canvas: &mut Canvas<'_>, row: Rect) {
                 .obstacle("backups.create")
                 .map(|reason| format!("n: {reason}")),
         )),
+        Page::Commands => Some((
+            state.commands.items().len(),
+            state
+                .obstacle("commands.cancel")
+                .map(|reason| format!("x: {reason}")),
+        )),
         Page::Settings => Some((
             state.organization.items().len(),
             crate::pages::settings::forbidden(state),
@@ -218,6 +224,8 @@ fn title(state: &State) -> String {
         Page::Jobs => "Jobs".to_owned(),
         Page::Job(id) => format!("Jobs > job {id}"),
         Page::Backups => "Backups".to_owned(),
+        Page::Commands => "Commands".to_owned(),
+        Page::Command(id) => format!("Commands > command {id}"),
         Page::Settings => "Settings".to_owned(),
         Page::NewSystem => "New system".to_owned(),
         Page::Access => "Access".to_owned(),

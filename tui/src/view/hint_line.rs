@@ -122,6 +122,12 @@ fn keys_that_matter(state: &State) -> Vec<(String, String)> {
         (None, Page::System(_)) if state.detail.form.is_some() => {
             fixed(&[("Enter", "change it"), ("Ctrl-U", "empty"), ("Esc", "cancel")])
         }
+        (None, Page::System(id)) if state.commands.form.as_ref().is_some_and(|form| form.system == id) => {
+            fixed(&[("Tab", "next field"), ("Enter", "go on"), ("Esc", "back")])
+        }
+        (None, Page::Commands | Page::Command(_)) if state.commands.question.is_some() => {
+            fixed(&[("Tab", "other button"), ("Enter", "confirm"), ("Esc", "no")])
+        }
         (None, Page::Jobs | Page::Job(_)) if state.jobs.question.is_some() => {
             fixed(&[("Tab", "other button"), ("Enter", "confirm"), ("Esc", "no")])
         }
@@ -245,6 +251,19 @@ fn page_keys(page: Page) -> (&'static [Action], Scope) {
                 Action::Back,
             ],
             Scope::Jobs,
+        ),
+        Page::Commands => (
+            &[
+                Action::OpenCommand,
+                Action::CancelCommand,
+                Action::Help,
+                Action::Back,
+            ],
+            Scope::Commands,
+        ),
+        Page::Command(_) => (
+            &[Action::CancelCommand, Action::Help, Action::Back],
+            Scope::Commands,
         ),
         Page::Job(_) => (
             &[

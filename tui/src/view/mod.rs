@@ -80,6 +80,9 @@ fn page(state: &State, canvas: &mut Canvas<'_>, body: Rect) -> Cursor {
         Page::Systems => pages::systems::draw(state, &state.systems, canvas, body),
         Page::System(id) => {
             pages::system::draw(state, id, canvas, body);
+            if let Some(form) = state.commands.form.as_ref().filter(|form| form.system == id) {
+                return pages::run_form::draw(form, canvas, body);
+            }
             let form = state.detail.form.as_ref()?;
             return pages::system_groups::draw_form(form, canvas, body);
         }
@@ -105,6 +108,15 @@ fn page(state: &State, canvas: &mut Canvas<'_>, body: Rect) -> Cursor {
             pages::backups::draw(state, canvas, body);
             let question = state.backups.question.as_ref()?;
             pages::backups::draw_question(state, question, canvas, body);
+        }
+        Page::Commands | Page::Command(_) => {
+            match state.page {
+                Page::Command(id) => pages::commands::draw_one(state, id, canvas, body),
+                _ => pages::commands::draw(state, canvas, body),
+            }
+            if let Some(question) = &state.commands.question {
+                pages::commands::draw_question(state, question, canvas, body);
+            }
         }
         Page::Settings => {
             pages::settings::draw(state, canvas, body);

@@ -10,6 +10,8 @@ mod backups;
 mod bulk;
 mod bytes;
 mod changes;
+mod command_server;
+mod commands;
 mod driver;
 mod filter;
 mod flows;

@@ -2,6 +2,7 @@
 
 use crate::access_server::AccessServer;
 use crate::backup_server::BackupServer;
+use crate::command_server::CommandServer;
 use crate::group_server::GroupServer;
 use crate::job_server::JobServer;
 use crate::samples::{GIB, recipe, system};
@@ -44,6 +45,7 @@ pub(crate) struct Server {
     pub(crate) configs: Vec<String>,
     pub(crate) access: AccessServer,
     pub(crate) jobs: JobServer,
+    pub(crate) commands: CommandServer,
     pub(crate) views: ViewServer,
     pub(crate) backups: BackupServer,
 }
@@ -102,6 +104,7 @@ impl Server {
             configs: Vec::new(),
             access: AccessServer::default(),
             jobs: JobServer::default(),
+            commands: CommandServer::default(),
             views: ViewServer::default(),
             backups: BackupServer::default(),
         }
@@ -244,6 +247,7 @@ impl Server {
                 vec![Reply::ConfigWritten(Ok("/root/scmclient.config".to_owned()))]
             }
             Call::View(question) => vec![Reply::View(self.views.answer(question, &self.systems))],
+            Call::Command(question) => vec![Reply::Command(self.commands.answer(question, self.clock))],
             Call::Group(question) => vec![Reply::Group(self.groups.answer(question, &self.systems))],
             Call::Backup(question) => vec![Reply::Backup(self.backups.answer(question, self.clock))],
             Call::Jobs
