@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::signing::SigningOrganization;
 use scm_protocol::agent::{AgentStatus, CheckInReply, MAX_BODY_BYTES, MAX_CLOCK_SKEW_SECS, RegisterReply};
 use scm_protocol::certificates::CertificateReply;
+use scm_protocol::commands::report::ResultsReply;
 use scm_protocol::identity::{Fingerprint, PublicKey};
 use scm_protocol::ids::{SystemId, UnixMillis};
 use scm_protocol::problem::{InvalidJson, PROBLEM_JSON};
@@ -193,6 +194,13 @@ impl Told for CheckInReply {
 
     fn delivers_key(&self) -> bool {
         self.server_public_key.is_some()
+    }
+}
+
+/// For active systems only.
+impl Told for ResultsReply {
+    fn waits_for_approval(&self) -> bool {
+        false
     }
 }
 

@@ -222,7 +222,10 @@ async fn nobody_speaks_for_anothers_command_or_out_of_turn() -> Result<()> {
     admin
         .call::<Command>("POST", &cancel, &serde_json::Value::Null)
         .await?;
-    assert_eq!(check_in(&mut rogue).await?.tasks.cancel, [name.clone()]);
+    assert_eq!(
+        check_in(&mut rogue).await?.tasks.cancel,
+        std::slice::from_ref(&name)
+    );
     assert!(
         tell(&mut rogue, &name, vec![ended(EndOutcome::Cancelled, 6)])
             .await?

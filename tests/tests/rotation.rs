@@ -2,11 +2,14 @@
 
 use anyhow::{Context, Result};
 use scm_protocol::certificates::CertificateStatus;
+use scm_protocol::commands::CommandState;
 use scm_protocol::identity::{Fingerprint, PublicKey};
 use scm_protocol::refusal::RefusalCode;
 use scm_protocol::rotation::{SigningKeyRotated, SigningKeyShown};
 use scm_protocol::systems::{StatusChange, SystemDetail, SystemStatus};
-use scm_tests::programs::{Admin, Agent, Database, Direction, Proxy, Server, eventually, showing};
+use scm_tests::programs::{
+    Admin, Agent, Commanded, Database, Direction, Programs, Proxy, Server, eventually, showing,
+};
 use serde_json::json;
 use std::process::Command;
 
@@ -329,6 +332,35 @@ async fn agents_follow_the_servers_key() -> Result<()> {
         .iter()
         .filter(|action| *action == "organizations.rotate_signing_key");
     assert_eq!(rotations.count(), 3);
+    Ok(())
+}
+
+/// The key changes while a program runs: its agent learns of it beside the reply to a report, and obeys the new key from
+/// then on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_go_on_under_another_signing_key() -> Result<()> {
+    let mut programs = Programs::new()?;
+    let go = programs.path("go");
+    let lines = format!("while [ ! -e {} ]; do sleep 0.05; done", go.display());
+    programs.add("slow", &lines, "")?;
+    programs.add_trace("append", "")?;
+    let world = Commanded::start(Server::start_default().await?, programs).await?;
+    overlap(&world.admin, 0).await?;
+    let id = world.run("slow", None).await?;
+    world.until(id, CommandState::Running).await?;
+    let second = rotate_server(&world.admin).await?;
+    await_pinned(&world.agent, Some(&second.fingerprint)).await?;
+    assert_eq!(world.command(id).await?.state, CommandState::Running);
+    std::fs::write(&go, "")?;
+    world.until(id, CommandState::Completed).await?;
+    rotate_server(&world.admin).await?;
+    let id = world.run("append", Some("a")).await?;
+    world.until(id, CommandState::Completed).await?;
+    assert_eq!(world.programs.traces(), ["a"]);
+    let log = world.agent.log();
+    for wrong in ["command_forged", "reply_signature_wrong"] {
+        assert!(!log.contains(wrong), "{wrong}");
+    }
     Ok(())
 }
 

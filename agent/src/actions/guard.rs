@@ -5,7 +5,37 @@
 
 use super::{Action, Template};
 use crate::platform::{self, Account};
+use std::fmt;
 use std::path::{Component, Path, PathBuf};
+
+/// Why something is not run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// In words that may leave the machine: no path, no argument, no user.
+    pub told: &'static str,
+    /// What of this machine is meant; for its own log.
+    pub meant: String,
+}
+
+impl Refused {
+    fn of(told: &'static str, meant: impl fmt::Display) -> Self {
+        Refused {
+            told,
+            meant: meant.to_string(),
+        }
+    }
+
+    fn path(told: &'static str, path: &Path) -> Self {
+        Refused::of(told, path.display())
+    }
+}
+
+/// All of it: for this machine's own log.
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.told, self.meant)
+    }
+}
 
 /// Read their commands from anywhere.
 const SHELLS: &[&str] = &[
@@ -116,18 +146,21 @@ impl Protected {
     }
 
     /// Why one of these arguments touches something protected.
-    pub fn touched(&self, arguments: &[String]) -> Option<String> {
+    pub fn touched(&self, arguments: &[String]) -> Option<Refused> {
         arguments.iter().find_map(|argument| self.touched_by(argument))
     }
 
-    fn touched_by(&self, argument: &str) -> Option<String> {
+    fn touched_by(&self, argument: &str) -> Option<Refused> {
         // A path may stand behind `--option=`, or in a list.
         let mut parts = argument
             .split(['=', ',', ':', ' ', ';', '\'', '"'])
             .filter(|part| !part.is_empty());
         parts.find_map(|part| {
             if self.units.contains(&part) {
-                return Some(format!("`{part}` is the agent's own unit"));
+                return Some(Refused::of(
+                    "one of its arguments names the agent's own unit",
+                    part,
+                ));
             }
             let path = Path::new(part);
             if !path.is_absolute() {
@@ -135,7 +168,12 @@ impl Protected {
             }
             let plain = plain(path);
             let hit = [real(&plain), plain].iter().any(|path| self.covers(path));
-            hit.then(|| format!("`{part}` belongs to the agent itself"))
+            hit.then(|| {
+                Refused::of(
+                    "one of its arguments names what belongs to the agent itself",
+                    part,
+                )
+            })
         })
     }
 
@@ -169,31 +207,33 @@ fn real(path: &Path) -> PathBuf {
 }
 
 /// Why an action may not be run on this host, as it is now.
-pub(super) fn refusal(action: &Action, protected: &Protected) -> Option<String> {
+pub(super) fn refusal(action: &Action, protected: &Protected) -> Option<Refused> {
     let program = &action.program;
-    let shown = program.display();
     if !program.is_absolute() || plain(program) != *program {
-        return Some(format!("{shown} is not an absolute path"));
+        return Some(Refused::path(
+            "its program is not named by an absolute path",
+            program,
+        ));
     }
     let real = match program.canonicalize() {
         Ok(real) => real,
-        Err(error) => return Some(format!("{shown} cannot be used: {error}")),
+        Err(error) => return Some(unusable(program, &error)),
     };
     for path in [program, &real] {
-        if let Some(reason) = kind(path, &action.arguments) {
-            return Some(format!("{shown} {reason}"));
+        if let Some(told) = kind(path, &action.arguments) {
+            return Some(Refused::path(told, program));
         }
         if protected.covers(path) {
-            return Some(format!("{shown} belongs to the agent itself"));
+            return Some(Refused::path("its program belongs to the agent itself", program));
         }
-        if let Some(reason) = tampering(path) {
-            return Some(reason);
+        if let Some(refused) = tampering(path) {
+            return Some(refused);
         }
     }
     match std::fs::metadata(&real) {
         Ok(metadata) if platform::is_executable(&metadata) => {}
-        Ok(_) => return Some(format!("{shown} is not a program")),
-        Err(error) => return Some(format!("{shown} cannot be used: {error}")),
+        Ok(_) => return Some(Refused::path("its program is no program", program)),
+        Err(error) => return Some(unusable(program, &error)),
     }
     let literals: Vec<String> = action
         .arguments
@@ -204,58 +244,74 @@ pub(super) fn refusal(action: &Action, protected: &Protected) -> Option<String> 
     touched.or_else(|| action.user.as_deref().and_then(|user| account(user).err()))
 }
 
+fn unusable(path: &Path, error: &std::io::Error) -> Refused {
+    let told = match error.kind() {
+        std::io::ErrorKind::NotFound => "its program is missing",
+        std::io::ErrorKind::PermissionDenied => "the agent may not look at its program",
+        _ => "its program cannot be used",
+    };
+    Refused::of(told, format!("{}: {error}", path.display()))
+}
+
 /// The account of a user that the agent can run programs as.
 ///
 /// # Errors
-/// Why it cannot, for a person.
-pub(super) fn account(user: &str) -> Result<Account, String> {
-    let found =
-        platform::account(user).map_err(|error| format!("the user `{user}` cannot be looked up: {error}"))?;
-    let account = found.ok_or_else(|| format!("there is no user `{user}` in /etc/passwd"))?;
+/// Why it cannot.
+pub(super) fn account(user: &str) -> Result<Account, Refused> {
+    let found = platform::account(user).map_err(|error| {
+        Refused::of(
+            "the user that it is to run as cannot be looked up",
+            format!("{user}: {error}"),
+        )
+    })?;
+    let account =
+        found.ok_or_else(|| Refused::of("the user that it is to run as is not in /etc/passwd", user))?;
     if platform::may_switch_user(account) {
         Ok(account)
     } else {
-        Err(format!(
-            "the agent does not run as root and so cannot run it as `{user}`"
+        Err(Refused::of(
+            "it is to run as another user, and the agent does not run as root",
+            user,
         ))
     }
 }
 
 /// Who else could replace the program: it and every folder above it.
-fn tampering(path: &Path) -> Option<String> {
-    path.ancestors().find_map(|part| {
-        let metadata = match std::fs::metadata(part) {
-            Ok(metadata) => metadata,
-            Err(error) => return Some(format!("{} cannot be checked: {error}", part.display())),
-        };
-        platform::tampering(&metadata).map(|reason| format!("{} {reason}", part.display()))
+fn tampering(path: &Path) -> Option<Refused> {
+    path.ancestors().find_map(|part| match std::fs::metadata(part) {
+        Ok(metadata) => {
+            let reason = platform::tampering(&metadata)?;
+            Some(Refused::of(
+                "others could change its program or a folder above it",
+                format!("{} {reason}", part.display()),
+            ))
+        }
+        Err(error) => Some(unusable(part, &error)),
     })
 }
 
 /// Why a program of this name is never run, or not with these arguments.
-fn kind(program: &Path, arguments: &[Template]) -> Option<String> {
+fn kind(program: &Path, arguments: &[Template]) -> Option<&'static str> {
     let name = program.file_name()?.to_string_lossy().to_lowercase();
     let name = name.strip_suffix(".exe").unwrap_or(&name);
     // python3.11 is a python, and ksh93 a ksh.
     let stem = name.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | '-'));
     let is = |known: &str| name == known || stem == known;
     if SHELLS.iter().any(|shell| is(shell)) {
-        return Some("is a shell, which is never run".to_owned());
+        return Some("its program is a shell, which is never run");
     }
     if LAUNCHERS.iter().any(|launcher| is(launcher)) || name.starts_with("ld-linux") {
-        return Some("starts other programs: name the program itself".to_owned());
+        return Some("its program starts other programs: name the program itself");
     }
     if CODE_FIRST.iter().any(|known| is(known)) && !from_file(arguments) {
-        return Some("takes code as its argument: put it into a file and name that with `-f`".to_owned());
+        return Some("its program takes code as its argument: put it into a file and name that with `-f`");
     }
     let (_, flags) = INLINE.iter().find(|(known, _)| is(known))?;
-    let given = arguments
+    let inline = |template: &Template| flags.iter().any(|flag| is_flag(template.beginning(), flag));
+    arguments
         .iter()
-        .find(|template| flags.iter().any(|flag| is_flag(template.beginning(), flag)))?;
-    Some(format!(
-        "is given code by `{}`: put it into a file",
-        given.beginning()
-    ))
+        .any(inline)
+        .then_some("its program is given code by its arguments: put it into a file")
 }
 
 fn from_file(arguments: &[Template]) -> bool {

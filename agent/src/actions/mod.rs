@@ -2,13 +2,13 @@
 //! not speak against them.
 //!
 //! Invariants: nothing runs that is not listed here; what the guardrails refuse is told with its reason and never run, and
-//! the others stay; paths and arguments never leave the machine; an argument is made from the local file and from values
+//! the others stay; paths, arguments and users never leave the machine, not in a reason either; an argument is made from the local file and from values
 //! that passed their parameter's pattern, and from nothing else.
 
 mod guard;
 mod template;
 
-pub use guard::Protected;
+pub use guard::{Protected, Refused};
 pub use template::Template;
 
 use crate::platform::{self, Account};
@@ -55,9 +55,9 @@ pub enum Denied {
     /// A parameter's value will not do.
     BadValue(BadValue),
     /// It would touch what is protected.
-    Protected(String),
+    Protected(Refused),
     /// It was offered, and would not be any more: the host has changed.
-    Withdrawn(String),
+    Withdrawn(Refused),
 }
 
 /// The actions of this machine.
@@ -66,6 +66,8 @@ pub struct Offer {
     actions: Vec<Action>,
     protected: Protected,
     catalogue: Catalogue,
+    /// Names and reasons in this machine's own words.
+    refused: Vec<(String, Refused)>,
 }
 
 impl Offer {
@@ -75,6 +77,7 @@ impl Offer {
             actions: Vec::with_capacity(actions.len()),
             protected,
             catalogue: Catalogue::default(),
+            refused: Vec::new(),
         };
         for action in actions {
             offer.add(action);
@@ -95,18 +98,29 @@ impl Offer {
                 return None;
             }
             self.catalogue.actions.pop();
-            Some("the catalogue would be too large: shorten descriptions, or list fewer actions".to_owned())
+            Some(Refused {
+                told: "the catalogue would be too large",
+                meant: "shorten descriptions, or list fewer actions".to_owned(),
+            })
         });
         match reason {
             None => self.actions.push(action),
-            Some(reason) => {
+            Some(refused) => {
                 tracing::error!(
-                    target: "security", event = "action_refused", action.name = %name, "the action is not offered: {reason}"
+                    target: "security", event = "action_refused", action.name = %name, "the action is not offered: {refused}"
                 );
-                let reason = bounded(&reason);
-                self.catalogue.refused.push(RefusedAction { name, reason });
+                self.catalogue.refused.push(RefusedAction {
+                    name: name.clone(),
+                    reason: refused.told.to_owned(),
+                });
+                self.refused.push((name, refused));
             }
         }
+    }
+
+    /// What is refused, in words that name what of this machine is meant.
+    pub fn refused(&self) -> &[(String, Refused)] {
+        &self.refused
     }
 
     /// What the server is told.
@@ -123,16 +137,16 @@ impl Offer {
         let action = action.ok_or(Denied::Unknown)?;
         action.offered.check(values).map_err(Denied::BadValue)?;
         // Again: files may have been changed since the start.
-        if let Some(reason) = guard::refusal(action, &self.protected) {
-            return Err(Denied::Withdrawn(reason));
+        if let Some(refused) = guard::refusal(action, &self.protected) {
+            return Err(Denied::Withdrawn(refused));
         }
         let arguments: Vec<String> = action
             .arguments
             .iter()
             .map(|template| template.fill(values))
             .collect();
-        if let Some(reason) = self.protected.touched(&arguments) {
-            return Err(Denied::Protected(reason));
+        if let Some(refused) = self.protected.touched(&arguments) {
+            return Err(Denied::Protected(refused));
         }
         let account = match &action.user {
             Some(user) => guard::account(user).map(Some).map_err(Denied::Withdrawn)?,

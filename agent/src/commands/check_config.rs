@@ -16,11 +16,8 @@ pub(super) fn check_config(path: &Path) -> anyhow::Result<()> {
         eprintln!("scmclient: warning: {warning}");
     }
     let offer = Offer::new(config.actions, protected(path, &config.state_folder));
-    for refused in &offer.catalogue().refused {
-        eprintln!(
-            "scmclient: warning: action `{}` is not offered: {}",
-            refused.name, refused.reason
-        );
+    for (name, refused) in offer.refused() {
+        eprintln!("scmclient: warning: action `{name}` is not offered: {refused}");
     }
     print(&format!("{}: fine", path.display()))
 }

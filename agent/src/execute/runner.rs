@@ -137,7 +137,7 @@ impl Runner {
         };
         match self.offer.program(&run.action, &run.parameters) {
             Err(denied) => {
-                let (outcome, reason) = denial(denied);
+                let (outcome, reason) = denial(denied, &run.action);
                 self.refuse(order, outcome, &reason, now)
             }
             Ok(program) => {
@@ -203,7 +203,7 @@ impl Runner {
                 match self.journal.refuse(name.clone(), now, end.clone(), now) {
                     Ok(()) => self.to_tell.push_back((name.clone(), Told::Ended(end))),
                     Err(error) => {
-                        tracing::error!(command.id = %name.id, %error, "that it is cancelled cannot be recorded")
+                        tracing::error!(command.id = %name.id, %error, "that it is cancelled cannot be recorded");
                     }
                 }
             }
@@ -337,7 +337,11 @@ impl Runner {
     }
 }
 
-fn denial(denied: Denied) -> (EndOutcome, String) {
+/// What is told of it. What of this machine is meant stays in its own log.
+fn denial(denied: Denied, action: &str) -> (EndOutcome, String) {
+    if let Denied::Protected(refused) | Denied::Withdrawn(refused) = &denied {
+        tracing::warn!(target: "security", event = "action_denied", action.name = %action, "not run: {refused}");
+    }
     match denied {
         Denied::Unknown => (
             EndOutcome::UnknownAction,
@@ -347,10 +351,10 @@ fn denial(denied: Denied) -> (EndOutcome, String) {
             EndOutcome::BadParameter,
             format!("`{}` {}", bad.parameter, bad.reason),
         ),
-        Denied::Protected(reason) => (EndOutcome::Protected, reason),
-        Denied::Withdrawn(reason) => (
+        Denied::Protected(refused) => (EndOutcome::Protected, refused.told.to_owned()),
+        Denied::Withdrawn(refused) => (
             EndOutcome::UnknownAction,
-            format!("not offered any more: {reason}"),
+            format!("not offered any more: {}", refused.told),
         ),
     }
 }

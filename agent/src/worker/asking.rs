@@ -109,7 +109,7 @@ impl Worker {
 
     /// Where the server says that another key took the place of the known one, and the known one vouches for it, that one
     /// is pinned from now on, whatever the reply is worth. Whom to believe this reply.
-    fn follow(
+    pub(super) fn follow(
         &self,
         identity: &mut Identity,
         request: &SentRequest,

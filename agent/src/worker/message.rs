@@ -206,7 +206,7 @@ mod tests {
         let token = Secret::from("oscm_secret".to_owned());
         let body = registration(HostFacts::default(), "b".to_owned(), Some(&token));
         assert!(String::from_utf8(body).unwrap().contains("oscm_secret"));
-        let body = check_in(Some(HostFacts::default()), None, boot(), false, 0, 0);
+        let body = check_in(Some(HostFacts::default()), None, boot(), false, 0, (0, None));
         assert!(!String::from_utf8(body).unwrap().contains("token"));
     }
 }

@@ -140,9 +140,11 @@ impl Worker {
         self.runner = self.open_runner();
         let mut wait = schedule::within(START_SPREAD, &mut self.jitter);
         while self.around.stop.wait(wait) {
-            let pulse = self.pulse.clone();
-            let _attempt = pulse.begin();
-            wait = self.attempt(&mut identity);
+            wait = {
+                let pulse = self.pulse.clone();
+                let _attempt = pulse.begin();
+                self.attempt(&mut identity)
+            };
             wait = self.attend(&mut identity, wait);
         }
         if let Some(runner) = &mut self.runner {

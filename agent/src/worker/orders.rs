@@ -1,6 +1,7 @@
 //! Commands between two check-ins: what a reply says there is to do is done, and what comes of it is reported.
 //!
-//! Invariants: only what the pinned key signed is heeded; while a program runs or something is to be told, check-ins are not
+//! Invariants: only what the pinned key signed is heeded; each report is an attempt of its own, so that a program that runs
+//! for hours does not make the agent look stuck; while a program runs or something is to be told, check-ins are not
 //! held back, and reports go on in between; a report that fails is made again, the next check-in is made on time all the
 //! same.
 
@@ -9,7 +10,7 @@ use crate::decide::Standing;
 use crate::execute::{Authority, Journal, Runner};
 use crate::identity::Identity;
 use crate::schedule;
-use crate::wire::{Answer, Evidence, read_results};
+use crate::wire::{Answer, Evidence, Trusted, read_results};
 use scm_protocol::commands::report::Tasks;
 use scm_protocol::ids::UnixMillis;
 use std::time::{Duration, Instant};
@@ -71,7 +72,12 @@ impl Worker {
             if left.is_zero() || self.around.stop.is_requested() || !self.must_attend(identity) {
                 return left;
             }
-            let pause = match self.report(identity) {
+            let pulse = self.pulse.clone();
+            let reported = {
+                let _attempt = pulse.begin();
+                self.report(identity)
+            };
+            let pause = match reported {
                 Ok(()) => {
                     failures = 0;
                     Duration::ZERO
@@ -120,7 +126,16 @@ impl Worker {
             .show(self.keeper.shown(identity, Task::CheckIn(id), server));
         let sequence = identity.sequence.take().map_err(|error| error.to_string())?;
         let request = self.sender(identity).results(id, body, sequence);
-        let reply = read_results(&request, self.exchange(&request, 0), &authority.key)?.into_inner();
+        let reply = self.exchange(&request, 0);
+        let trusted = Trusted {
+            server_key: Some(authority.key),
+            server_key_pin: self.server.server_key_pin,
+        };
+        let trusted = self
+            .follow(identity, &request, &reply, trusted)
+            .map_err(|error| error.to_string())?;
+        let key = trusted.server_key.unwrap_or(authority.key);
+        let reply = read_results(&request, reply, &key)?.into_inner();
         if with_catalogue {
             self.send_actions = false;
         }

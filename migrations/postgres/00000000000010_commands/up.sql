@@ -42,6 +42,8 @@ CREATE INDEX commands_by_organization ON commands (organization_id, id);
 CREATE INDEX commands_by_system ON commands (system_id, id);
 CREATE INDEX commands_open ON commands (system_id) WHERE state IN ('created', 'dispatched', 'running');
 CREATE INDEX commands_ended ON commands (ended_ms);
+-- A job tells a system once.
+CREATE UNIQUE INDEX commands_by_job ON commands (job_id, system_id);
 
 -- What programs wrote, in parts, each at the byte where it begins.
 CREATE TABLE command_output (

@@ -6,6 +6,7 @@ use crate::signed::new_key;
 use anyhow::{Context, Result, ensure};
 use ed25519_dalek::SigningKey;
 use scm_protocol::agent::{AgentStatus, CHECKIN_PATH, CheckInReply, REGISTER_PATH, RegisterReply};
+use scm_protocol::commands::report::Tasks;
 use scm_protocol::ids::{Organization, SystemId};
 use scm_protocol::signature::{RequestEcho, RequestLine, SignatureFields, sign_response};
 use std::path::PathBuf;
@@ -195,6 +196,8 @@ fn falsely_signed(request: &[u8], key: &SigningKey) -> Result<Vec<u8>> {
             server_public_key: Some(new_key()?.verifying_key().into()),
             send_facts: false,
             rotate_key: false,
+            send_actions: false,
+            tasks: Tasks::default(),
         })?
     };
     let echo = RequestEcho {

@@ -82,10 +82,10 @@ const EVERYWHERE: &[Binding] = &[
         route: Some("commands.list"),
         ..plain(
             Action::GoCommands,
-            &[Char('0')],
+            &[],
             Global,
             "commands",
-            "commands: what systems were told to run, and what came of it",
+            "commands: what systems were told to run, and what came of it (from the palette)",
         )
     },
     plain(

@@ -62,7 +62,9 @@ fn screens() {
     command.exit_code = Some(3);
     command.reason = Some("it exited with 3".to_owned());
     changed(&mut driver);
-    driver.keys("0");
+    driver.keys(":");
+    driver.text("commands");
+    driver.keys("Enter");
     settled(&mut driver);
     insta::assert_snapshot!("commands_list", driver.screen());
 }

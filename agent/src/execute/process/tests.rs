@@ -96,7 +96,7 @@ fn both_outputs_are_read_to_the_end_however_much_it_is() {
     );
     let mut total = 0;
     let ending = run(&program(&path, &[], 60), &Wish::default(), |bytes| {
-        total += bytes.len()
+        total += bytes.len();
     });
     assert_eq!((ending, total), (Ending::Exited(0), 500_000));
 }
