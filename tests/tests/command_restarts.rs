@@ -10,7 +10,7 @@ use serde_json::json;
 async fn an_agent_that_is_killed_never_repeats_what_it_began() -> Result<()> {
     let mut programs = Programs::new()?;
     programs.add_trace("append", "")?;
-    programs.add_trace("hang", "sleep 600")?;
+    programs.add_trace("hang", "sleep 60")?;
     let mut world = Commanded::start(Server::start_default().await?, programs).await?;
     let during = world.run("hang", Some("during")).await?;
     world.until(during, CommandState::Running).await?;

@@ -3,9 +3,15 @@
 use anyhow::Result;
 use scm_protocol::auth::Role;
 use scm_protocol::commands::{Command, CommandState};
-use scm_tests::programs::{Commanded, Programs, Server, eventually};
+use scm_tests::programs::{Admin, Commanded, Programs, Server, eventually};
 use serde_json::{Value, json};
 use std::fs;
+
+/// Status and body of a refusal.
+async fn refusal(admin: &Admin, path: &str, body: &Value) -> Result<(u16, String)> {
+    let response = admin.send("POST", path, Some(body)).await?;
+    Ok((response.status().as_u16(), response.text().await?))
+}
 
 fn entry(action: &str, actor: &str, outcome: &str) -> (String, String, String) {
     (action.to_owned(), actor.to_owned(), outcome.to_owned())
@@ -77,7 +83,7 @@ async fn what_is_not_offered_confirmed_or_fitting_is_refused() -> Result<()> {
     );
 
     let path = world.path();
-    let refused = async |body: Value| world.admin.refused("POST", &path, &body).await;
+    let refused = async |body: Value| refusal(&world.admin, &path, &body).await;
     let (status, text) = refused(json!({ "action": "nothing" })).await?;
     assert!(
         status == 409 && text.contains("unknown_action"),
@@ -117,27 +123,15 @@ async fn what_is_not_offered_confirmed_or_fitting_is_refused() -> Result<()> {
         "{status} {text}"
     );
     let editor = world.server.person("editor", Role::Editor).await?;
-    let (status, _) = editor
-        .api
-        .refused("POST", &path, &json!({ "action": "append" }))
-        .await?;
+    let (status, _) = refusal(&editor.api, &path, &json!({ "action": "append" })).await?;
     assert_eq!(status, 403);
-    let (status, _) = world
-        .admin
-        .refused(
-            "POST",
-            "/api/v1/systems/4711/commands",
-            &json!({ "action": "append" }),
-        )
-        .await?;
+    let unknown = "/api/v1/systems/4711/commands";
+    let (status, _) = refusal(&world.admin, unknown, &json!({ "action": "append" })).await?;
     assert_eq!(status, 404);
     let mut pending = world.server.rogue()?;
     pending.register("pending").await?;
     let of_pending = format!("/api/v1/systems/{}/commands", pending.system);
-    let (status, text) = world
-        .admin
-        .refused("POST", &of_pending, &json!({ "action": "append" }))
-        .await?;
+    let (status, text) = refusal(&world.admin, &of_pending, &json!({ "action": "append" })).await?;
     assert!(status == 409 && text.contains("wrong_status"), "{status} {text}");
 
     let body = json!({ "action": "reboot", "confirmed": true });
@@ -200,7 +194,7 @@ async fn running_out_of_time_or_being_cancelled_ends_all_that_was_started() -> R
         Ok(world.programs.is_free()?.then_some(()))
     })
     .await?;
-    let (status, text) = world.admin.refused("POST", &cancel, &Value::Null).await?;
+    let (status, text) = refusal(&world.admin, &cancel, &Value::Null).await?;
     assert!(status == 409 && text.contains("command_over"), "{status} {text}");
     Ok(())
 }

@@ -81,6 +81,11 @@ async fn things(server: &Server, name: &str) -> Result<Things> {
         .api
         .api_token(&format!("script-of-{name}"), Role::Owner)
         .await?;
+    let offered = json!({ "actions": [{ "name": format!("action-of-{name}"), "timeout_secs": 5 }] });
+    rogue.offer(serde_json::from_value(offered)?).await?;
+    let commands = format!("/api/v1/systems/{}/commands", rogue.system);
+    let command = json!({ "action": format!("action-of-{name}") });
+    let command: Value = owner.api.call("POST", &commands, &command).await?;
     let key = format!("ssh-ed25519 {} key-of-{name}", ED25519);
     let key: Value = owner
         .api
@@ -100,6 +105,7 @@ async fn things(server: &Server, name: &str) -> Result<Things> {
         ("groups", group["id"].clone()),
         ("filters", filter["id"].clone()),
         ("jobs", job["id"].clone()),
+        ("commands", command["id"].clone()),
         ("users", json!(person.id)),
         ("sessions", first(&person.api, "/api/v1/sessions").await?),
         ("api-tokens", first(&owner.api, "/api/v1/api-tokens").await?),
@@ -119,6 +125,7 @@ async fn things(server: &Server, name: &str) -> Result<Things> {
             "owner-of-",
             "group-of-",
             "filter-of-",
+            "action-of-",
         ]
         .map(|text| format!("{text}{name}"))
         .to_vec(),
@@ -140,6 +147,7 @@ fn body_of(route: &str, system: &SystemDetail) -> Value {
         | "systems.delete" | "systems.rotate_key" => {
             json!({ "fingerprint": fingerprint, "expected_status": system.summary.status })
         }
+        "commands.create" => json!({ "action": "mine" }),
         "groups.change" => json!({ "name": "mine", "description": "" }),
         "groups.members.change" => json!({ "add": [system.summary.id] }),
         "rules.save" => {

@@ -85,7 +85,7 @@ const EVERYWHERE: &[Binding] = &[
             &[],
             Global,
             "commands",
-            "commands: what systems were told to run, and what came of it (from the palette)",
+            "commands: what systems ran, and what came of it (from the palette)",
         )
     },
     plain(

@@ -59,11 +59,7 @@ fn choosing(form: &RunForm, canvas: &mut Canvas<'_>, body: Rect) {
         row += 1;
     }
     for action in refused {
-        let line = format!(
-            "  {}: refused by its agent, {}",
-            clean(&action.name),
-            clean(&action.reason)
-        );
+        let line = format!("  {}: refused, {}", clean(&action.name), clean(&action.reason));
         let line = text::cut(&line, usize::from(inside.width), theme.ellipsis());
         canvas.put(inside, row, 0, &line, theme.dim());
         row += 1;

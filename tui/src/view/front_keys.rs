@@ -1,6 +1,6 @@
 //! The keys that matter while something lies over a page: pairs of keys and what they do.
 
-use crate::model::{AccessFront, AuditFront, EditorMode, GroupFront, Offer, SavedMode, TokenFront};
+use crate::model::{AccessFront, AuditFront, EditorMode, GroupFront, Offer, RunForm, SavedMode, TokenFront};
 
 /// Keys and what they do.
 type Keys = &'static [(&'static str, &'static str)];
@@ -113,5 +113,17 @@ pub(super) fn access_front_keys(front: AccessFront, typed: bool) -> Keys {
         AccessFront::Question if typed => &[("Enter", "confirm what was typed"), ("Esc", "cancel")],
         AccessFront::Question => &[("Tab", "other button"), ("Enter", "press it"), ("Esc", "cancel")],
         AccessFront::Form => &[("Tab", "next field"), ("Enter", "go on"), ("Esc", "close")],
+    }
+}
+
+/// Keys of the form that runs an action.
+pub(super) fn run_form_keys(form: &RunForm) -> Keys {
+    let Some(filling) = &form.filling else {
+        return &[("j k", "move"), ("Enter", "choose"), ("Esc", "back")];
+    };
+    match &filling.confirm {
+        None => &[("Tab", "next field"), ("Enter", "go on"), ("Esc", "back")],
+        Some(confirm) if confirm.typed.is_some() => &[("Enter", "confirm what was typed"), ("Esc", "back")],
+        Some(_) => &[("Tab", "other button"), ("Enter", "press it"), ("Esc", "back")],
     }
 }

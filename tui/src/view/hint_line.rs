@@ -1,7 +1,8 @@
 //! The last line: the newest message, or the keys that matter now.
 
 use super::front_keys::{
-    access_front_keys, audit_front_keys, filter_keys, group_front_keys, saved_keys, token_front_keys,
+    access_front_keys, audit_front_keys, filter_keys, group_front_keys, run_form_keys, saved_keys,
+    token_front_keys,
 };
 use super::{Canvas, bulk_bar, text};
 use crate::keys::{Action, Scope, binding};
@@ -122,8 +123,8 @@ fn keys_that_matter(state: &State) -> Vec<(String, String)> {
         (None, Page::System(_)) if state.detail.form.is_some() => {
             fixed(&[("Enter", "change it"), ("Ctrl-U", "empty"), ("Esc", "cancel")])
         }
-        (None, Page::System(id)) if state.commands.form.as_ref().is_some_and(|form| form.system == id) => {
-            fixed(&[("Tab", "next field"), ("Enter", "go on"), ("Esc", "back")])
+        (None, Page::System(_)) if state.commands.form.is_some() => {
+            fixed(state.commands.form.as_ref().map_or(&[], run_form_keys))
         }
         (None, Page::Commands | Page::Command(_)) if state.commands.question.is_some() => {
             fixed(&[("Tab", "other button"), ("Enter", "confirm"), ("Esc", "no")])

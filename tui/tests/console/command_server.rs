@@ -28,7 +28,7 @@ fn offered() -> SystemActions {
                 ],
             },
         ],
-        "refused": [{ "name": "shell", "reason": "/bin/bash is a shell, which is never run" }],
+        "refused": [{ "name": "shell", "reason": "its program is a shell, which is never run" }],
     });
     let catalogue: Catalogue = serde_json::from_value(catalogue).unwrap();
     SystemActions {

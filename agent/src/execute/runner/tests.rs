@@ -67,12 +67,12 @@ impl World {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
-        let trace = path.join("trace");
+        let traces = path.join("traces");
         let actions = vec![
             action(
                 path,
                 "trace",
-                &format!("echo \"$1\" >> {}; echo told", trace.display()),
+                &format!("echo \"$1\" >> {}; echo told", traces.display()),
                 false,
             ),
             action(path, "secret", "echo hidden", true),
@@ -134,7 +134,7 @@ impl World {
     }
 
     fn traces(&self) -> usize {
-        fs::read_to_string(self.path("trace")).map_or(0, |text| text.lines().count())
+        fs::read_to_string(self.path("traces")).map_or(0, |text| text.lines().count())
     }
 }
 
