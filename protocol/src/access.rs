@@ -207,6 +207,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/api/v1/jobs/{id}/retry", "jobs.retry", EDITORS),
     route("GET", "/api/v1/systems/{id}/actions", "commands.actions", ANYONE),
     route("POST", "/api/v1/systems/{id}/commands", "commands.create", ADMINS),
+    route("POST", "/api/v1/commands/offered", "commands.offered", ADMINS),
     route("GET", "/api/v1/commands", "commands.list", NOT_COMPLIANCE),
     route("GET", "/api/v1/commands/{id}", "commands.show", NOT_COMPLIANCE),
     route(

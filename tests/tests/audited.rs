@@ -23,6 +23,7 @@ const CHANGES_NOTHING: &[(&str, &str)] = &[
     ),
     ("rules.preview", "asks what a draft would do"),
     ("rules.explain", "asks why a system matches a draft"),
+    ("commands.offered", "asks what systems offer"),
 ];
 
 /// An example: who calls, with what, and under which name it is recorded where that is not the route's.

@@ -5,8 +5,11 @@
 //! patterns: it holds no secret that lets it run anything else.
 
 pub mod catalogue;
+mod offered;
 pub mod order;
 pub mod report;
+
+pub use offered::{Offered, OfferedBy, OfferedQuery};
 
 use crate::ids::{CommandId, SystemId, UnixMillis};
 use catalogue::Catalogue;

@@ -1,6 +1,7 @@
 //! What is asked of a new job.
 
 use super::kind::{JobAbout, JobKind};
+use super::run::RunOnMany;
 use crate::annotations::tag_problem;
 use crate::ids::{GroupId, SystemId};
 use crate::systems::SystemStatus;
@@ -34,6 +35,9 @@ pub struct CreateJob {
     /// The manual group, for `group_add` and `group_remove`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<GroupId>,
+    /// What is run, for `run_action`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunOnMany>,
     /// Chosen one by one; at most 100,000 together, each once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub systems: Vec<ChosenSystems>,
@@ -48,7 +52,9 @@ pub struct CreateJob {
 impl CreateJob {
     /// The first member that cannot be, and why.
     pub fn problem(&self) -> Option<(&'static str, String)> {
-        self.about_problem().or_else(|| self.systems_problem())
+        self.about_problem()
+            .or_else(|| self.run_problem())
+            .or_else(|| self.systems_problem())
     }
 
     /// The tag and the group are there where the kind needs them, and nowhere else.
@@ -67,10 +73,20 @@ impl CreateJob {
         }
         match (self.group, about) {
             (None, JobAbout::Group) => Some(("group", format!("must be given for `{kind}`"))),
-            (Some(_), JobAbout::Status | JobAbout::Tag) => {
+            (Some(_), JobAbout::Status | JobAbout::Tag | JobAbout::Run) => {
                 Some(("group", format!("means nothing to `{kind}`; leave it out")))
             }
             _ => None,
+        }
+    }
+
+    fn run_problem(&self) -> Option<(&'static str, String)> {
+        let kind = self.kind.as_str();
+        match (&self.run, self.kind.about()) {
+            (None, JobAbout::Run) => Some(("run", format!("must be given for `{kind}`"))),
+            (Some(run), JobAbout::Run) => run.problem(),
+            (Some(_), _) => Some(("run", format!("means nothing to `{kind}`; leave it out"))),
+            (None, _) => None,
         }
     }
 
@@ -131,6 +147,7 @@ mod tests {
             kind,
             tag: None,
             group: None,
+            run: None,
             systems,
             filter: None,
             expected_count: None,
@@ -191,11 +208,23 @@ mod tests {
                 group: Some(GroupId(1)),
                 ..bare.clone()
             };
-            let fields = (field(&bare), field(&tagged), field(&grouped));
+            let running = CreateJob {
+                run: Some(RunOnMany {
+                    action: "restart".to_owned(),
+                    parameters: std::collections::BTreeMap::new(),
+                    confirmed: false,
+                    batch_size: 1,
+                    max_failures: 0,
+                    wait_secs: None,
+                }),
+                ..bare.clone()
+            };
+            let fields = (field(&bare), field(&tagged), field(&grouped), field(&running));
             let expected = match kind.about() {
-                JobAbout::Status => (None, Some("tag"), Some("group")),
-                JobAbout::Tag => (Some("tag"), None, Some("tag")),
-                JobAbout::Group => (Some("group"), Some("tag"), None),
+                JobAbout::Status => (None, Some("tag"), Some("group"), Some("run")),
+                JobAbout::Tag => (Some("tag"), None, Some("tag"), Some("tag")),
+                JobAbout::Group => (Some("group"), Some("tag"), None, Some("group")),
+                JobAbout::Run => (Some("run"), Some("tag"), Some("group"), None),
             };
             assert_eq!(fields, expected, "{kind:?}");
         }

@@ -1,8 +1,9 @@
 //! A job as the API tells it.
 
 use super::kind::JobKind;
+use super::run::RunOnMany;
 use super::state::{JobState, TargetOutcome};
-use crate::ids::{GroupId, JobId, SystemId, UnixMillis};
+use crate::ids::{CommandId, GroupId, JobId, SystemId, UnixMillis};
 use crate::systems::SystemStatus;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -47,6 +48,9 @@ pub struct Job {
     /// That group's name; none when it was deleted since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group_name: Option<String>,
+    /// What its systems run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunOnMany>,
     /// The filter that chose its systems; none where they were chosen one by one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<String>,
@@ -96,6 +100,9 @@ pub struct JobTarget {
     /// Why it failed or was skipped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The command that it was given: what it wrote stands there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<CommandId>,
     /// When it had its outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_ms: Option<UnixMillis>,

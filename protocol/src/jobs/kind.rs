@@ -27,6 +27,8 @@ pub enum JobKind {
     GroupAdd,
     /// The system leaves a manual group.
     GroupRemove,
+    /// The system runs an action that its own configuration allows.
+    RunAction,
 }
 
 /// What a job changes of a system, which says what it has to be told.
@@ -38,11 +40,13 @@ pub enum JobAbout {
     Tag,
     /// A group that it is in: which.
     Group,
+    /// Nothing of what the server knows: what it is to run.
+    Run,
 }
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [JobKind; 10] = [
+    pub const ALL: [JobKind; 11] = [
         JobKind::Approve,
         JobKind::Reject,
         JobKind::Deny,
@@ -53,6 +57,7 @@ impl JobKind {
         JobKind::Untag,
         JobKind::GroupAdd,
         JobKind::GroupRemove,
+        JobKind::RunAction,
     ];
 
     /// The stable name in the database, the API and the audit.
@@ -68,6 +73,7 @@ impl JobKind {
             JobKind::Untag => "untag",
             JobKind::GroupAdd => "group_add",
             JobKind::GroupRemove => "group_remove",
+            JobKind::RunAction => "run_action",
         }
     }
 
@@ -87,6 +93,7 @@ impl JobKind {
             | JobKind::Delete => JobAbout::Status,
             JobKind::Tag | JobKind::Untag => JobAbout::Tag,
             JobKind::GroupAdd | JobKind::GroupRemove => JobAbout::Group,
+            JobKind::RunAction => JobAbout::Run,
         }
     }
 
@@ -102,6 +109,7 @@ impl JobKind {
             JobKind::Delete => "systems.delete",
             JobKind::Tag | JobKind::Untag => "annotations.tags.change",
             JobKind::GroupAdd | JobKind::GroupRemove => "groups.members.change",
+            JobKind::RunAction => "commands.create",
         }
     }
 }

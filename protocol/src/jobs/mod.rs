@@ -6,11 +6,13 @@
 mod create;
 mod job;
 mod kind;
+mod run;
 mod state;
 
 pub use create::{ChosenSystems, CreateJob, MAX_TARGETS};
 pub use job::{Job, JobCounts, JobPage, JobTarget, JobTargetPage};
 pub use kind::{JobAbout, JobKind};
+pub use run::{MAX_BATCH, RunOnMany};
 pub use state::{JobState, TargetOutcome};
 
 #[cfg(test)]

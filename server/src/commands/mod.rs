@@ -7,6 +7,7 @@
 //! without a word of its system: its late word counts.
 
 pub mod agent_routes;
+mod bulk;
 mod dispatch;
 mod output_store;
 mod overdue;
@@ -17,5 +18,6 @@ mod store;
 mod transition;
 mod view;
 
+pub use bulk::{NotRun, OfJob, RunOrder, begin_all, cancel_of, check_offered, last_of, of_job};
 pub use dispatch::{hand_out, waiting};
 pub use overdue::{keep_moving, sweep};

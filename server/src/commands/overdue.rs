@@ -53,6 +53,7 @@ async fn look(app: &App) -> Result<(), Error> {
     for id in overdue {
         let ended = app.storage.writer.run(move |conn| end(conn, id, now)).await?;
         if let Some(organization_id) = ended {
+            app.jobs.notify_one();
             app.events.commands(organization_id);
             app.events.audited(organization_id);
         }

@@ -93,6 +93,8 @@ pub(super) async fn take(
     let taken = app.storage.writer.run(move |conn| apply(conn, &message)).await;
     let (tasks, changed) = taken.map_err(|error| failed(&error, now))??;
     if changed {
+        // A bulk job may be waiting for it.
+        app.jobs.notify_one();
         app.events.commands(organization.id);
         app.events.audited(organization.id);
     }

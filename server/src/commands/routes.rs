@@ -41,6 +41,8 @@ pub fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
     endpoint(app, "commands.actions", actions)
         .or(endpoint(app, "commands.create", create))
         .unify()
+        .or(endpoint(app, "commands.offered", offered))
+        .unify()
         .or(endpoint(app, "commands.list", list))
         .unify()
         .or(endpoint(app, "commands.show", show))
@@ -69,6 +71,12 @@ fn command_id(authorized: &Authorized) -> Result<CommandId, Error> {
 async fn actions(app: Arc<App>, authorized: Authorized) -> Result<Response, Error> {
     let system = authorized.call.system_id()?;
     Ok(json(&service::actions(&app, authorized.principal.organization_id, system).await?).into_response())
+}
+
+async fn offered(app: Arc<App>, authorized: Authorized) -> Result<Response, Error> {
+    let asked = authorized.call.json()?;
+    let organization_id = authorized.principal.organization_id;
+    Ok(json(&service::offered_by(&app, organization_id, asked).await?).into_response())
 }
 
 async fn create(app: Arc<App>, authorized: Authorized) -> Result<Response, Error> {

@@ -1,7 +1,7 @@
 //! Creating, showing and cancelling commands. A change and its audit entry are one transaction.
 
-use super::store::{self, Change, Filter, NewCommand};
-use super::transition::Transition;
+use super::bulk::{self, stop};
+use super::store::{self, Filter, NewCommand};
 use super::{output_store, view};
 use crate::app::App;
 use crate::auth::SecretHash;
@@ -11,16 +11,17 @@ use crate::error::Error;
 use crate::idempotency;
 use crate::paging;
 use crate::storage::{Conn, hold_organization};
-use crate::systems;
+use crate::systems::{self, Instants};
 use scm_protocol::commands::catalogue::{Catalogue, OfferedAction};
 use scm_protocol::commands::order::MAX_ORDER_BYTES;
 use scm_protocol::commands::{
     Command, CommandOutput, CommandPage, CommandState, CreateCommand, DEFAULT_WAIT_SECS, MAX_WAIT_SECS,
-    SystemActions,
+    Offered, OfferedQuery, SystemActions,
 };
-use scm_protocol::ids::{CommandId, SystemId, UnixMillis};
+use scm_protocol::ids::{CommandId, JobId, SystemId, UnixMillis};
 use scm_protocol::systems::SystemStatus;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Most output of one reply, in bytes.
@@ -67,7 +68,6 @@ pub(super) async fn create(
     idempotency_key: Option<&str>,
 ) -> Result<Command, Error> {
     let now = app.clock.now();
-    let nonce = nonce()?;
     let key = idempotency_key.map(|chosen| idempotency::Key {
         organization_id: caller.organization_id(),
         principal: caller.actor.name.clone(),
@@ -80,7 +80,7 @@ pub(super) async fn create(
         systems::lock_row(conn, system)?;
         hold_organization(conn, organization_id)?;
         let create = |conn: &mut Conn| {
-            let id = write(conn, &caller, system, &wanted, (nonce, now))?;
+            let id = write(conn, &caller, system, &wanted, now)?;
             Ok((id.0, find(conn, organization_id, id)?))
         };
         match key {
@@ -104,15 +104,50 @@ fn nonce() -> Result<String, Error> {
     }))
 }
 
+/// A command before it has an id.
+pub(super) struct Wanted<'a> {
+    pub organization_id: i64,
+    /// The bulk job that it belongs to.
+    pub job: Option<JobId>,
+    pub created_by: &'a str,
+    pub action: &'a str,
+    pub parameters: &'a BTreeMap<String, String>,
+    pub confirmed: bool,
+    pub wait_secs: Option<u32>,
+    pub now: UnixMillis,
+}
+
 fn write(
     conn: &mut Conn,
     caller: &Caller,
     system: SystemId,
     wanted: &CreateCommand,
-    (nonce, now): (String, UnixMillis),
+    now: UnixMillis,
 ) -> Result<CommandId, Error> {
-    let organization_id = caller.organization_id();
-    let status = systems::status_in(conn, organization_id, system)?;
+    let new = Wanted {
+        organization_id: caller.organization_id(),
+        job: None,
+        created_by: &caller.actor.name,
+        action: &wanted.action,
+        parameters: &wanted.parameters,
+        confirmed: wanted.confirmed,
+        wait_secs: wanted.wait_secs,
+        now,
+    };
+    let id = insert(conn, system, &new)?;
+    let detail = json!({
+        "system": system, "action": wanted.action, "parameters": wanted.parameters, "confirmed": wanted.confirmed,
+    });
+    caller.record(conn, now, &format!("command:{id}"), detail)?;
+    Ok(id)
+}
+
+/// Creates a command for a system whose row the caller has locked; the audit entry is the caller's.
+///
+/// # Errors
+/// As [`create`], but for the repeated key.
+pub(super) fn insert(conn: &mut Conn, system: SystemId, wanted: &Wanted<'_>) -> Result<CommandId, Error> {
+    let status = systems::status_in(conn, wanted.organization_id, system)?;
     if status != SystemStatus::Active {
         return Err(Error::Conflict {
             code: "wrong_status",
@@ -123,10 +158,10 @@ fn write(
         });
     }
     let catalogue = offered(conn, system)?.catalogue;
-    let action = check(&catalogue, wanted)?;
-    let wait_secs = wait_secs(wanted)?;
+    let action = check(&catalogue, wanted.action, wanted.parameters, wanted.confirmed)?;
+    let wait_secs = wait_secs(wanted.wait_secs)?;
     let parameters =
-        serde_json::to_string(&wanted.parameters).map_err(|error| Error::internal(error.to_string()))?;
+        serde_json::to_string(wanted.parameters).map_err(|error| Error::internal(error.to_string()))?;
     if parameters.len() > MAX_ORDER_BYTES {
         return Err(Error::invalid(
             "parameters",
@@ -134,40 +169,32 @@ fn write(
         ));
     }
     let new = NewCommand {
-        organization_id,
+        organization_id: wanted.organization_id,
         system_id: system.0,
-        job_id: None,
+        job_id: wanted.job.map(|job| job.0),
         action: action.name.clone(),
         parameters,
         redacted: i64::from(action.redacted),
         timeout_secs: i64::from(action.timeout_secs),
         state: CommandState::Created.as_str(),
-        created_ms: now.0,
-        created_by: caller.actor.name.clone(),
-        wait_until_ms: now.plus(i64::from(wait_secs) * 1000).0,
-        nonce,
+        created_ms: wanted.now.0,
+        created_by: wanted.created_by.to_owned(),
+        wait_until_ms: wanted.now.plus(i64::from(wait_secs) * 1000).0,
+        nonce: nonce()?,
     };
-    let id = CommandId(store::create(conn, &new)?);
-    let detail = json!({
-        "system": system, "action": action.name, "parameters": wanted.parameters, "confirmed": wanted.confirmed,
-    });
-    caller.record(conn, now, &format!("command:{id}"), detail)?;
-    Ok(id)
+    Ok(CommandId(store::create(conn, &new)?))
 }
 
 /// The action that is wanted, if it is offered and everything that it takes is there.
-fn check<'a>(catalogue: &'a Catalogue, wanted: &CreateCommand) -> Result<&'a OfferedAction, Error> {
-    let name: String = wanted
-        .action
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(64)
-        .collect();
-    let Some(action) = catalogue.action(&wanted.action) else {
-        let refused = catalogue
-            .refused
-            .iter()
-            .find(|refused| refused.name == wanted.action);
+pub(super) fn check<'a>(
+    catalogue: &'a Catalogue,
+    wanted: &str,
+    parameters: &BTreeMap<String, String>,
+    confirmed: bool,
+) -> Result<&'a OfferedAction, Error> {
+    let name: String = wanted.chars().filter(|c| !c.is_control()).take(64).collect();
+    let Some(action) = catalogue.action(wanted) else {
+        let refused = catalogue.refused.iter().find(|refused| refused.name == wanted);
         let why = refused.map_or_else(String::new, |refused| {
             format!(": its agent refuses it, {}", refused.reason)
         });
@@ -177,9 +204,9 @@ fn check<'a>(catalogue: &'a Catalogue, wanted: &CreateCommand) -> Result<&'a Off
         });
     };
     action
-        .check(&wanted.parameters)
+        .check(parameters)
         .map_err(|bad| Error::invalid(format!("parameters.{}", bad.parameter), bad.reason))?;
-    if action.requires_confirmation && !wanted.confirmed {
+    if action.requires_confirmation && !confirmed {
         return Err(Error::Conflict {
             code: "confirmation_required",
             detail: format!("`{name}` must be confirmed: send it with \"confirmed\": true if it is meant"),
@@ -188,8 +215,8 @@ fn check<'a>(catalogue: &'a Catalogue, wanted: &CreateCommand) -> Result<&'a Off
     Ok(action)
 }
 
-fn wait_secs(wanted: &CreateCommand) -> Result<u32, Error> {
-    let secs = wanted.wait_secs.unwrap_or(DEFAULT_WAIT_SECS);
+fn wait_secs(wanted: Option<u32>) -> Result<u32, Error> {
+    let secs = wanted.unwrap_or(DEFAULT_WAIT_SECS);
     if (1..=MAX_WAIT_SECS).contains(&secs) {
         Ok(secs)
     } else {
@@ -220,30 +247,51 @@ pub(super) async fn cancel(app: &App, caller: Caller, id: CommandId) -> Result<C
         if row.cancel_ms.is_some() {
             return find(conn, organization_id, id);
         }
-        let after = if state == CommandState::Created {
-            CommandState::Cancelled
-        } else {
-            state
-        };
-        let change = Change {
-            cancel_ms: Some(now.0),
-            cancel_by: Some(caller.actor.name.clone()),
-            ended_ms: after.is_over().then_some(now.0),
-            reason: after
-                .is_over()
-                .then(|| "it was cancelled before it was handed out".to_owned()),
-            ..Change::to(&row, after)
-        };
-        store::change(conn, id, &Transition::of(change, after).change)?;
+        let transition = stop(&row, state, &caller.actor.name, now);
+        store::change(conn, id, &transition.change)?;
         let detail = json!({ "system": row.system_id, "action": row.action, "state": state });
         caller.record(conn, now, &format!("command:{id}"), detail)?;
         find(conn, organization_id, id)
     });
     let command = cancelled.await?;
     app.holds.wake(command.system);
+    app.jobs.notify_one();
     app.events.commands(organization_id);
     app.events.audited(organization_id);
     Ok(command)
+}
+
+/// What these systems offer, or those that match a filter.
+///
+/// # Errors
+/// [`Error::Invalid`] naming the member.
+pub(super) async fn offered_by(
+    app: &App,
+    organization_id: i64,
+    asked: OfferedQuery,
+) -> Result<Offered, Error> {
+    if let Some((field, reason)) = asked.problem() {
+        return Err(Error::invalid(field, reason));
+    }
+    let filter = asked.filter.as_deref().map(systems::parse_filter).transpose()?;
+    let instants = Instants::of(app);
+    let read = move |conn: &mut Conn| {
+        let mut ids = Vec::new();
+        match &filter {
+            Some(filter) => systems::scan(conn, organization_id, filter.needs(), |system| {
+                if filter.matches(&system.at(instants)) {
+                    ids.push(system.id());
+                }
+                Ok(())
+            })?,
+            None => ids.extend(systems::names(conn, organization_id, &asked.systems)?.into_keys()),
+        }
+        Ok(Offered {
+            systems: i64::try_from(ids.len()).unwrap_or(i64::MAX),
+            actions: bulk::offered_by(conn, &ids)?,
+        })
+    };
+    app.storage.readers.run(read).await
 }
 
 /// One command.

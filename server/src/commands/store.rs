@@ -7,7 +7,7 @@ use crate::storage::schema::{commands, system_actions, systems};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use scm_protocol::commands::CommandState;
-use scm_protocol::ids::{CommandId, SystemId, UnixMillis};
+use scm_protocol::ids::{CommandId, JobId, SystemId, UnixMillis};
 
 /// States of commands that are not over.
 const OPEN: [&str; 3] = ["created", "dispatched", "running"];
@@ -185,6 +185,35 @@ pub(super) fn locked(conn: &mut Conn, id: CommandId) -> Result<Option<CommandRow
     })
 }
 
+/// The highest id of a system that a job has given a command.
+pub(super) fn last_of_job(conn: &mut Conn, job: JobId) -> Result<Option<i64>, Error> {
+    Ok(commands::table
+        .filter(commands::job_id.eq(job.0))
+        .select(diesel::dsl::max(commands::system_id))
+        .first(conn)?)
+}
+
+/// The commands that a job has given these systems.
+pub(super) fn of_job(conn: &mut Conn, job: JobId, systems: &[i64]) -> Result<Vec<CommandRow>, Error> {
+    Ok(commands::table
+        .filter(commands::job_id.eq(job.0))
+        .filter(commands::system_id.eq_any(systems))
+        .select(CommandRow::as_select())
+        .load(conn)?)
+}
+
+/// Commands of a job that are not over, by system, locked until the commit.
+pub(super) fn open_of_job(conn: &mut Conn, job: JobId) -> Result<Vec<CommandRow>, Error> {
+    let rows = commands::table
+        .filter(commands::job_id.eq(job.0))
+        .filter(commands::state.eq_any(OPEN))
+        .order(commands::system_id);
+    Ok(match conn {
+        Conn::Sqlite(c) => rows.select(CommandRow::as_select()).load(c)?,
+        Conn::Postgres(c) => rows.select(CommandRow::as_select()).for_update().load(c)?,
+    })
+}
+
 /// Commands that nobody fetched in time.
 pub(super) fn unfetched(conn: &mut Conn, now: UnixMillis, limit: i64) -> Result<Vec<CommandId>, Error> {
     let ids: Vec<i64> = commands::table
@@ -255,6 +284,15 @@ pub(super) fn catalogue(conn: &mut Conn, system: SystemId) -> Result<Option<(Str
         .select((system_actions::catalogue, system_actions::reported_ms))
         .first(conn)
         .optional()?)
+}
+
+/// The different catalogues of these systems, each with how many have it.
+pub(super) fn catalogues(conn: &mut Conn, systems: &[i64]) -> Result<Vec<(String, i64)>, Error> {
+    Ok(system_actions::table
+        .filter(system_actions::system_id.eq_any(systems))
+        .group_by(system_actions::catalogue)
+        .select((system_actions::catalogue, diesel::dsl::count_star()))
+        .load(conn)?)
 }
 
 /// Keeps what a system offers.

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::rules::RulesCache;
 use crate::storage::Conn;
 use scm_protocol::ids::{JobId, SystemId, UnixMillis};
-use scm_protocol::jobs::{JobKind, JobState, TargetOutcome};
+use scm_protocol::jobs::{JobAbout, JobKind, JobState};
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -37,6 +37,10 @@ pub(super) struct Step {
     pub changed: Vec<SystemId>,
     /// Members of automatic groups changed with them.
     pub moved: bool,
+    /// Systems that were told to do something.
+    pub told: Vec<SystemId>,
+    /// Nothing was to be done: the job waits for its systems.
+    pub idle: bool,
     /// Nothing is left to do.
     pub over: bool,
 }
@@ -46,9 +50,7 @@ pub(super) struct Step {
 /// # Errors
 /// When the database fails; nothing of it was done then.
 pub(super) fn carry_out(conn: &mut Conn, turn: &Turn) -> Result<Option<Step>, Error> {
-    each(conn, turn, |conn, row, targets| {
-        act::on_all(conn, row, targets, turn)
-    })
+    each(conn, turn, act::turn)
 }
 
 /// Gives the next system up that makes the server fail each time, so that the others have their turn.
@@ -56,31 +58,30 @@ pub(super) fn carry_out(conn: &mut Conn, turn: &Turn) -> Result<Option<Step>, Er
 /// # Errors
 /// When the database fails.
 pub(super) fn give_up(conn: &mut Conn, turn: &Turn) -> Result<Option<Step>, Error> {
-    let reason = "the server failed; its log says more".to_owned();
-    each(conn, turn, |_, _, targets| {
-        let failed = targets.iter().map(|_| Verdict::Failed(reason.clone()));
-        Ok(Acted {
-            verdicts: failed.collect(),
-            moved: false,
-        })
-    })
+    each(conn, turn, act::give_up)
 }
 
 fn each(
     conn: &mut Conn,
     turn: &Turn,
-    act: impl FnOnce(&mut Conn, &JobRow, &[TargetRow]) -> Result<Acted, Error>,
+    act: impl FnOnce(&mut Conn, &JobRow, &Turn) -> Result<Acted, Error>,
 ) -> Result<Option<Step>, Error> {
     let (job, now) = (turn.job, turn.now);
     let Some(row) = store::claim(conn, job, &turn.owner, now, now.plus(LEASE_MS))? else {
         return Ok(None);
     };
-    let waiting = Some(TargetOutcome::Waiting);
-    let targets = target_store::page(conn, job, waiting, None, turn.most)?;
-    let Acted { verdicts, moved } = act(conn, &row, &targets)?;
+    let Acted {
+        targets,
+        verdicts,
+        moved,
+        told,
+    } = act(conn, &row, turn)?;
+    let kind = view::kind(&row)?;
     let tally = note(conn, job, &targets, &verdicts, now)?;
     let answered = row.done + row.failed + row.skipped + tally.done + tally.failed + tally.skipped;
-    let over = answered >= row.total || targets.is_empty();
+    let idle = targets.is_empty() && told.is_empty();
+    // Without an outcome in this turn, one that waits for its systems is not over.
+    let over = answered >= row.total || idle && kind.about() != JobAbout::Run;
     if over {
         finish(conn, &row, tally, now)?;
     }
@@ -88,9 +89,11 @@ fn each(
     let changed = changed.filter(|(_, verdict)| **verdict == Verdict::Done);
     Ok(Some(Step {
         organization_id: row.organization_id,
-        kind: view::kind(&row)?,
+        kind,
         changed: changed.map(|(target, _)| SystemId(target.system_id)).collect(),
         moved,
+        told,
+        idle: idle && !over,
         over,
     }))
 }

@@ -1,6 +1,6 @@
 //! Creating, showing, cancelling and repeating jobs. A change and its audit entry are one transaction.
 
-use super::store::{self, NewJob};
+use super::store::{self, NewJob, Tally};
 use super::subject::Subject;
 use super::target_store::{self, NewTarget};
 use super::targets::Targets;
@@ -9,6 +9,7 @@ use crate::annotations;
 use crate::app::App;
 use crate::auth::SecretHash;
 use crate::call::Caller;
+use crate::commands;
 use crate::error::Error;
 use crate::groups;
 use crate::idempotency;
@@ -17,7 +18,8 @@ use crate::storage::{Conn, hold_organization};
 use scm_protocol::access;
 use scm_protocol::ids::{JobId, SystemId, UnixMillis};
 use scm_protocol::jobs::{
-    CreateJob, Job, JobKind, JobPage, JobState, JobTargetPage, MAX_TARGETS, TargetOutcome,
+    CreateJob, Job, JobAbout, JobKind, JobPage, JobState, JobTarget, JobTargetPage, MAX_TARGETS,
+    TargetOutcome,
 };
 use serde_json::json;
 
@@ -153,13 +155,17 @@ fn check_subject(conn: &mut Conn, organization_id: i64, draft: &Draft) -> Result
             annotations::tag_in_use(conn, organization_id, tag)
         }
         Subject::Group(group) => groups::manual_group(conn, organization_id, *group).map(|_| ()),
-        Subject::Status | Subject::Tag(_) => Ok(()),
+        Subject::Status | Subject::Tag(_) | Subject::Run(_) => Ok(()),
     }
 }
 
 fn write(conn: &mut Conn, caller: &Caller, draft: &Draft, now: UnixMillis) -> Result<(i64, Job), Error> {
     check_subject(conn, caller.organization_id(), draft)?;
     let targets = draft.targets.freeze(conn, caller.organization_id())?;
+    if let Some(run) = draft.subject.run() {
+        let systems: Vec<SystemId> = targets.iter().map(|target| SystemId(target.system_id)).collect();
+        commands::check_offered(conn, &systems, run)?;
+    }
     let total = targets.len();
     let filter = draft.targets.filter();
     let new = NewJob {
@@ -207,7 +213,14 @@ pub(super) async fn cancel(app: &App, caller: Caller, id: JobId) -> Result<(), E
     let now = app.clock.now();
     let organization_id = caller.organization_id();
     let cancelled = app.storage.writer.run(move |conn| {
-        store::find(conn, organization_id, id)?.ok_or_else(|| unknown(id))?;
+        let row = store::find(conn, organization_id, id)?.ok_or_else(|| unknown(id))?;
+        let runs = view::kind(&row)?.about() == JobAbout::Run;
+        if runs && !access::allows(caller.principal.role, "commands.cancel") {
+            let role = caller.principal.role.as_str();
+            return Err(Error::Forbidden(format!(
+                "your role {role} may not stop commands"
+            )));
+        }
         let by = Some(caller.actor.name.as_str());
         if !store::end(conn, id, JobState::Cancelled, by, now)? {
             return Err(Error::Conflict {
@@ -215,16 +228,56 @@ pub(super) async fn cancel(app: &App, caller: Caller, id: JobId) -> Result<(), E
                 detail: format!("job {id} is over already"),
             });
         }
+        let stopped = if runs {
+            stop_commands(conn, &caller, id, now)?
+        } else {
+            Vec::new()
+        };
         // Read behind the lock: a chunk may have been committed meanwhile.
         let row = store::find(conn, organization_id, id)?.ok_or_else(|| unknown(id))?;
         let mut detail = json!({ "kind": row.kind, "counts": view::counts(&row) });
         view::subject(&row)?.tell(&mut detail);
-        caller.record(conn, now, &format!("job:{id}"), detail)
+        caller.record(conn, now, &format!("job:{id}"), detail)?;
+        Ok(stopped)
     });
-    cancelled.await?;
+    let stopped = cancelled.await?;
+    for system in &stopped {
+        app.holds.wake(*system);
+    }
+    if !stopped.is_empty() {
+        app.events.commands(organization_id);
+    }
     app.events.jobs(organization_id);
     app.events.audited(organization_id);
     Ok(())
+}
+
+/// What a cancelled job had told its systems is stopped, and each has its outcome: nobody looks at the job any more. The
+/// systems.
+fn stop_commands(
+    conn: &mut Conn,
+    caller: &Caller,
+    id: JobId,
+    now: UnixMillis,
+) -> Result<Vec<SystemId>, Error> {
+    let stopped = commands::cancel_of(conn, id, &caller.actor, now)?;
+    let of = |at_once: bool| -> Vec<i64> {
+        let those = stopped.iter().filter(|(_, early)| *early == at_once);
+        those.map(|(system, _)| system.0).collect()
+    };
+    let (early, late) = (of(true), of(false));
+    let never = "not run: the job was cancelled before the system was told";
+    let stopping = "the job was cancelled while it was under way: its command says what came of it";
+    let skipped = target_store::set(conn, id, &early, (TargetOutcome::Skipped, Some(never)), now)?;
+    let failed = target_store::set(conn, id, &late, (TargetOutcome::Failed, Some(stopping)), now)?;
+    let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let tally = Tally {
+        done: 0,
+        failed: number(failed),
+        skipped: number(skipped),
+    };
+    store::add(conn, id, tally)?;
+    Ok(stopped.into_iter().map(|(system, _)| system).collect())
 }
 
 /// One job.
@@ -283,20 +336,27 @@ pub(super) async fn targets(
     });
     let outcome = outcome.transpose()?;
     let read = move |conn: &mut Conn| {
-        store::find(conn, organization_id, id)?.ok_or_else(|| unknown(id))?;
-        target_store::page(conn, id, outcome, after, i64::from(limit))
+        let row = store::find(conn, organization_id, id)?.ok_or_else(|| unknown(id))?;
+        let targets = target_store::page(conn, id, outcome, after, i64::from(limit))?;
+        let targets = targets.into_iter().map(|row| view::target(id, row));
+        let mut targets: Vec<JobTarget> = targets.collect::<Result<_, _>>()?;
+        if view::kind(&row)?.about() == JobAbout::Run {
+            let ids: Vec<SystemId> = targets.iter().map(|target| target.system).collect();
+            let told = commands::of_job(conn, id, &ids)?;
+            for target in &mut targets {
+                target.command = told.get(&target.system).map(|command| command.id);
+            }
+        }
+        Ok(targets)
     };
-    let rows = app.storage.readers.run(read).await?;
-    let full = rows.len() == limit as usize;
+    let items = app.storage.readers.run(read).await?;
+    let full = items.len() == limit as usize;
     Ok(JobTargetPage {
-        next_cursor: rows
+        next_cursor: items
             .last()
             .filter(|_| full)
-            .map(|row| SystemId(row.system_id).to_string()),
-        items: rows
-            .into_iter()
-            .map(|row| view::target(id, row))
-            .collect::<Result<_, _>>()?,
+            .map(|target| target.system.to_string()),
+        items,
     })
 }
 

@@ -1,7 +1,7 @@
-//! What a job is about besides its systems: a tag, a group, or nothing more; stored as the job's `argument`.
+//! What a job is about besides its systems: a tag, a group, what is run, or nothing more; stored as the job's `argument`.
 
 use scm_protocol::ids::GroupId;
-use scm_protocol::jobs::{CreateJob, JobAbout, JobKind};
+use scm_protocol::jobs::{CreateJob, JobAbout, JobKind, RunOnMany};
 use serde_json::{Value, json};
 
 /// What a job is about.
@@ -13,6 +13,8 @@ pub(super) enum Subject {
     Tag(String),
     /// This group.
     Group(GroupId),
+    /// This is run.
+    Run(Box<RunOnMany>),
 }
 
 impl Subject {
@@ -22,6 +24,7 @@ impl Subject {
             JobAbout::Status => Some(Subject::Status),
             JobAbout::Tag => wanted.tag.clone().map(Subject::Tag),
             JobAbout::Group => wanted.group.map(Subject::Group),
+            JobAbout::Run => wanted.run.clone().map(|run| Subject::Run(Box::new(run))),
         }
     }
 
@@ -31,6 +34,7 @@ impl Subject {
             JobAbout::Status => Some(Subject::Status),
             JobAbout::Tag => Some(Subject::Tag(argument.to_owned())),
             JobAbout::Group => argument.parse().ok().map(|id| Subject::Group(GroupId(id))),
+            JobAbout::Run => serde_json::from_str(argument).ok().map(Subject::Run),
         }
     }
 
@@ -40,6 +44,7 @@ impl Subject {
             Subject::Status => String::new(),
             Subject::Tag(tag) => tag.clone(),
             Subject::Group(id) => id.to_string(),
+            Subject::Run(run) => json!(run).to_string(),
         }
     }
 
@@ -47,7 +52,7 @@ impl Subject {
     pub(super) fn tag(&self) -> Option<&str> {
         match self {
             Subject::Tag(tag) => Some(tag),
-            Subject::Status | Subject::Group(_) => None,
+            Subject::Status | Subject::Group(_) | Subject::Run(_) => None,
         }
     }
 
@@ -55,7 +60,15 @@ impl Subject {
     pub(super) fn group(&self) -> Option<GroupId> {
         match self {
             Subject::Group(id) => Some(*id),
-            Subject::Status | Subject::Tag(_) => None,
+            Subject::Status | Subject::Tag(_) | Subject::Run(_) => None,
+        }
+    }
+
+    /// What is run, if it is that.
+    pub(super) fn run(&self) -> Option<&RunOnMany> {
+        match self {
+            Subject::Run(run) => Some(run),
+            Subject::Status | Subject::Tag(_) | Subject::Group(_) => None,
         }
     }
 
@@ -65,6 +78,7 @@ impl Subject {
             Subject::Status => {}
             Subject::Tag(tag) => detail["tag"] = json!(tag),
             Subject::Group(id) => detail["group"] = json!(id),
+            Subject::Run(run) => detail["run"] = json!(run),
         }
     }
 }
@@ -73,15 +87,28 @@ impl Subject {
 mod tests {
     use super::*;
 
+    fn run() -> RunOnMany {
+        RunOnMany {
+            action: "restart".to_owned(),
+            parameters: [("unit".to_owned(), "nginx".to_owned())].into(),
+            confirmed: true,
+            batch_size: 5,
+            max_failures: 2,
+            wait_secs: None,
+        }
+    }
+
     #[test]
     fn what_is_stored_is_what_was_asked() {
         for (kind, subject) in [
             (JobKind::Deny, Subject::Status),
             (JobKind::Untag, Subject::Tag("prod".to_owned())),
             (JobKind::GroupAdd, Subject::Group(GroupId(7))),
+            (JobKind::RunAction, Subject::Run(Box::new(run()))),
         ] {
             assert_eq!(Subject::stored(kind, &subject.argument()), Some(subject));
         }
         assert_eq!(Subject::stored(JobKind::GroupRemove, "seven"), None);
+        assert_eq!(Subject::stored(JobKind::RunAction, "{}"), None);
     }
 }

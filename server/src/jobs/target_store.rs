@@ -85,23 +85,50 @@ pub(super) fn page(
     }))
 }
 
-/// Notes the same outcome for systems of a job.
+/// Systems without outcome after `after` (exclusive), by id.
+pub(super) fn waiting_after(
+    conn: &mut Conn,
+    job: JobId,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<TargetRow>, Error> {
+    page(conn, job, Some(TargetOutcome::Waiting), Some(after), limit)
+}
+
+/// Systems without outcome up to `last` (inclusive), by id.
+pub(super) fn waiting_until(
+    conn: &mut Conn,
+    job: JobId,
+    last: i64,
+    limit: i64,
+) -> Result<Vec<TargetRow>, Error> {
+    Ok(targets::table
+        .filter(targets::job_id.eq(job.0))
+        .filter(targets::outcome.eq(TargetOutcome::Waiting.as_str()))
+        .filter(targets::system_id.le(last))
+        .order(targets::system_id)
+        .limit(limit)
+        .select(TargetRow::as_select())
+        .load(conn)?)
+}
+
+/// Notes the same outcome for systems of a job that have none; how many.
 pub(super) fn set(
     conn: &mut Conn,
     job: JobId,
     systems: &[i64],
     (outcome, reason): (TargetOutcome, Option<&str>),
     now: UnixMillis,
-) -> Result<(), Error> {
+) -> Result<usize, Error> {
     let change = (
         targets::outcome.eq(outcome.as_str()),
         targets::reason.eq(reason),
         targets::at_ms.eq(now.0),
     );
-    per_backend!(conn, c => diesel::update(targets::table)
+    Ok(per_backend!(conn, c => diesel::update(targets::table)
         .filter(targets::job_id.eq(job.0))
         .filter(targets::system_id.eq_any(systems))
+        .filter(targets::outcome.eq(TargetOutcome::Waiting.as_str()))
         .set(change)
-        .execute(c))?;
-    Ok(())
+        .execute(c))?)
 }

@@ -50,6 +50,7 @@ pub(super) fn job(row: JobRow, names: &GroupNames) -> Result<Job, Error> {
         kind: kind(&row)?,
         tag: subject.tag().map(str::to_owned),
         group: subject.group(),
+        run: subject.run().cloned(),
         group_name: subject.group().and_then(|id| names.get(&id).cloned()),
         state: state(&row)?,
         counts: counts(&row),
@@ -71,6 +72,7 @@ pub(super) fn target(job: JobId, row: TargetRow) -> Result<JobTarget, Error> {
         outcome: TargetOutcome::parse(&row.outcome).ok_or_else(|| damaged(job.0))?,
         hostname: row.hostname,
         reason: row.reason,
+        command: None,
         at_ms: row.at_ms.map(UnixMillis),
     })
 }

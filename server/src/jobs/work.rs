@@ -73,20 +73,26 @@ impl Worker {
         if open.is_empty() {
             return PERIOD;
         }
-        let mut pause = BREATH;
+        // A job that waits for its systems is looked at again when one of them speaks, or after a while.
+        let mut pause = PERIOD;
         for job in open {
             if *self.app.stopping.borrow() {
                 break;
             }
-            if let Err(error) = self.step(job).await {
-                tracing::warn!(error = %error, job.id = %job, "a bulk job cannot go on, it is tried again");
-                pause = RETRY;
+            match self.step(job).await {
+                Ok(true) => pause = pause.min(BREATH),
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!(error = %error, job.id = %job, "a bulk job cannot go on, it is tried again");
+                    pause = pause.min(RETRY);
+                }
             }
         }
         pause
     }
 
-    async fn step(&mut self, job: JobId) -> Result<(), Error> {
+    /// Whether there may be more to do at once.
+    async fn step(&mut self, job: JobId) -> Result<bool, Error> {
         let careful = self.careful.contains(&job);
         match self.turn(job, careful, chunk::carry_out).await {
             Err(Error::Internal(inside)) if careful => {
@@ -97,7 +103,7 @@ impl Worker {
             Err(Error::Internal(inside)) => {
                 tracing::warn!(error.inside = %inside, job.id = %job, "a bulk job goes on one by one");
                 self.careful.insert(job);
-                Ok(())
+                Ok(true)
             }
             other => other,
         }
@@ -108,7 +114,7 @@ impl Worker {
         job: JobId,
         careful: bool,
         act: fn(&mut Conn, &Turn) -> Result<Option<Step>, Error>,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let turn = Turn {
             job,
             owner: self.owner.clone(),
@@ -116,10 +122,12 @@ impl Worker {
             now: self.app.clock.now(),
             rules: self.app.rules.clone(),
         };
-        if let Some(step) = self.app.storage.writer.run(move |conn| act(conn, &turn)).await? {
-            self.tell(job, &step);
-        }
-        Ok(())
+        let step = self.app.storage.writer.run(move |conn| act(conn, &turn)).await?;
+        let Some(step) = step.filter(|step| !step.idle) else {
+            return Ok(false);
+        };
+        self.tell(job, &step);
+        Ok(true)
     }
 
     fn tell(&self, job: JobId, step: &Step) {

@@ -3,7 +3,9 @@
 use super::{Shape, add, get, idempotency_key, made, post};
 use crate::commands;
 use scm_protocol::commands::report::{ResultsReply, ResultsRequest};
-use scm_protocol::commands::{Command, CommandOutput, CommandPage, CreateCommand, SystemActions};
+use scm_protocol::commands::{
+    Command, CommandOutput, CommandPage, CreateCommand, Offered, OfferedBy, OfferedQuery, SystemActions,
+};
 use utoipa::openapi::{RefOr, Schema};
 
 pub(super) fn shape(route: &str) -> Option<Shape> {
@@ -11,6 +13,11 @@ pub(super) fn shape(route: &str) -> Option<Shape> {
         "commands.actions" => get(
             "What a system offers to run, as its agent reported it",
             "SystemActions",
+        ),
+        "commands.offered" => post(
+            "What many systems offer to run, and how many of them each",
+            "OfferedQuery",
+            "Offered",
         ),
         "commands.create" => Shape {
             parameters: vec![idempotency_key()],
@@ -44,6 +51,9 @@ pub(super) fn shape(route: &str) -> Option<Shape> {
 
 pub(super) fn schemas(all: &mut Vec<(String, RefOr<Schema>)>) {
     add::<SystemActions>(all);
+    add::<OfferedQuery>(all);
+    add::<OfferedBy>(all);
+    add::<Offered>(all);
     add::<CreateCommand>(all);
     add::<Command>(all);
     add::<CommandPage>(all);

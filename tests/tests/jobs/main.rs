@@ -3,6 +3,7 @@
 mod by_filter;
 mod labels;
 mod refused;
+mod run;
 mod status;
 
 use anyhow::{Result, ensure};

@@ -12,6 +12,14 @@ const PAGE: usize = 200;
 pub(super) async fn answer(http: &Http, call: CommandCall) -> CommandReply {
     match call {
         CommandCall::List => CommandReply::List(http.get(&format!("{PATH}?limit={PAGE}")).await),
+        CommandCall::Show(id) => CommandReply::Show {
+            id,
+            command: http.get(&format!("{PATH}/{id}")).await.map(Box::new),
+        },
+        CommandCall::Offered { ticket, query } => CommandReply::Offered {
+            ticket,
+            offered: http.post(&format!("{PATH}/offered"), &query).await.map(Box::new),
+        },
         CommandCall::Output { id, start } => CommandReply::Output {
             id,
             start,

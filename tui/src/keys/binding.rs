@@ -91,6 +91,7 @@ pub enum Action {
     OpenCommand,
     CancelCommand,
     RunAction,
+    RunMany,
     EditSetting,
     ResetSetting,
     RotateSigningKey,

@@ -117,4 +117,12 @@ pub(super) const SYSTEMS: &[Binding] = &[
         "rotate",
         "ask for another key: the agent makes one under the same id",
     ),
+    change(
+        Action::RunMany,
+        &[Char('e')],
+        Danger::Affects,
+        "commands.create",
+        "execute",
+        "run an action that they allow, a few at a time, in one job",
+    ),
 ];

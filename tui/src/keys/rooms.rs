@@ -116,7 +116,7 @@ pub(super) const JOBS: &[Binding] = &[
         &[Key::Enter],
         Jobs,
         "open",
-        "the job's own page: what came of each system, and why",
+        "the job's own page: what came of each system; there, its command",
     ),
     Binding {
         scope: Jobs,

@@ -1,7 +1,9 @@
 //! Questions about commands and what systems offer, and their answers.
 
 use super::Failure;
-use scm_protocol::commands::{Command, CommandOutput, CommandPage, CreateCommand, SystemActions};
+use scm_protocol::commands::{
+    Command, CommandOutput, CommandPage, CreateCommand, Offered, OfferedQuery, SystemActions,
+};
 use scm_protocol::ids::{CommandId, SystemId};
 
 /// A question.
@@ -9,6 +11,15 @@ use scm_protocol::ids::{CommandId, SystemId};
 pub enum CommandCall {
     /// `GET /api/v1/commands`.
     List,
+    /// `GET /api/v1/commands/{id}`.
+    Show(CommandId),
+    /// `POST /api/v1/commands/offered`.
+    Offered {
+        /// Which form.
+        ticket: u64,
+        /// By which systems.
+        query: OfferedQuery,
+    },
     /// `GET /api/v1/commands/{id}/output`.
     Output {
         /// Which command.
@@ -38,6 +49,14 @@ pub enum CommandCall {
 #[expect(missing_docs, reason = "each answers the call of its name")]
 pub enum CommandReply {
     List(Result<CommandPage, Failure>),
+    Show {
+        id: CommandId,
+        command: Result<Box<Command>, Failure>,
+    },
+    Offered {
+        ticket: u64,
+        offered: Result<Box<Offered>, Failure>,
+    },
     Output {
         id: CommandId,
         start: i64,

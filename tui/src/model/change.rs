@@ -42,11 +42,13 @@ pub enum Change {
     Leave,
     /// The agent makes another key.
     RotateKey,
+    /// They run an action.
+    Run,
 }
 
 impl Change {
     /// Every change, in the order of the menu.
-    pub const ALL: [Change; 14] = [
+    pub const ALL: [Change; 15] = [
         Change::Approve,
         Change::Reject,
         Change::Deny,
@@ -61,6 +63,7 @@ impl Change {
         Change::Swap,
         Change::Dismiss,
         Change::RotateKey,
+        Change::Run,
     ];
 
     /// Its line in the key table.
@@ -80,6 +83,7 @@ impl Change {
             Change::Join => Action::Join,
             Change::Leave => Action::Leave,
             Change::RotateKey => Action::RotateKey,
+            Change::Run => Action::RunMany,
         }
     }
 
@@ -119,6 +123,7 @@ impl Change {
             Change::Join => "grouped",
             Change::Leave => "ungrouped",
             Change::RotateKey => "asked for another key of",
+            Change::Run => "ran on",
         }
     }
 
@@ -147,6 +152,7 @@ impl Change {
             }
             Change::Join => "Each joins the group. Those that are in it stay.",
             Change::Leave => "Each leaves the group. The systems stay.",
+            Change::Run => "Each runs it as its own configuration says. What was begun is not taken back.",
         }
     }
 
@@ -160,6 +166,7 @@ impl Change {
         match self {
             Change::Tag | Change::Untag => Some(SubjectKind::Tag),
             Change::Join | Change::Leave => Some(SubjectKind::Group),
+            Change::Run => Some(SubjectKind::Run),
             _ => None,
         }
     }
@@ -174,7 +181,7 @@ impl Change {
                 matches!(status, SystemStatus::Active | SystemStatus::Pending)
             }
             Change::Approve | Change::Reject => status == SystemStatus::Pending,
-            Change::Revoke | Change::RotateKey => status == SystemStatus::Active,
+            Change::Revoke | Change::RotateKey | Change::Run => status == SystemStatus::Active,
             Change::Restore => matches!(status, SystemStatus::Revoked | SystemStatus::Denied),
             // Deleting a denied system would let its key register again.
             Change::Deny | Change::Delete => status != SystemStatus::Denied,

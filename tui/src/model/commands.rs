@@ -14,6 +14,8 @@ const SHOWN_CHARS: usize = 256 * 1024;
 pub struct CommandDetail {
     /// Which.
     pub id: CommandId,
+    /// The command, where it is older than those of the list.
+    pub unlisted: Option<Command>,
     /// Its lines so far, fit for the terminal.
     pub lines: Vec<String>,
     /// Where to read on.
@@ -33,6 +35,7 @@ impl CommandDetail {
     pub fn new(id: CommandId) -> Self {
         CommandDetail {
             id,
+            unlisted: None,
             lines: vec![String::new()],
             next: 0,
             complete: false,
@@ -119,7 +122,15 @@ impl CommandsView {
 
     /// The command of that id, where it was read.
     pub fn get(&self, id: CommandId) -> Option<&Command> {
-        self.items.iter().find(|command| command.id == id)
+        let listed = self.items.iter().find(|command| command.id == id);
+        let unlisted = || {
+            self.detail
+                .as_ref()?
+                .unlisted
+                .as_ref()
+                .filter(|command| command.id == id)
+        };
+        listed.or_else(unlisted)
     }
 
     /// The id under the cursor.

@@ -3,7 +3,7 @@
 //! Targets are frozen when the key is pressed, their fingerprints and statuses when the question is drawn. Keys that were
 //! read before the question had been on the screen for [`ARM_MS`] do nothing but cancel.
 
-use super::change::{Change, Outcome, Target};
+use super::change::{Change, Outcome, Target, tier};
 use super::subject::{Subject, Whole};
 use super::text_field::TextField;
 use crate::clock::Moment;
@@ -133,6 +133,14 @@ impl Dialog {
         self.whole
             .as_ref()
             .map_or(self.targets.len(), |whole| whole.count)
+    }
+
+    /// How it is to be confirmed: an action that asks for it always by typing.
+    pub fn asked_tier(&self) -> Tier {
+        match &self.subject {
+            Some(Subject::Run(run, _)) if run.confirmed => Tier::Typed,
+            _ => tier(self.change, self.count()),
+        }
     }
 
     /// Text that must be typed: the one system's name, or the number.

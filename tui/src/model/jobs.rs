@@ -82,6 +82,8 @@ pub struct JobDetail {
     pub again: bool,
     /// First line shown.
     pub scroll: usize,
+    /// The line under the cursor.
+    pub at: usize,
 }
 
 impl JobDetail {
@@ -94,6 +96,7 @@ impl JobDetail {
             reading: false,
             again: false,
             scroll: 0,
+            at: 0,
         }
     }
 }
@@ -216,6 +219,7 @@ pub fn job_kind(change: Change) -> Option<JobKind> {
         Change::Untag => JobKind::Untag,
         Change::Join => JobKind::GroupAdd,
         Change::Leave => JobKind::GroupRemove,
+        Change::Run => JobKind::RunAction,
         Change::Split | Change::Swap | Change::Dismiss | Change::RotateKey => return None,
     })
 }

@@ -1,6 +1,7 @@
 //! What lies over a page: help, palette, menu, servers, log.
 
 use super::list_export::ExportForm;
+use super::run_many::RunManyForm;
 use super::saved_filters::SavedMenu;
 use super::sort::Sort;
 use super::subject::{SubjectForm, Whole};
@@ -27,6 +28,8 @@ pub enum Overlay {
     Export(ExportForm),
     /// The tag or the group that a change of many asks for.
     Subject(SubjectForm),
+    /// What systems are to run, and how many at once.
+    RunMany(Box<RunManyForm>),
     /// The servers; the one under the cursor.
     Servers(usize),
     /// The console's log: its last lines, and how many lines from the end are below the screen.

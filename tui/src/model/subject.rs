@@ -1,4 +1,4 @@
-//! What a change is about besides its systems: a tag or a group; and the form that asks for it.
+//! What a change is about besides its systems: a tag, a group or what is run; and the form that asks for it.
 
 use super::change::Change;
 use super::groups::GroupsView;
@@ -6,6 +6,7 @@ use super::text_field::TextField;
 use scm_protocol::annotations::tag_problem;
 use scm_protocol::groups::{Group, GroupKind};
 use scm_protocol::ids::{GroupId, SystemId};
+use scm_protocol::jobs::RunOnMany;
 
 /// What is to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub enum SubjectKind {
     Tag,
     /// A manual group.
     Group,
+    /// What is run.
+    Run,
 }
 
 /// What was told.
@@ -23,6 +26,8 @@ pub enum Subject {
     Tag(String),
     /// The group, and its name.
     Group(GroupId, String),
+    /// What is run, and how many systems offer it.
+    Run(Box<RunOnMany>, usize),
 }
 
 impl Subject {
@@ -37,6 +42,7 @@ impl Subject {
             Subject::Tag(tag) if change == Change::Untag => format!("by taking off `{tag}`"),
             Subject::Tag(tag) => format!("{preposition} `{tag}`"),
             Subject::Group(_, name) => format!("{preposition} `{name}`"),
+            Subject::Run(run, _) => format!("by running `{}`", run.action),
         }
     }
 }

@@ -1,10 +1,11 @@
 //! The dialog of a change: what, where, how many, who not and why, and the outcome of each.
 
-use crate::model::{Dialog, Focus, Outcome, Phase, State, Target, WholeTarget, clean};
+use crate::model::{Dialog, Focus, Outcome, Phase, State, Subject, Target, WholeTarget, clean};
 use crate::view::{Canvas, format, text};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
+use scm_protocol::jobs::RunOnMany;
 
 const WIDTH: u16 = 74;
 
@@ -108,11 +109,16 @@ fn explanation(state: &State, dialog: &Dialog, canvas: &Canvas<'_>) -> Vec<Line<
     let subject = subject.map_or(String::new(), |subject| {
         format!(" {}", clean(&subject.phrase(dialog.change)))
     });
-    let head = format!(
-        "{} {whom}{subject} on {}?",
-        capital(dialog.change.verb()),
-        state.server_name()
-    );
+    let head = match &dialog.subject {
+        Some(Subject::Run(run, _)) => {
+            format!("Run {} on {whom} of {}?", clean(&run.action), state.server_name())
+        }
+        _ => format!(
+            "{} {whom}{subject} on {}?",
+            capital(dialog.change.verb()),
+            state.server_name()
+        ),
+    };
     lines.extend(
         text::wrap(&head, width)
             .into_iter()
@@ -123,6 +129,14 @@ fn explanation(state: &State, dialog: &Dialog, canvas: &Canvas<'_>) -> Vec<Line<
             .into_iter()
             .map(plain),
     );
+    if let Some(Subject::Run(run, offering)) = &dialog.subject {
+        lines.extend(how(run, width).into_iter().map(plain));
+        let others = count.saturating_sub(*offering);
+        if others > 0 {
+            let text = format!("{} not offer it: left out", some_do(others));
+            lines.push(Line::styled(text, theme.warn()));
+        }
+    }
     lines.push(plain(String::new()));
     if let Some(whole) = &dialog.whole {
         lines.extend(matching(whole, theme, width));
@@ -154,6 +168,32 @@ fn explanation(state: &State, dialog: &Dialog, canvas: &Canvas<'_>) -> Vec<Line<
             theme.dim(),
         ));
     }
+    lines
+}
+
+fn some_do(count: usize) -> String {
+    match count {
+        1 => "1 system does".to_owned(),
+        many => format!("{} do", format::systems(many)),
+    }
+}
+
+/// The values, how many at once, and when no more are told.
+fn how(run: &RunOnMany, width: usize) -> Vec<String> {
+    let values: Vec<String> = run
+        .parameters
+        .iter()
+        .map(|(name, value)| format!("{}={}", clean(name), clean(value)))
+        .collect();
+    let mut lines: Vec<String> = text::wrap(&values.join("  "), width)
+        .into_iter()
+        .take(3)
+        .collect();
+    let at_once = format!("{} at once; no further one is told", run.batch_size);
+    lines.push(match run.max_failures {
+        0 => format!("{at_once} after the first failure"),
+        many => format!("{at_once} when more than {many} failed"),
+    });
     lines
 }
 

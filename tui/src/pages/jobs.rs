@@ -5,7 +5,7 @@ use crate::view::{Canvas, FULL_HEIGHT, FULL_WIDTH, Theme, format, text};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use scm_protocol::ids::JobId;
-use scm_protocol::jobs::{Job, JobState, JobTarget, TargetOutcome};
+use scm_protocol::jobs::{Job, JobState, JobTarget, RunOnMany, TargetOutcome};
 
 /// Columns of a progress bar.
 const BAR: usize = 12;
@@ -86,6 +86,9 @@ fn deed(job: &Job) -> String {
         Some(name) => clean(name),
         None => format!("of deleted group {id}"),
     });
+    if let Some(run) = &job.run {
+        return format!("run {} on", clean(&run.action));
+    }
     match job.tag.as_ref().map(|tag| clean(tag)).or(group) {
         Some(subject) => format!("{} {subject}", verb(job)),
         None => verb(job).to_owned(),
@@ -170,6 +173,15 @@ pub fn draw_one(state: &State, id: JobId, canvas: &mut Canvas<'_>, body: Rect) {
         format::count(counts.waiting)
     );
     canvas.put(body, 1, column, &numbers, Style::new());
+    if let Some(run) = &job.run {
+        canvas.put(
+            body,
+            2,
+            2,
+            &text::cut(&how(run), width, theme.ellipsis()),
+            theme.dim(),
+        );
+    }
     canvas.put(
         body,
         HEAD - 1,
@@ -182,12 +194,30 @@ pub fn draw_one(state: &State, id: JobId, canvas: &mut Canvas<'_>, body: Rect) {
     }
 }
 
+/// `unit=nginx  10 at once, stops after 0 failures`.
+fn how(run: &RunOnMany) -> String {
+    let values: String = run
+        .parameters
+        .iter()
+        .map(|(name, value)| format!("{}={}  ", clean(name), clean(value)))
+        .collect();
+    format!(
+        "{values}{} at once, {} may fail",
+        run.batch_size, run.max_failures
+    )
+}
+
 fn outcomes(detail: &JobDetail, job: &Job, canvas: &mut Canvas<'_>, body: Rect) {
     let theme = canvas.theme;
     if detail.targets.is_empty() {
         canvas.put(body, HEAD, 2, "reading the systems", theme.dim());
     }
     for (target, row) in detail.targets.iter().skip(detail.scroll).zip(HEAD..body.height) {
+        let here = detail
+            .targets
+            .get(detail.at)
+            .is_some_and(|at| at.system == target.system);
+        canvas.put(body, row, 0, if here { ">" } else { " " }, theme.title());
         let (word, style) = outcome(target, job.state, theme);
         canvas.put(body, row, 2, word, style);
         let name = if target.hostname.is_empty() {
@@ -202,8 +232,12 @@ fn outcomes(detail: &JobDetail, job: &Job, canvas: &mut Canvas<'_>, body: Rect) 
             &text::fit(&name, 24, theme.ellipsis()),
             Style::new(),
         );
-        let reason = target.reason.as_deref().map(clean).unwrap_or_default();
-        canvas.put(body, row, column + 1, &reason, theme.dim());
+        let mut why = target.reason.as_deref().map(clean).unwrap_or_default();
+        if let Some(id) = target.command {
+            let gap = if why.is_empty() { "" } else { "  " };
+            why = format!("command {id}{gap}{why}");
+        }
+        canvas.put(body, row, column + 1, &why, theme.dim());
     }
 }
 

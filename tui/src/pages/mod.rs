@@ -22,6 +22,7 @@ pub mod palette;
 pub mod pending;
 pub mod rule_editor;
 pub mod run_form;
+pub mod run_many;
 pub mod saved_filters;
 pub mod servers;
 pub mod settings;

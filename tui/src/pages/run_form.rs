@@ -112,7 +112,8 @@ fn typing(form: &RunForm, filling: &Filling, canvas: &mut Canvas<'_>, body: Rect
     cursor
 }
 
-fn hint(parameter: &scm_protocol::commands::catalogue::Parameter) -> String {
+/// What fits into the field of a parameter.
+pub(super) fn hint(parameter: &scm_protocol::commands::catalogue::Parameter) -> String {
     let pattern = parameter
         .pattern
         .as_deref()

@@ -1,13 +1,13 @@
 //! Changes of everything that matches a filter, and of tags and groups: what is asked before there is a job.
 
 use super::changes::{self, Aim};
-use super::{groups, session};
+use super::{groups, run_many, session};
 use crate::clock::Moment;
 use crate::keys::Key;
 use crate::message::{Effect, Failure, GroupCall};
 use crate::model::{
     Change, Dialog, Dirty, Focus, List, Overlay, Page, Phase, State, SubjectForm, SubjectKind, TextField,
-    Tier, ToastKind, Whole, WholeTarget, tier,
+    Tier, ToastKind, Whole, WholeTarget,
 };
 use scm_protocol::ids::SystemId;
 use scm_protocol::jobs::MAX_TARGETS;
@@ -39,6 +39,9 @@ pub(super) fn select(state: &mut State, now: Moment) {
 
 /// Opens the form of the tag or the group.
 pub(super) fn open_form(state: &mut State, change: Change, aim: Aim) -> Vec<Effect> {
+    if change.asks_for() == Some(SubjectKind::Run) {
+        return run_many::open(state, aim);
+    }
     let form = SubjectForm::new(change, aim.ids, aim.whole);
     state.overlay = Some(Overlay::Subject(form));
     match change.asks_for() {
@@ -165,7 +168,7 @@ fn ask(state: &mut State, mut dialog: Dialog, count: usize, now: Moment) -> Vec<
         return Vec::new();
     }
     // What a filter finds is always asked about, and always by its number where it is many.
-    dialog.tier = match tier(dialog.change, count) {
+    dialog.tier = match dialog.asked_tier() {
         Tier::AtOnce => Tier::Ask,
         other => other,
     };

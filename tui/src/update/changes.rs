@@ -5,7 +5,7 @@ use crate::clock::Moment;
 use crate::message::{Call, Effect, Failure};
 use crate::model::{
     Change, Dialog, Dirty, Focus, Menu, Outcome, Overlay, Phase, State, Subject, Target, TextField, Tier,
-    Toast, ToastKind, Undo, Whole, job_kind, tier,
+    Toast, ToastKind, Undo, Whole, job_kind,
 };
 use scm_protocol::ids::SystemId;
 use scm_protocol::jobs::MAX_TARGETS;
@@ -208,7 +208,7 @@ fn ask(state: &mut State, now: Moment) -> Vec<Effect> {
         state.toast(ToastKind::Error, text, now);
         return Vec::new();
     }
-    dialog.tier = tier(dialog.change, dialog.targets.len());
+    dialog.tier = dialog.asked_tier();
     let typed = (dialog.tier == Tier::Typed).then(|| (dialog.phrase(), TextField::default()));
     if dialog.tier == Tier::AtOnce && dialog.skipped.is_empty() {
         return run(state);

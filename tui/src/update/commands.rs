@@ -1,6 +1,6 @@
 //! The page of all commands and the page of one: reading, moving, opening, and the question before one is stopped.
 
-use super::{call, navigate, questions, run_form, session};
+use super::{call, navigate, questions, run_form, run_many, session};
 use crate::clock::Moment;
 use crate::keys::{Action, Key, Press};
 use crate::message::{Call, CommandCall, CommandReply, Effect, Failure};
@@ -18,6 +18,8 @@ pub(super) fn ask(state: &State, question: CommandCall) -> Effect {
 pub(super) fn reply(state: &mut State, answer: CommandReply, now: Moment) -> Vec<Effect> {
     match answer {
         CommandReply::List(page) => listed(state, page, now),
+        CommandReply::Show { id, command } => shown(state, id, command, now),
+        CommandReply::Offered { ticket, offered } => run_many::offered(state, ticket, offered, now),
         CommandReply::Output { id, start, part } => output(state, (id, start), part, now),
         CommandReply::Actions { id, actions } => run_form::offered(state, id, actions, now),
         CommandReply::Created { ticket, created } => run_form::created(state, ticket, created, now),
@@ -61,10 +63,35 @@ pub(super) fn changed(state: &mut State, change: &events::Change) -> Vec<Effect>
         return Vec::new();
     }
     let mut effects = fetch(state);
-    if matches!(state.page, Page::Command(_)) {
+    if let Page::Command(id) = state.page {
+        effects.extend(fetch_unlisted(state, id));
         effects.extend(fetch_output(state));
     }
     effects
+}
+
+/// Reads a command that is older than those of the list.
+fn fetch_unlisted(state: &State, id: CommandId) -> Option<Effect> {
+    let listed = state.commands.items().iter().any(|command| command.id == id);
+    (!listed).then(|| ask(state, CommandCall::Show(id)))
+}
+
+fn shown(
+    state: &mut State,
+    id: CommandId,
+    command: Result<Box<Command>, Failure>,
+    now: Moment,
+) -> Vec<Effect> {
+    match command {
+        Ok(command) => {
+            if let Some(detail) = state.commands.detail.as_mut().filter(|detail| detail.id == id) {
+                detail.unlisted = Some(*command);
+            }
+            state.mark(Dirty::Data);
+            Vec::new()
+        }
+        Err(failure) => session::failed(state, "command", &failure, now),
+    }
 }
 
 fn listed(state: &mut State, page: Result<CommandPage, Failure>, now: Moment) -> Vec<Effect> {
@@ -116,7 +143,9 @@ fn output(
 /// Opens a command's own page.
 pub(super) fn open(state: &mut State, id: CommandId, now: Moment) -> Vec<Effect> {
     state.commands.detail = Some(CommandDetail::new(id));
-    navigate::into(state, Page::Command(id), now)
+    let mut effects = navigate::into(state, Page::Command(id), now);
+    effects.extend(fetch_unlisted(state, id));
+    effects
 }
 
 /// Moves the cursor, or the lines of a command's page.

@@ -1,6 +1,6 @@
 //! The page of all bulk jobs and the page of one: moving, opening, and the question before a change.
 
-use super::{call, navigate, questions, session};
+use super::{call, commands, navigate, questions, session};
 use crate::clock::Moment;
 use crate::keys::{Action, Key, Press};
 use crate::message::{Call, Effect, Failure};
@@ -10,6 +10,9 @@ use crate::model::{
 };
 use scm_protocol::ids::JobId;
 use scm_protocol::jobs::{Job, JobTargetPage};
+
+/// Lines of a job's page above its systems.
+const JOB_HEAD: u16 = 4;
 
 /// Opens a job's own page.
 fn open(state: &mut State, id: JobId, now: Moment) -> Vec<Effect> {
@@ -56,7 +59,9 @@ pub(super) fn targets(
                 }
                 detail.targets.extend(page.items);
                 detail.cursor = page.next_cursor;
-                detail.scroll = detail.scroll.min(detail.targets.len().saturating_sub(1));
+                let last = detail.targets.len().saturating_sub(1);
+                detail.at = detail.at.min(last);
+                detail.scroll = detail.scroll.min(last);
             }
             if again { fetch_targets(state) } else { Vec::new() }
         }
@@ -85,7 +90,11 @@ pub(super) fn scroll(state: &mut State, action: Action) -> Vec<Effect> {
         return Vec::new();
     };
     let last = detail.targets.len().saturating_sub(1);
-    detail.scroll = step(detail.scroll).min(last);
+    detail.at = step(detail.at).min(last);
+    let room = page.saturating_sub(usize::from(JOB_HEAD)).max(1);
+    detail.scroll = detail
+        .scroll
+        .clamp((detail.at + 1).saturating_sub(room), detail.at);
     let at_end = detail.scroll + page >= detail.targets.len();
     match detail.cursor.clone().filter(|_| at_end) {
         Some(cursor) => read_targets(state, Some(cursor)),
@@ -114,6 +123,7 @@ pub(super) fn act(state: &mut State, action: Action, now: Moment) -> Vec<Effect>
     }
     match (action, JobChange::of(action)) {
         (Action::OpenJob, _) if state.page == Page::Jobs => open(state, job.id, now),
+        (Action::OpenJob, _) => open_command(state, now),
         (Action::MarkFailed, _) if job.counts.failed == 0 => {
             let text = format!("job {} has no failed systems", job.id);
             state.toast(ToastKind::Note, text, now);
@@ -122,6 +132,19 @@ pub(super) fn act(state: &mut State, action: Action, now: Moment) -> Vec<Effect>
         (Action::MarkFailed, _) => vec![call(state, Call::JobFailed(job.id))],
         (_, Some(change)) => ask(state, job, change, now),
         _ => Vec::new(),
+    }
+}
+
+/// Opens the command of the system under the cursor.
+fn open_command(state: &mut State, now: Moment) -> Vec<Effect> {
+    let detail = state.jobs.detail.as_ref();
+    let target = detail.and_then(|detail| detail.targets.get(detail.at));
+    match target.and_then(|target| target.command) {
+        Some(id) => commands::open(state, id, now),
+        None => {
+            state.toast(ToastKind::Note, "this system was given no command", now);
+            Vec::new()
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use super::{bulk, call, job_pages, session};
 use crate::clock::Moment;
 use crate::message::{Call, Effect, Failure};
 use crate::model::{
-    Change, Dirty, JobChange, Page, Phase, State, Subject, Toast, ToastKind, change_of, job_kind,
+    Change, Dirty, JobChange, Page, Phase, State, Subject, Toast, ToastKind, change_of, clean, job_kind,
 };
 use crate::view::format;
 use scm_protocol::ids::{JobId, SystemId};
@@ -31,16 +31,18 @@ pub(super) fn create(state: &mut State) -> Vec<Effect> {
             .collect(),
     };
     let systems = SystemStatus::ALL.map(of).into_iter();
-    let (tag, group) = match &dialog.subject {
-        Some(Subject::Tag(tag)) => (Some(tag.clone()), None),
-        Some(Subject::Group(id, _)) => (None, Some(*id)),
-        None => (None, None),
+    let (tag, group, run) = match &dialog.subject {
+        Some(Subject::Tag(tag)) => (Some(tag.clone()), None, None),
+        Some(Subject::Group(id, _)) => (None, Some(*id), None),
+        Some(Subject::Run(run, _)) => (None, None, Some(run.as_ref().clone())),
+        None => (None, None, None),
     };
     let whole = dialog.whole.as_ref();
     let body = CreateJob {
         kind,
         tag,
         group,
+        run,
         systems: systems.filter(|chosen| !chosen.ids.is_empty()).collect(),
         filter: whole.map(|target| target.whole.filter.clone()),
         expected_count: whole.map(|target| i64::try_from(target.count).unwrap_or(i64::MAX)),
@@ -86,7 +88,10 @@ pub(super) fn created(
 fn watch(state: &mut State, job: Job, now: Moment) -> Vec<Effect> {
     let count = format::systems(usize::try_from(job.counts.total).unwrap_or(0));
     let verb = change_of(job.kind).map_or(job.kind.as_str(), Change::verb);
-    let text = format!("job {}: {verb} {count}; 7 shows it", job.id);
+    let text = match &job.run {
+        Some(run) => format!("job {}: {} on {count}; 7 shows it", job.id, clean(&run.action)),
+        None => format!("job {}: {verb} {count}; 7 shows it", job.id),
+    };
     state.toast(ToastKind::Note, text, now);
     state.jobs.watched.insert(job.id);
     state.jobs.put_one(job);

@@ -2,8 +2,8 @@
 
 use super::{
     access, annotations, audit, backups, bulk, changes, columns, commands, fetch, filter_line, groups,
-    job_pages, list_export, lists, navigate, new_system, palette, questions, run_form, saved_filters,
-    settings, signing, sorting, tokens, views,
+    job_pages, list_export, lists, navigate, new_system, palette, questions, run_form, run_many,
+    saved_filters, settings, signing, sorting, tokens, views,
 };
 use crate::clock::Moment;
 use crate::keys::{Action, Key, Press, Scope, lookup};
@@ -183,6 +183,9 @@ fn overlay(state: &mut State, press: Press, now: Moment) -> Vec<Effect> {
     let key = press.key;
     if matches!(state.overlay, Some(Overlay::Saved(_))) {
         return saved_filters::key(state, press, now);
+    }
+    if matches!(state.overlay, Some(Overlay::RunMany(_))) {
+        return run_many::key(state, press.key, now);
     }
     let typing = matches!(
         state.overlay,

@@ -27,6 +27,7 @@ mod questions;
 mod replies;
 mod rule_editor;
 mod run_form;
+mod run_many;
 mod saved_filters;
 mod session;
 mod settings;
@@ -133,7 +134,7 @@ fn settles_at(state: &State) -> Option<Moment> {
     let busy = state.dialog.as_ref().is_some_and(|dialog| !dialog.hidden)
         || matches!(
             state.overlay,
-            Some(Overlay::Menu(_) | Overlay::Palette(_) | Overlay::Subject(_))
+            Some(Overlay::Menu(_) | Overlay::Palette(_) | Overlay::Subject(_) | Overlay::RunMany(_))
         )
         || list.anchor.is_some()
         || state.paused;

@@ -172,6 +172,7 @@ pub(super) fn typed_into(state: &mut State) -> Option<&mut TextField> {
         (Some(Overlay::Export(form)), _) => Some(&mut form.file),
         (Some(Overlay::Saved(menu)), _) => super::saved_filters::typed_into(menu),
         (Some(Overlay::Subject(form)), _) => Some(&mut form.field),
+        (Some(Overlay::RunMany(form)), _) => form.focused(),
         (Some(_), _) => None,
         (None, Page::Login) => super::login::field(login),
         (None, Page::Systems) => Some(systems)

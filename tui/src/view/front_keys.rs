@@ -1,6 +1,8 @@
 //! The keys that matter while something lies over a page: pairs of keys and what they do.
 
-use crate::model::{AccessFront, AuditFront, EditorMode, GroupFront, Offer, RunForm, SavedMode, TokenFront};
+use crate::model::{
+    AccessFront, AuditFront, EditorMode, GroupFront, Offer, RunForm, RunManyForm, SavedMode, TokenFront,
+};
 
 /// Keys and what they do.
 type Keys = &'static [(&'static str, &'static str)];
@@ -125,5 +127,13 @@ pub(super) fn run_form_keys(form: &RunForm) -> Keys {
         None => &[("Tab", "next field"), ("Enter", "go on"), ("Esc", "back")],
         Some(confirm) if confirm.typed.is_some() => &[("Enter", "confirm what was typed"), ("Esc", "back")],
         Some(_) => &[("Tab", "other button"), ("Enter", "press it"), ("Esc", "back")],
+    }
+}
+
+/// Keys of the form that runs an action on many.
+pub(super) fn run_many_keys(form: &RunManyForm) -> Keys {
+    match form.filling {
+        None => &[("Down Up", "move"), ("Enter", "choose"), ("Esc", "cancel")],
+        Some(_) => &[("Tab", "next field"), ("Enter", "go on"), ("Esc", "back")],
     }
 }

@@ -1,8 +1,8 @@
 //! The last line: the newest message, or the keys that matter now.
 
 use super::front_keys::{
-    access_front_keys, audit_front_keys, filter_keys, group_front_keys, run_form_keys, saved_keys,
-    token_front_keys,
+    access_front_keys, audit_front_keys, filter_keys, group_front_keys, run_form_keys, run_many_keys,
+    saved_keys, token_front_keys,
 };
 use super::{Canvas, bulk_bar, text};
 use crate::keys::{Action, Scope, binding};
@@ -78,6 +78,7 @@ fn keys_that_matter(state: &State) -> Vec<(String, String)> {
         (Some(Overlay::Menu(_)), _) => {
             fixed(&[("j k", "choose"), ("Enter", "or its letter"), ("Esc", "close")])
         }
+        (Some(Overlay::RunMany(form)), _) => fixed(run_many_keys(form)),
         (Some(Overlay::Subject(_)), _) => fixed(&[("Enter", "go on"), ("Esc", "cancel")]),
         (Some(Overlay::Palette(_)), _) => fixed(&[("Down Up", "choose"), ("Enter", "go"), ("Esc", "close")]),
         (Some(Overlay::Columns(_)), _) => fixed(&[

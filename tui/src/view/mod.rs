@@ -139,6 +139,7 @@ fn overlay(state: &State, overlay: &Overlay, canvas: &mut Canvas<'_>, body: Rect
         Overlay::Saved(menu) => return pages::saved_filters::draw(state, menu, canvas, body),
         Overlay::Export(form) => return pages::list_export::draw(form, canvas, body),
         Overlay::Sort(menu) => pages::sort::draw(menu, canvas, body),
+        Overlay::RunMany(form) => return pages::run_many::draw(form, canvas, body),
         Overlay::Subject(form) => return pages::subject_form::draw(state, form, canvas, body),
         Overlay::Servers(cursor) => pages::servers::draw(state, *cursor, canvas, body),
         Overlay::Log { lines, back } => pages::log::draw(lines.as_deref(), *back, canvas, body),

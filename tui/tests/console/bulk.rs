@@ -220,3 +220,113 @@ fn everything_is_selected_before_all_of_it_was_read() {
         driver.screen()
     );
 }
+
+/// The form, to the last field of an action that takes values.
+fn restarting(driver: &mut Driver) {
+    driver.keys("a e");
+    settled(driver);
+    driver.text("restart");
+    driver.keys("Enter");
+    driver.text("nginx");
+    driver.keys("Tab");
+    driver.text("upgrade");
+    driver.keys("Tab Ctrl-U");
+    driver.text("5");
+    driver.keys("Tab Ctrl-U");
+    driver.text("2");
+}
+
+#[test]
+fn an_action_runs_on_what_is_marked() {
+    let mut driver = fleet(Role::Admin);
+    filtered(&mut driver, "status = active");
+    driver.keys("Space Space Space a e");
+    settled(&mut driver);
+    insta::assert_snapshot!("bulk_run_choose", driver.screen());
+    driver.keys("Esc");
+    restarting(&mut driver);
+    driver.draw();
+    insta::assert_snapshot!("bulk_run_values", driver.screen());
+    driver.keys("Enter");
+    settled(&mut driver);
+    insta::assert_snapshot!("bulk_run_question", driver.screen());
+    driver.keys("Tab Enter");
+    settled(&mut driver);
+    let job = only_job(&driver);
+    let run = job.run.as_ref().unwrap();
+    assert_eq!(
+        (job.kind, run.action.as_str()),
+        (JobKind::RunAction, "restart-service")
+    );
+    assert_eq!((run.batch_size, run.max_failures, run.confirmed), (5, 2, false));
+    assert_eq!(run.parameters["service"], "nginx");
+    let ids: usize = job.systems.iter().map(|chosen| chosen.ids.len()).sum();
+    assert_eq!(ids, 3);
+}
+
+#[test]
+fn a_job_that_ran_an_action_leads_to_what_was_written() {
+    let mut driver = fleet(Role::Admin);
+    filtered(&mut driver, "status = active");
+    driver.keys("Space Space");
+    restarting(&mut driver);
+    driver.keys("Enter");
+    settled(&mut driver);
+    driver.keys("Tab Enter");
+    settled(&mut driver);
+    let told = driver.server.tell_systems();
+    driver.jobs_changed();
+    driver.keys("7 Enter");
+    settled(&mut driver);
+    driver.advance(20_000);
+    driver.keys("j");
+    driver.draw();
+    insta::assert_snapshot!("bulk_run_job", driver.screen());
+    driver.keys("Enter");
+    settled(&mut driver);
+    assert_eq!(driver.console.state.page, Page::Command(told[1]));
+    assert!(driver.screen().contains("restarted"), "{}", driver.screen());
+}
+
+#[test]
+fn what_cannot_be_typed_is_not_sent_and_what_asks_for_it_is_typed() {
+    let mut driver = fleet(Role::Admin);
+    filtered(&mut driver, "status = active");
+    driver.keys("Space Space a e");
+    settled(&mut driver);
+    // `reboot` asks for confirmation: the number is typed although there are only two.
+    driver.keys("Enter Ctrl-U");
+    driver.text("0");
+    driver.keys("Enter Enter");
+    driver.draw();
+    assert!(
+        driver.screen().contains("must be a number from 1 to 1000"),
+        "{}",
+        driver.screen()
+    );
+    driver.keys("Ctrl-U");
+    driver.text("1");
+    driver.keys("Enter Enter");
+    settled(&mut driver);
+    driver.keys("Tab Enter");
+    driver.settle();
+    assert!(driver.server.jobs.created.is_empty());
+    driver.text("2");
+    driver.keys("Enter");
+    driver.settle();
+    assert!(only_job(&driver).run.as_ref().unwrap().confirmed);
+}
+
+#[test]
+fn an_editor_is_told_that_running_needs_an_admin() {
+    let mut driver = fleet(Role::Editor);
+    driver.keys("Space Space a");
+    assert!(driver.screen().contains("needs admin"), "{}", driver.screen());
+    driver.keys("e");
+    settled(&mut driver);
+    assert!(
+        driver.screen().contains("execute: needs admin"),
+        "{}",
+        driver.screen()
+    );
+}

@@ -2,9 +2,11 @@
 
 use scm_protocol::commands::catalogue::Catalogue;
 use scm_protocol::commands::{
-    Command, CommandOutput, CommandPage, CommandState, CreateCommand, SystemActions,
+    Command, CommandOutput, CommandPage, CommandState, CreateCommand, Offered, OfferedBy, OfferedQuery,
+    SystemActions,
 };
 use scm_protocol::ids::{CommandId, SystemId, UnixMillis};
+use scm_protocol::jobs::RunOnMany;
 use scmtui::message::{CommandCall, CommandReply};
 use serde_json::json;
 
@@ -37,6 +39,22 @@ fn offered() -> SystemActions {
     }
 }
 
+/// All but one of them offer both.
+fn offered_by(query: &OfferedQuery) -> Offered {
+    let systems = i64::try_from(query.systems.len()).unwrap();
+    let systems = if query.filter.is_some() { 26 } else { systems };
+    let actions = offered().catalogue.actions.into_iter();
+    Offered {
+        systems,
+        actions: actions
+            .map(|action| OfferedBy {
+                action,
+                systems: systems - 1,
+            })
+            .collect(),
+    }
+}
+
 impl CommandServer {
     pub(crate) fn answer(&mut self, call: CommandCall, now: UnixMillis) -> CommandReply {
         match call {
@@ -50,6 +68,14 @@ impl CommandServer {
                 next_cursor: None,
                 server_time_ms: now,
             })),
+            CommandCall::Show(id) => CommandReply::Show {
+                id,
+                command: Ok(Box::new(self.find(id).0.clone())),
+            },
+            CommandCall::Offered { ticket, query } => CommandReply::Offered {
+                ticket,
+                offered: Ok(Box::new(offered_by(&query))),
+            },
             CommandCall::Output { id, start } => CommandReply::Output {
                 id,
                 start,
@@ -76,6 +102,20 @@ impl CommandServer {
                 }
             }
         }
+    }
+
+    /// A command of a job that is over.
+    pub(crate) fn run_for_job(&mut self, system: SystemId, run: &RunOnMany, now: UnixMillis) -> CommandId {
+        let body = CreateCommand {
+            action: run.action.clone(),
+            parameters: run.parameters.clone(),
+            ..CreateCommand::default()
+        };
+        let id = self.create(system, &body, now).id;
+        let (command, text) = self.find(id);
+        command.state = CommandState::Completed;
+        *text = "restarted\n".to_owned();
+        id
     }
 
     pub(crate) fn find(&mut self, id: CommandId) -> &mut (Command, String) {

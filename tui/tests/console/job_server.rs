@@ -2,7 +2,7 @@
 
 use crate::group_server::found;
 use crate::server::{Server, refused};
-use scm_protocol::ids::{JobId, SystemId, UnixMillis};
+use scm_protocol::ids::{CommandId, JobId, SystemId, UnixMillis};
 use scm_protocol::jobs::{
     CreateJob, Job, JobAbout, JobCounts, JobPage, JobState, JobTarget, JobTargetPage, TargetOutcome,
 };
@@ -53,6 +53,7 @@ impl JobServer {
             tag: None,
             group: None,
             group_name: None,
+            run: None,
             filter: None,
             state: JobState::Queued,
             counts: counts(&targets),
@@ -138,12 +139,14 @@ impl Server {
             expected_status,
             outcome: TargetOutcome::Waiting,
             reason: None,
+            command: None,
             at_ms: None,
         });
         let targets = targets.collect();
         self.jobs.add(body.kind, targets, self.clock);
         let (job, _) = self.jobs.jobs.last_mut().unwrap();
         (job.tag, job.group, job.filter) = (body.tag.clone(), body.group, body.filter.clone());
+        job.run = body.run.clone();
         let job = job.clone();
         self.jobs.created.push(body);
         Ok(job)
@@ -193,6 +196,27 @@ impl Server {
             };
             self.jobs.jobs[index] = (job, targets);
         }
+    }
+
+    /// Has the systems of the last job run what it is about: the first of them well, the others not. Their commands.
+    pub(crate) fn tell_systems(&mut self) -> Vec<CommandId> {
+        let now = self.clock;
+        let (job, targets) = self.jobs.jobs.last_mut().unwrap();
+        let run = job.run.clone().unwrap();
+        let mut told = Vec::new();
+        for target in targets.iter_mut() {
+            let id = self.commands.run_for_job(target.system, &run, now);
+            target.command = Some(id);
+            target.outcome = TargetOutcome::Done;
+            if !told.is_empty() {
+                target.outcome = TargetOutcome::Failed;
+                target.reason = Some("failed: it exited with 3".to_owned());
+            }
+            told.push(id);
+        }
+        job.counts = counts(targets);
+        job.state = JobState::Done;
+        told
     }
 
     /// Carries out everything that waits.

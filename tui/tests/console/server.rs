@@ -270,7 +270,7 @@ impl Server {
             Change::Revoke => SystemStatus::Revoked,
             Change::Restore => SystemStatus::Active,
             // The job itself says which tag or group.
-            Change::Tag | Change::Untag | Change::Join | Change::Leave => return,
+            Change::Tag | Change::Untag | Change::Join | Change::Leave | Change::Run => return,
             Change::RotateKey => {
                 if let Some(system) = self.systems.get_mut(&id) {
                     system.key_rotation_asked_ms = Some(self.clock);

@@ -35,6 +35,6 @@ pub(super) fn change(
     Ok(Acted {
         verdicts: verdicts.collect(),
         // Rules of automatic groups do not ask for other groups.
-        moved: false,
+        ..Acted::default()
     })
 }

@@ -1,13 +1,14 @@
 //! What a job does to the systems of one transaction, and what came of each: by the room that owns what is changed.
 
 mod members;
+mod run;
 mod status;
 mod tags;
 
 use super::chunk::{Step, Turn};
 use super::store::JobRow;
 use super::subject::Subject;
-use super::target_store::TargetRow;
+use super::target_store::{self, TargetRow};
 use super::view;
 use crate::app::App;
 use crate::audit::Actor;
@@ -42,13 +43,32 @@ impl Verdict {
     }
 }
 
-/// What came of the systems of a transaction, in their order.
-#[derive(Debug)]
+/// What came of the systems of a transaction.
+#[derive(Debug, Default)]
 pub(super) struct Acted {
-    /// Of each.
+    /// Those that have their outcome now.
+    pub targets: Vec<TargetRow>,
+    /// Of each of them, in their order.
     pub verdicts: Vec<Verdict>,
     /// Members of automatic groups changed with it.
     pub moved: bool,
+    /// Systems that were told to do something, and have no outcome yet.
+    pub told: Vec<SystemId>,
+}
+
+impl Acted {
+    fn add(&mut self, target: TargetRow, verdict: Verdict) {
+        self.targets.push(target);
+        self.verdicts.push(verdict);
+    }
+
+    fn failed(&self) -> i64 {
+        let failed = self
+            .verdicts
+            .iter()
+            .filter(|verdict| matches!(verdict, Verdict::Failed(_)));
+        i64::try_from(failed.count()).unwrap_or(i64::MAX)
+    }
 }
 
 /// A job at work, for whoever created it.
@@ -65,27 +85,62 @@ impl Deed<'_> {
     }
 }
 
-/// Does it to these systems.
-pub(super) fn on_all(
-    conn: &mut Conn,
-    row: &JobRow,
-    targets: &[TargetRow],
-    turn: &Turn,
-) -> Result<Acted, Error> {
+/// One turn of a job.
+pub(super) fn turn(conn: &mut Conn, row: &JobRow, turn: &Turn) -> Result<Acted, Error> {
+    let subject = view::subject(row)?;
+    let deed = deed(row, turn)?;
+    if let Some(run) = subject.run() {
+        return run::turn(conn, &deed, run);
+    }
+    let targets = target_store::waiting_after(conn, deed.job(), 0, turn.most)?;
+    let acted = on_all(conn, &deed, &subject, &targets)?;
+    Ok(Acted { targets, ..acted })
+}
+
+/// Gives up what the server fails at each time.
+pub(super) fn give_up(conn: &mut Conn, row: &JobRow, turn: &Turn) -> Result<Acted, Error> {
+    let deed = deed(row, turn)?;
+    let targets = match deed.kind.about() {
+        JobAbout::Run => run::first(conn, &deed)?,
+        JobAbout::Status | JobAbout::Tag | JobAbout::Group => {
+            target_store::waiting_after(conn, deed.job(), 0, turn.most)?
+        }
+    };
+    let mut acted = Acted::default();
+    for target in targets {
+        acted.add(
+            target,
+            Verdict::Failed("the server failed; its log says more".to_owned()),
+        );
+    }
+    Ok(acted)
+}
+
+fn deed<'a>(row: &'a JobRow, turn: &'a Turn) -> Result<Deed<'a>, Error> {
     let actor = Actor {
         name: row.created_by.clone(),
         address: row.created_from.clone(),
     };
-    let deed = Deed {
+    Ok(Deed {
         row,
         kind: view::kind(row)?,
         actor,
         turn,
-    };
-    match view::subject(row)? {
-        Subject::Status => status::change(conn, &deed, targets),
-        Subject::Tag(tag) => tags::change(conn, &deed, &tag, &systems(targets)),
-        Subject::Group(group) => members::change(conn, &deed, group, &systems(targets)),
+    })
+}
+
+/// Does it to these systems.
+fn on_all(
+    conn: &mut Conn,
+    deed: &Deed<'_>,
+    subject: &Subject,
+    targets: &[TargetRow],
+) -> Result<Acted, Error> {
+    match subject {
+        Subject::Status => status::change(conn, deed, targets),
+        Subject::Tag(tag) => tags::change(conn, deed, tag, &systems(targets)),
+        Subject::Group(group) => members::change(conn, deed, *group, &systems(targets)),
+        Subject::Run(_) => Err(Error::internal("what is run is not done in one transaction")),
     }
 }
 
@@ -97,6 +152,7 @@ fn systems(targets: &[TargetRow]) -> Vec<SystemId> {
 pub(super) fn tell(app: &App, step: &Step) {
     match step.kind.about() {
         JobAbout::Status => status::tell(app, step),
+        JobAbout::Run => run::tell(app, step.organization_id, &step.told),
         JobAbout::Tag | JobAbout::Group => {
             app.events.listed_all(step.organization_id, &step.changed);
             if step.moved || step.kind.about() == JobAbout::Group {

@@ -57,6 +57,7 @@ pub(super) fn change(conn: &mut Conn, deed: &Deed<'_>, targets: &[TargetRow]) ->
     Ok(Acted {
         verdicts: verdicts.collect(),
         moved: decided.moved,
+        ..Acted::default()
     })
 }
 
@@ -76,6 +77,8 @@ fn decision(kind: JobKind) -> Option<Decision> {
         JobKind::Revoke => Decision::Revoke,
         JobKind::Restore => Decision::Restore,
         JobKind::Delete => Decision::Delete,
-        JobKind::Tag | JobKind::Untag | JobKind::GroupAdd | JobKind::GroupRemove => return None,
+        JobKind::Tag | JobKind::Untag | JobKind::GroupAdd | JobKind::GroupRemove | JobKind::RunAction => {
+            return None;
+        }
     })
 }

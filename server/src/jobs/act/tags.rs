@@ -37,5 +37,6 @@ pub(super) fn change(
     Ok(Acted {
         verdicts: verdicts.collect(),
         moved,
+        ..Acted::default()
     })
 }
