@@ -14,7 +14,7 @@ use crate::rules::RulesCache;
 use crate::signing::{MasterKey, Organizations};
 use crate::storage::Storage;
 use crate::systems::{BatchContext, CheckinQueue, Holds, Intervals, KeyCache};
-use scm_protocol::ids::UnixMillis;
+use scm_protocol::ids::{SystemId, UnixMillis};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -156,5 +156,19 @@ impl App {
             local_admin: parts.local_admin,
             stopping: parts.stopping,
         })
+    }
+
+    /// There is something to tell these systems: whichever replica holds their check-ins answers them.
+    pub fn wake(&self, systems: &[SystemId]) {
+        for id in systems {
+            self.holds.wake(*id);
+        }
+        self.events.woken(systems);
+    }
+
+    /// There is something to tell every system of an organization: it has another signing key.
+    pub fn wake_all_of(&self, organization_id: i64) {
+        self.holds.wake_all_of(organization_id);
+        self.events.all_woken(organization_id);
     }
 }

@@ -32,6 +32,7 @@ pub mod pki;
 pub mod pki_routes;
 pub mod private_file;
 pub mod problem;
+pub mod replicas;
 pub mod router;
 pub mod rules;
 pub mod run;

@@ -12,8 +12,8 @@ use crate::signing::{MasterKey, Organizations};
 use crate::storage::{DatabaseUrl, Storage};
 use crate::systems::Intervals;
 use crate::{
-    audit, auth, backup, certificates, commands, enrollment, integrity, jobs, private_file, router, rules,
-    systems, telemetry, watchdog,
+    audit, auth, backup, certificates, commands, enrollment, integrity, jobs, private_file, replicas, router,
+    rules, systems, telemetry, watchdog,
 };
 use anyhow::Context;
 use http::{Extensions, HeaderMap, StatusCode, Version};
@@ -87,6 +87,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     audit::start_forwarding(&app)?;
     tokio::spawn(jobs::work(Arc::clone(&app)));
     tokio::spawn(commands::keep_moving(Arc::clone(&app)));
+    tokio::spawn(replicas::keep_in_touch(Arc::clone(&app)));
     tokio::spawn(housekeeping(Arc::clone(&app), config.server.hostnames.clone()));
     tokio::spawn(watchdog::give_signs_of_life());
     tokio::spawn(stop_on_signal(stop)?);

@@ -17,6 +17,9 @@ pub(crate) struct Options {
     /// Only tests whose name contains this.
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
+    /// Only the tests of this file in `tests/tests`; nothing else is built. Can be given several times.
+    #[arg(long, value_name = "FILE")]
+    test: Vec<String>,
 }
 
 /// Builds, makes ready, tests.
@@ -34,7 +37,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         command
     };
     process::run(with_surroundings(all_but_documentation(options)))?;
-    if options.only.is_none() {
+    if options.only.is_none() && options.test.is_empty() {
         process::run(with_surroundings(build::cargo(&[
             "test",
             "--workspace",
@@ -58,15 +61,15 @@ fn all_but_documentation(options: &Options) -> Command {
         ])
     } else {
         println!("cargo-nextest is not installed: using cargo test");
-        build::cargo(&[
-            "test",
-            "--workspace",
-            "--lib",
-            "--bins",
-            "--tests",
-            "--no-fail-fast",
-        ])
+        let mut command = build::cargo(&["test", "--workspace", "--no-fail-fast"]);
+        if options.test.is_empty() {
+            command.args(["--lib", "--bins", "--tests"]);
+        }
+        command
     };
+    for file in &options.test {
+        command.args(["--test", file]);
+    }
     command.args(&options.only);
     command
 }

@@ -48,7 +48,7 @@ async fn look(app: &App) -> Result<(), Error> {
     };
     let (urgent, overdue) = app.storage.readers.run(read).await?;
     for system in urgent {
-        app.holds.wake(system);
+        app.wake(&[system]);
     }
     for id in overdue {
         let ended = app.storage.writer.run(move |conn| end(conn, id, now)).await?;

@@ -89,7 +89,7 @@ pub(super) async fn create(
         }
     });
     let command = created.await?;
-    app.holds.wake(system);
+    app.wake(&[system]);
     app.events.commands(organization_id);
     app.events.audited(organization_id);
     Ok(command)
@@ -254,7 +254,7 @@ pub(super) async fn cancel(app: &App, caller: Caller, id: CommandId) -> Result<C
         find(conn, organization_id, id)
     });
     let command = cancelled.await?;
-    app.holds.wake(command.system);
+    app.wake(&[command.system]);
     app.jobs.notify_one();
     app.events.commands(organization_id);
     app.events.audited(organization_id);

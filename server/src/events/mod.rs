@@ -1,29 +1,55 @@
 //! What changed, told to the consoles that listen: gathered for half a second, then sent as one server-sent event.
 //!
 //! Events say that something changed, never what it is now: a console asks for what it shows, under its own rights. A
-//! listener that falls behind is told that it missed something; it never holds anybody up.
+//! listener that falls behind is told that it missed something; it never holds anybody up. What happens here is also
+//! there to be passed on to other replicas ([`ToTell`]), and what they pass on is heard as if it had happened here.
 
 pub mod routes;
 
 use scm_protocol::events::{Change, MAX_CHANGED_IDS};
 use scm_protocol::ids::SystemId;
-use std::sync::Arc;
+use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
 /// Notices that may wait for a slow listener.
 const BACKLOG: usize = 1024;
 
-/// One thing that changed.
-#[derive(Clone, Debug)]
-enum Notice {
-    Updated(i64, Arc<[SystemId]>),
-    Listed(i64, Arc<[SystemId]>),
+/// One thing that changed; the number is that of the organization.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Notice {
+    /// Systems sent telemetry, or fell silent.
+    Updated(i64, Vec<SystemId>),
+    /// More systems than can be named did.
+    ManyUpdated(i64),
+    /// Systems appeared, went, or changed their status.
+    Listed(i64, Vec<SystemId>),
+    /// An audit entry was added.
     Audit(i64),
+    /// A setting was changed.
     Settings(i64),
+    /// A bulk job was created, went on or ended.
     Jobs(i64),
+    /// A command was created, went on or ended, or a system offers other actions.
     Commands(i64),
+    /// A session, a role or a token was changed.
     Access(i64),
+    /// A group, its members, its rule or tags were changed.
     Groups(i64),
+    /// There is something to tell these systems: their check-ins are held no longer.
+    Wake(Vec<SystemId>),
+    /// There is something to tell every system: the organization has another signing key.
+    WakeAll(i64),
+    /// Notices were lost: anything may have changed.
+    Missed,
+}
+
+/// A notice, and where it comes from.
+#[derive(Clone, Debug)]
+struct Told {
+    notice: Notice,
+    /// Another replica passed it on.
+    elsewhere: bool,
 }
 
 /// What a listener is woken for.
@@ -38,7 +64,7 @@ pub enum News {
 /// The stream of changes.
 #[derive(Clone, Debug)]
 pub struct Events {
-    sender: broadcast::Sender<Notice>,
+    sender: broadcast::Sender<Told>,
 }
 
 impl Default for Events {
@@ -58,7 +84,7 @@ impl Events {
     /// Systems of an organization sent telemetry, or fell silent.
     pub fn updated(&self, organization_id: i64, systems: &[SystemId]) {
         if self.has_listeners() {
-            let _ = self.sender.send(Notice::Updated(organization_id, systems.into()));
+            self.tell(Notice::Updated(organization_id, systems.into()));
         }
     }
 
@@ -69,41 +95,72 @@ impl Events {
 
     /// As [`Events::listed`], for many at once.
     pub fn listed_all(&self, organization_id: i64, systems: &[SystemId]) {
-        let _ = self.sender.send(Notice::Listed(organization_id, systems.into()));
+        self.tell(Notice::Listed(organization_id, systems.into()));
         self.audited(organization_id);
     }
 
     /// An audit entry was added.
     pub fn audited(&self, organization_id: i64) {
-        let _ = self.sender.send(Notice::Audit(organization_id));
+        self.tell(Notice::Audit(organization_id));
     }
 
     /// A setting was changed.
     pub fn settings(&self, organization_id: i64) {
-        let _ = self.sender.send(Notice::Settings(organization_id));
+        self.tell(Notice::Settings(organization_id));
         self.audited(organization_id);
     }
 
     /// A group, its members, its rule or tags were changed.
     pub fn groups(&self, organization_id: i64) {
-        let _ = self.sender.send(Notice::Groups(organization_id));
+        self.tell(Notice::Groups(organization_id));
         self.audited(organization_id);
     }
 
     /// Somebody's access changed; that is audited, too.
     pub fn access_changed(&self, organization_id: i64) {
-        let _ = self.sender.send(Notice::Access(organization_id));
+        self.tell(Notice::Access(organization_id));
         self.audited(organization_id);
     }
 
     /// A bulk job was created, went on or ended.
     pub fn jobs(&self, organization_id: i64) {
-        let _ = self.sender.send(Notice::Jobs(organization_id));
+        self.tell(Notice::Jobs(organization_id));
+    }
+
+    /// There is something to tell these systems.
+    pub fn woken(&self, systems: &[SystemId]) {
+        self.tell(Notice::Wake(systems.into()));
+    }
+
+    /// There is something to tell every system of an organization.
+    pub fn all_woken(&self, organization_id: i64) {
+        self.tell(Notice::WakeAll(organization_id));
+    }
+
+    fn tell(&self, notice: Notice) {
+        // Nobody listening is no error.
+        let _ = self.sender.send(Told {
+            notice,
+            elsewhere: false,
+        });
+    }
+
+    /// Another replica passed this on.
+    pub fn heard(&self, notice: Notice) {
+        let _ = self.sender.send(Told {
+            notice,
+            elsewhere: true,
+        });
+    }
+
+    /// Listens to what happens here, to pass it on.
+    pub fn to_tell(&self) -> ToTell {
+        ToTell(self.sender.subscribe())
     }
 
     /// A command was created, went on or ended, or a system offers other actions.
     pub fn commands(&self, organization_id: i64) {
-        let _ = self.sender.send(Notice::Commands(organization_id));
+        self.tell(Notice::Commands(organization_id));
     }
 
     /// Listens to one organization.
@@ -117,11 +174,32 @@ impl Events {
     }
 }
 
+/// What happens on this replica.
+#[derive(Debug)]
+pub struct ToTell(broadcast::Receiver<Told>);
+
+impl ToTell {
+    /// Waits for the next notice; none when the server ends.
+    pub async fn next(&mut self) -> Option<Notice> {
+        loop {
+            match self.0.recv().await {
+                Ok(Told {
+                    notice,
+                    elsewhere: false,
+                }) => return Some(notice),
+                Ok(_) => {}
+                Err(broadcast::error::RecvError::Lagged(_)) => return Some(Notice::Missed),
+                Err(broadcast::error::RecvError::Closed) => return None,
+            }
+        }
+    }
+}
+
 /// One console's end of the stream.
 #[derive(Debug)]
 pub struct Listener {
     organization_id: i64,
-    receiver: broadcast::Receiver<Notice>,
+    receiver: broadcast::Receiver<Told>,
     /// Access changed, and was not told yet.
     access: bool,
     /// Gathered, and not told yet.
@@ -150,27 +228,32 @@ impl Listener {
         Some(News::Change(std::mem::take(&mut self.gathered)))
     }
 
-    fn add(&mut self, notice: Result<Notice, broadcast::error::RecvError>) -> Option<()> {
+    fn add(&mut self, told: Result<Told, broadcast::error::RecvError>) -> Option<()> {
+        let notice = match told {
+            Ok(told) => told.notice,
+            Err(broadcast::error::RecvError::Lagged(_)) => Notice::Missed,
+            Err(broadcast::error::RecvError::Closed) => return None,
+        };
         let change = &mut self.gathered;
         match notice {
-            Ok(Notice::Updated(of, systems)) if of == self.organization_id => {
-                for system in systems.iter() {
-                    gather(&mut change.updated, &mut change.updated_overflow, *system);
+            Notice::Updated(of, systems) if of == self.organization_id => {
+                for system in systems {
+                    gather(&mut change.updated, &mut change.updated_overflow, system);
                 }
             }
-            Ok(Notice::Listed(of, systems)) if of == self.organization_id => {
-                for system in systems.iter() {
-                    gather(&mut change.listed, &mut change.listed_overflow, *system);
+            Notice::ManyUpdated(of) if of == self.organization_id => change.updated_overflow = true,
+            Notice::Listed(of, systems) if of == self.organization_id => {
+                for system in systems {
+                    gather(&mut change.listed, &mut change.listed_overflow, system);
                 }
             }
-            Ok(Notice::Audit(of)) if of == self.organization_id => change.audit = true,
-            Ok(Notice::Settings(of)) if of == self.organization_id => change.settings = true,
-            Ok(Notice::Groups(of)) if of == self.organization_id => change.groups = true,
-            Ok(Notice::Access(of)) if of == self.organization_id => self.access = true,
-            Ok(Notice::Jobs(of)) if of == self.organization_id => change.jobs = true,
-            Ok(Notice::Commands(of)) if of == self.organization_id => change.commands = true,
-            Ok(_) => {}
-            Err(broadcast::error::RecvError::Lagged(_)) => {
+            Notice::Audit(of) if of == self.organization_id => change.audit = true,
+            Notice::Settings(of) if of == self.organization_id => change.settings = true,
+            Notice::Groups(of) if of == self.organization_id => change.groups = true,
+            Notice::Access(of) if of == self.organization_id => self.access = true,
+            Notice::Jobs(of) if of == self.organization_id => change.jobs = true,
+            Notice::Commands(of) if of == self.organization_id => change.commands = true,
+            Notice::Missed => {
                 change.updated_overflow = true;
                 change.listed_overflow = true;
                 change.audit = true;
@@ -180,7 +263,7 @@ impl Listener {
                 change.jobs = true;
                 change.commands = true;
             }
-            Err(broadcast::error::RecvError::Closed) => return None,
+            _ => {}
         }
         Some(())
     }
@@ -229,6 +312,19 @@ mod tests {
             panic!("no change")
         };
         assert!(change.listed_overflow);
+    }
+
+    #[tokio::test]
+    async fn what_another_replica_passed_on_is_heard_and_not_passed_on_again() {
+        let events = Events::default();
+        let (mut listener, mut to_tell) = (events.listen(1), events.to_tell());
+        events.heard(Notice::Listed(1, vec![SystemId(5)]));
+        events.woken(&[SystemId(7)]);
+        assert_eq!(to_tell.next().await, Some(Notice::Wake(vec![SystemId(7)])));
+        let Some(News::Change(change)) = listener.next(SOON).await else {
+            panic!("no change")
+        };
+        assert_eq!(change.listed, [SystemId(5)]);
     }
 
     #[tokio::test]

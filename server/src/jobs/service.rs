@@ -124,7 +124,7 @@ pub(super) async fn retry(
         kind,
         subject: view::subject(&row)?,
         retry_of: Some(id),
-        targets: Targets::Chosen(targets.collect::<Result<_, Error>>()?),
+        targets: Targets::chosen(targets.collect::<Result<_, Error>>()?),
     };
     add(app, caller, draft, idempotency_key).await
 }
@@ -161,7 +161,7 @@ fn check_subject(conn: &mut Conn, organization_id: i64, draft: &Draft) -> Result
 
 fn write(conn: &mut Conn, caller: &Caller, draft: &Draft, now: UnixMillis) -> Result<(i64, Job), Error> {
     check_subject(conn, caller.organization_id(), draft)?;
-    let targets = draft.targets.freeze(conn, caller.organization_id())?;
+    let targets = draft.targets.frozen()?;
     if let Some(run) = draft.subject.run() {
         let systems: Vec<SystemId> = targets.iter().map(|target| SystemId(target.system_id)).collect();
         commands::check_offered(conn, &systems, run)?;
@@ -181,7 +181,7 @@ fn write(conn: &mut Conn, caller: &Caller, draft: &Draft, now: UnixMillis) -> Re
         created_from: caller.actor.address.clone(),
     };
     let id = JobId(store::create(conn, &new)?);
-    target_store::add(conn, id, &targets)?;
+    target_store::add(conn, id, targets)?;
     let mut detail = json!({ "kind": draft.kind, "count": total });
     if let Some(job) = draft.retry_of {
         detail["retry_of"] = json!(job);

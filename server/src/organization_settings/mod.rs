@@ -14,5 +14,5 @@ mod values;
 
 pub use cache::SettingsCache;
 pub use guard::{Guard, Proposal};
-pub use poll::follow_changes;
+pub use poll::{follow_changes, read_again};
 pub use values::OrganizationSettings;

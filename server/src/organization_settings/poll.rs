@@ -1,6 +1,7 @@
 //! Follows what other replicas changed. The table holds only what differs from the defaults, so all of it is read.
 
 use crate::app::App;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,11 +16,20 @@ pub async fn follow_changes(app: Arc<App>) {
             _ = stopping.wait_for(|stop| *stop) => return,
             () = tokio::time::sleep(PERIOD) => {}
         }
-        match app.organization_settings.refresh(&app.storage).await {
-            Ok(changed) => changed.into_iter().for_each(|id| app.events.settings(id)),
-            Err(error) => {
-                tracing::warn!(error = %error, "the settings could not be read, they stay as they were");
-            }
+        for id in read_again(&app).await {
+            app.events.settings(id);
+        }
+    }
+}
+
+/// Reads the settings of all organizations again; those that have others now. Where the database fails they stay as they
+/// were.
+pub async fn read_again(app: &App) -> BTreeSet<i64> {
+    match app.organization_settings.refresh(&app.storage).await {
+        Ok(changed) => changed,
+        Err(error) => {
+            tracing::warn!(error = %error, "the settings could not be read, they stay as they were");
+            BTreeSet::new()
         }
     }
 }

@@ -79,7 +79,7 @@ pub(super) async fn rotate(
     app.organizations
         .reopen(&app.storage, &app.master, organization_id)
         .await?;
-    app.holds.wake_all_of(organization_id);
+    app.wake_all_of(organization_id);
     app.events.audited(organization_id);
     Ok(SigningKeyRotated {
         public_key,

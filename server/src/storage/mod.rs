@@ -5,6 +5,7 @@
 //! writer; no transaction ever asks for a second connection.
 
 mod alone;
+mod bus;
 mod connection;
 mod lock;
 mod migrations;
@@ -13,6 +14,7 @@ pub mod schema;
 mod writer;
 
 pub use alone::transaction;
+pub use bus::Bus;
 pub use connection::{Conn, DatabaseUrl};
 pub use lock::hold_organization;
 pub use migrations::known as migrations_known;

@@ -62,7 +62,7 @@ pub(super) async fn settle(
         })
         .await?;
     app.events.listed(organization_id, id);
-    app.holds.wake(id);
+    app.wake(&[id]);
     Ok(())
 }
 

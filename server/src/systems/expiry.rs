@@ -61,9 +61,9 @@ async fn remove_some(app: &App, organization_id: i64, limit_ms: i64) -> Result<b
         .writer
         .run(move |conn| remove(conn, organization_id, limit_ms, now))
         .await?;
+    app.wake(&removed);
     for id in &removed {
         app.keys.forget(*id);
-        app.holds.wake(*id);
         app.events.listed(organization_id, *id);
         tracing::info!(system.id = %id, "a pending system that was not heard of any more was removed");
     }

@@ -56,6 +56,14 @@ impl Holds {
         }
     }
 
+    /// There may be something to tell anybody.
+    pub fn wake_all(&self) {
+        let all = std::mem::take(&mut *self.lock());
+        for (_, waiter) in all {
+            let _ = waiter.wake.send(());
+        }
+    }
+
     /// There is something to tell every system of an organization: the key that signs what it is told is another one.
     pub fn wake_all_of(&self, organization_id: i64) {
         let theirs = self

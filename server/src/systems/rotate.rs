@@ -105,7 +105,7 @@ pub(super) async fn rotate(
     app.revocations.changed();
     app.events.listed(organization.id, id);
     // Only a machine with the former key can be waiting.
-    app.holds.wake(id);
+    app.wake(&[id]);
     Ok(RotateReply {
         system_id: id,
         public_key: new,

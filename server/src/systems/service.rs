@@ -214,8 +214,8 @@ pub fn tell(app: &App, organization_id: i64, decision: Decision, ids: &[SystemId
         if matches!(decision, Decision::Reject | Decision::Delete) {
             app.keys.forget(*id);
         }
-        app.holds.wake(*id);
     }
+    app.wake(ids);
     if decision.withdraws().is_some() {
         app.revocations.changed();
     }
@@ -305,7 +305,7 @@ pub(super) async fn ask_rotation(
         })
         .await?;
     app.events.listed(organization_id, id);
-    app.holds.wake(id);
+    app.wake(&[id]);
     Ok(())
 }
 
