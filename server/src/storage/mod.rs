@@ -64,8 +64,14 @@ impl Storage {
     /// [`Error::Unavailable`] when it cannot, a full disk included.
     pub async fn probe(&self) -> Result<(), Error> {
         self.writer.run(write_probe).await?;
-        self.readers.run(|_| Ok(())).await
+        self.readers.run(read_probe).await
     }
+}
+
+/// Asks the database itself: a connection may have been closed without anybody noticing.
+fn read_probe(conn: &mut Conn) -> Result<(), Error> {
+    use diesel::connection::SimpleConnection;
+    Ok(conn.batch_execute("SELECT 1")?)
 }
 
 /// A row is added and taken away. An empty transaction would succeed on a full disk, and so would one that changes a value

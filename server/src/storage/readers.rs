@@ -63,13 +63,12 @@ impl Readers {
             let idle = shared.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let mut conn = idle.map_or_else(|| shared.url.connect(), Ok)?;
             let result = query(&mut conn);
-            // A connection that the database closed is not kept; the next query opens another.
-            if !matches!(result, Err(Error::Unavailable(_))) {
-                shared
-                    .idle
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(conn);
+            let mut idle = shared.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            if matches!(result, Err(Error::Unavailable(_))) {
+                // The database closed this connection, and with it the others: each of them would fail a query more.
+                idle.clear();
+            } else {
+                idle.push(conn);
             }
             result
         });
