@@ -258,3 +258,54 @@ async fn a_stop_under_load_is_graceful() -> Result<()> {
     assert!(!server.log().contains("panicked"));
     Ok(())
 }
+
+/// T8: the server is killed and started again in front of a fleet that goes on asking, more at once than may wait. Nobody
+/// is told anything else than to come again, everybody is served, nothing acknowledged is lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_in_front_of_the_whole_fleet_is_absorbed() -> Result<()> {
+    const MANY: usize = 80;
+    let mut server = Server::builder().limits("max_queue = 8").start().await?;
+    let fleet = Fleet::new()?;
+    let connections = MANY.to_string();
+    let more = ["--approve", "--stay", "--connections", connections.as_str()];
+    let mut load = fleet.start(&server, MANY, &more)?;
+    let all_since = async |server: &Server, since: UnixMillis| -> Result<Option<()>> {
+        let systems = server.admin()?.systems().await?;
+        let served = systems.iter().filter(|system| system.last_seen_ms > Some(since));
+        Ok((served.count() == MANY).then_some(()))
+    };
+    eventually("all to check in", 60, async || {
+        load.must_run()?;
+        all_since(&server, UnixMillis(0)).await
+    })
+    .await?;
+
+    server.kill()?;
+    let before = acknowledged::read(&fleet.file("acks"))?;
+    let last = acknowledged_checkins(&before)
+        .into_values()
+        .map(|(_, at)| at)
+        .max()
+        .context("no check-in was acknowledged")?;
+    server.start().await?;
+    eventually("all to be served again", 60, async || {
+        load.must_run()?;
+        all_since(&server, last).await
+    })
+    .await?;
+    assert!(load.stop()?.success(), "the fleet did not get through");
+    let report: serde_json::Value = serde_json::from_slice(&std::fs::read(fleet.file("report"))?)?;
+    let errors = report["phases"]["check_in"]["errors"]
+        .as_object()
+        .context("no check-ins were counted")?;
+    assert!(errors.contains_key("connection"), "nobody noticed: {errors:?}");
+    let others: Vec<&String> = errors
+        .keys()
+        .filter(|kind| !["connection", "refused: busy"].contains(&kind.as_str()))
+        .collect();
+    assert!(others.is_empty(), "somebody was told something else: {errors:?}");
+    let acks = acknowledged::read(&fleet.file("acks"))?;
+    assert_states(&server, &acks, &acknowledged_checkins(&acks)).await?;
+    assert!(!server.log().contains("panicked"));
+    Ok(())
+}

@@ -221,6 +221,10 @@ impl Machine {
             .exchange(&bytes)
             .await
             .map_err(|_| Failure::connection())?;
+        // Being put off is not signed, and changes nothing here: an agent comes later.
+        if let Some(refusal) = put_off(&reply) {
+            return Err(self.refused(&refusal, connection.reusable()));
+        }
         self.check(around, request, &reply)?;
         match answer(&reply) {
             Ok(Answer::Given(given)) => Ok(given),
@@ -259,4 +263,14 @@ impl Machine {
             connected,
         }
     }
+}
+
+/// That the server has no time now, whoever says so.
+fn put_off(reply: &Reply) -> Option<Refusal> {
+    let refusal = reply.json::<Refusal>().ok().filter(|_| reply.status != 200)?;
+    matches!(
+        refusal.code,
+        RefusalCode::Busy | RefusalCode::RateLimited | RefusalCode::Internal
+    )
+    .then_some(refusal)
 }
