@@ -43,9 +43,21 @@ pub struct Facts<'a> {
     pub first_seen_secs: Option<i64>,
 }
 
-/// What costs something to read, and is only read when a condition asks for it.
+/// What costs something to read, and is only read when a condition asks for it. Over a whole fleet every column counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each stands for a column, or a table, of its own"
+)]
 pub struct Needs {
+    /// [`Facts::ip`].
+    pub ip: bool,
+    /// [`Facts::os`], [`Facts::os_family`], [`Facts::arch`] and [`Facts::kernel`].
+    pub os: bool,
+    /// [`Facts::version`].
+    pub version: bool,
+    /// What is measured: processor, memory, disk and uptime.
+    pub measured: bool,
     /// [`Facts::containers`].
     pub containers: bool,
     /// [`Facts::claimed_ips`].
@@ -61,6 +73,10 @@ pub struct Needs {
 impl Needs {
     /// Everything.
     pub const ALL: Needs = Needs {
+        ip: true,
+        os: true,
+        version: true,
+        measured: true,
         containers: true,
         claimed_ips: true,
         tags: true,
@@ -79,11 +95,30 @@ impl Needs {
                 | Field::ContainerCount => {
                     needs.containers = true;
                 }
+                Field::Ip => needs.ip = true,
+                Field::Os | Field::OsFamily | Field::Arch | Field::Platform | Field::Kernel => {
+                    needs.os = true;
+                }
+                Field::Ver => needs.version = true,
+                Field::CpuPercent
+                | Field::MemTotalMb
+                | Field::MemUsedPercent
+                | Field::DiskTotalGb
+                | Field::DiskUsedPercent
+                | Field::UptimeSecs => needs.measured = true,
                 Field::ClaimedIp => needs.claimed_ips = true,
                 Field::Tag => needs.tags = true,
                 Field::Group => needs.groups = true,
                 Field::Note => needs.note = true,
-                _ => {}
+                // In every system that is read.
+                Field::Hostname
+                | Field::Status
+                | Field::Id
+                | Field::Presence
+                | Field::New
+                | Field::Rebooted
+                | Field::LastSeenSecs
+                | Field::FirstSeenSecs => {}
             }
         }
         needs
@@ -93,6 +128,10 @@ impl Needs {
     #[must_use]
     pub fn and(self, other: Needs) -> Needs {
         Needs {
+            ip: self.ip || other.ip,
+            os: self.os || other.os,
+            version: self.version || other.version,
+            measured: self.measured || other.measured,
             containers: self.containers || other.containers,
             claimed_ips: self.claimed_ips || other.claimed_ips,
             tags: self.tags || other.tags,
@@ -101,6 +140,9 @@ impl Needs {
         }
     }
 }
+
+/// The fields that free text is looked for in.
+pub(crate) const MENTIONED: [Field; 3] = [Field::Hostname, Field::Ip, Field::Os];
 
 const MB: i64 = 1 << 20;
 const GB: i64 = 1 << 30;
@@ -117,10 +159,9 @@ impl<'a> Facts<'a> {
 
     /// Whether the free text is in the host name, the address or the name of the system; `text` is folded.
     pub(crate) fn mentions(&self, text: &str) -> bool {
-        let fields = [self.hostname, self.ip, self.os];
-        fields
+        MENTIONED
             .iter()
-            .flatten()
+            .filter_map(|field| self.text(*field))
             .any(|value| crate::fold::fold(value).contains(text))
     }
 

@@ -19,7 +19,7 @@ pub use convert::NotARule;
 pub use error::FilterError;
 
 use crate::condition::CompiledCondition;
-use crate::facts::{Facts, Needs};
+use crate::facts::{Facts, MENTIONED, Needs};
 use crate::fault::Fault;
 use crate::fold::fold;
 use scm_protocol::rules::{Condition, Field};
@@ -162,7 +162,10 @@ impl Node {
                 fields.push(condition.field);
                 Node::Condition(CompiledCondition::new(condition)?)
             }
-            Filter::Text(text) => Node::Text(fold(text)),
+            Filter::Text(text) => {
+                fields.extend(MENTIONED);
+                Node::Text(fold(text))
+            }
         })
     }
 

@@ -233,7 +233,7 @@ fn an_explanation_shows_what_was_observed() {
 
 #[test]
 fn only_what_is_asked_for_is_needed() {
-    assert_eq!(Needs::of([Field::Hostname, Field::UptimeSecs]), Needs::default());
+    assert_eq!(Needs::of([Field::Hostname, Field::Presence]), Needs::default());
     let images = Needs::of([Field::AnyContainerImage]);
     assert!(images.containers && !images.tags);
     let both = images.and(Needs::of([
@@ -242,5 +242,14 @@ fn only_what_is_asked_for_is_needed() {
         Field::Note,
         Field::ClaimedIp,
     ]));
-    assert_eq!(both, Needs::ALL);
+    let machine = both.and(Needs::of([
+        Field::Ip,
+        Field::Kernel,
+        Field::Ver,
+        Field::UptimeSecs,
+    ]));
+    assert_eq!(machine, Needs::ALL);
+    // What free text is looked for in.
+    let text = crate::CompiledFilter::parse("web").unwrap().needs();
+    assert!(text.ip && text.os && !text.version);
 }

@@ -33,10 +33,10 @@ pub(super) fn run(url: &DatabaseUrl, outgoing: &Receiver<String>, heard: &Unboun
                         return;
                     }
                 }
-                match talk(&mut bus, &from, outgoing, heard) {
+                match again(&mut bus, &from, lost).and_then(|()| talk(&mut bus, &from, outgoing, heard)) {
                     Ok(()) => return,
                     Err(error) => {
-                        tracing::warn!(%error, "the connection to other servers is lost, another one is tried")
+                        tracing::warn!(%error, "the connection to other servers is lost, another one is tried");
                     }
                 }
                 // What was on its way is lost.
@@ -47,7 +47,7 @@ pub(super) fn run(url: &DatabaseUrl, outgoing: &Receiver<String>, heard: &Unboun
                 lost = true;
             }
         }
-        // Nothing is kept for a database that is away: the others miss it, and hear so.
+        // Nothing is kept for a database that is away: the others hear later that they missed something.
         if matches!(outgoing.recv_timeout(RETRY), Err(RecvTimeoutError::Disconnected)) {
             return;
         }
@@ -60,6 +60,18 @@ fn name() -> Result<String, Error> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
+/// Tells the others that they missed something, where they did.
+fn again(bus: &mut Bus, from: &str, lost: bool) -> Result<(), Error> {
+    if lost {
+        bus.tell(&message(from, r#"["missed"]"#))?;
+    }
+    Ok(())
+}
+
+fn message(from: &str, notices: &str) -> String {
+    format!(r#"{{"from":"{from}","notices":{notices}}}"#)
+}
+
 /// Ends well when nobody has anything to tell or wants to hear any more.
 fn talk(
     bus: &mut Bus,
@@ -70,7 +82,7 @@ fn talk(
     loop {
         match outgoing.recv_timeout(PERIOD) {
             Ok(notices) => {
-                bus.tell(&format!(r#"{{"from":"{from}","notices":{notices}}}"#))?;
+                bus.tell(&message(from, &notices))?;
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Ok(()),

@@ -65,15 +65,15 @@ impl SystemFacts {
         Facts {
             id: Some(self.fixed.id),
             hostname: Some(&self.fixed.hostname),
-            ip: Some(&live.address),
+            ip: live.address.as_deref(),
             claimed_ips: &self.claimed_ips,
             status: self.status,
             presence: Some(presence(last_seen, live.interval_secs, started, now)),
-            os: Some(&self.fixed.os),
-            os_family: Some(&self.fixed.os_family),
-            arch: Some(&self.fixed.arch),
+            os: self.fixed.os.as_deref(),
+            os_family: self.fixed.os_family.as_deref(),
+            arch: self.fixed.arch.as_deref(),
             kernel: self.fixed.kernel.as_deref(),
-            version: Some(&self.fixed.agent_version),
+            version: self.fixed.agent_version.as_deref(),
             cpu_percent: live.cpu_percent,
             mem_used_bytes: live.mem_used_bytes,
             mem_total_bytes: live.mem_total_bytes,
@@ -106,9 +106,9 @@ pub fn chunk(
     locked: bool,
 ) -> Result<Vec<SystemFacts>, Error> {
     let rows = if locked {
-        facts_store::locked(conn, organization_id, after, CHUNK)?
+        facts_store::locked(conn, organization_id, (after, CHUNK), needs)?
     } else {
-        facts_store::rows(conn, organization_id, &Which::After(after, CHUNK))?
+        facts_store::rows(conn, organization_id, &Which::After(after, CHUNK), needs)?
     };
     complete(conn, rows, needs)
 }
@@ -123,7 +123,7 @@ pub fn facts_of(
     ids: &[i64],
     needs: Needs,
 ) -> Result<Vec<SystemFacts>, Error> {
-    let rows = facts_store::rows(conn, organization_id, &Which::These(ids))?;
+    let rows = facts_store::rows(conn, organization_id, &Which::These(ids), needs)?;
     complete(conn, rows, needs)
 }
 
@@ -193,8 +193,8 @@ fn complete(conn: &mut Conn, rows: Vec<(Static, Live)>, needs: Needs) -> Result<
     };
     let systems = rows.into_iter().map(|(fixed, live)| SystemFacts {
         status: SystemStatus::parse(&fixed.status),
-        claimed_ips: parsed(needs.claimed_ips.then_some(&fixed.claimed_addresses)).unwrap_or_default(),
-        containers: parsed(live.containers.as_ref().filter(|_| needs.containers)),
+        claimed_ips: parsed(fixed.claimed_addresses.as_ref()).unwrap_or_default(),
+        containers: parsed(live.containers.as_ref()),
         tags: tags.remove(&fixed.id).unwrap_or_default(),
         note: notes.remove(&fixed.id),
         groups: names.remove(&fixed.id).unwrap_or_default(),
@@ -206,4 +206,57 @@ fn complete(conn: &mut Conn, rows: Vec<(Static, Live)>, needs: Needs) -> Result<
 
 fn parsed<T: serde::de::DeserializeOwned>(json: Option<&String>) -> Option<T> {
     json.and_then(|json| serde_json::from_str(json).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{DatabaseUrl, Storage};
+    use diesel::connection::SimpleConnection;
+    use scm_protocol::rules::Field;
+
+    /// What is left out of a query must never be what a condition asks for: it would count as missing.
+    #[tokio::test]
+    async fn whatever_is_asked_for_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = Storage::open(&DatabaseUrl::Sqlite(folder.path().join("test.db"))).unwrap();
+        let rows = "INSERT INTO organizations (id, name, sealed_signing_key, public_key, created_ms) VALUES (1, 'default', x'00', x'00', 0);\
+            INSERT INTO systems (id, organization_id, public_key, status, status_changed_ms, status_changed_by, hostname, \
+            claimed_addresses, os, os_family, arch, kernel, agent_version, first_seen_ms) \
+            VALUES (1, 1, x'01', 'active', 1, 't', 'web-1', '[\"192.0.2.9\"]', 'Debian', 'linux', 'x86_64', '6.1', '1.2.3', 1000);\
+            INSERT INTO system_states (system_id, replay_high, replay_window, boot_id, address, interval_secs, last_seen_ms, \
+            rebooted_ms, cpu_percent, mem_used_bytes, mem_total_bytes, disk_used_bytes, disk_total_bytes, uptime_secs, containers) \
+            VALUES (1, 0, 0, '', '192.0.2.1', 60, 5000, 4000, 12.5, 1073741824, 2147483648, 1073741824, 4294967296, 77, \
+            '[{\"runtime\":\"docker\",\"name\":\"app\",\"image\":\"nginx:1\"}]');\
+            INSERT INTO system_tags (system_id, tag) VALUES (1, 'eu');\
+            INSERT INTO system_notes (system_id, note, changed_ms, changed_by) VALUES (1, 'old', 1, 't');";
+        let read = |needs: Needs| {
+            storage.readers.run(move |conn| {
+                let system = facts_of(conn, 1, &[1], needs)?.remove(0);
+                let instants = Instants {
+                    started: UnixMillis(0),
+                    now: UnixMillis(6000),
+                };
+                let facts = system.at(instants);
+                let seen = Field::all().map(|info| (info.field, facts.observed(info.field)));
+                Ok(seen.collect::<HashMap<Field, Option<String>>>())
+            })
+        };
+        storage
+            .writer
+            .run(move |conn| Ok(conn.batch_execute(rows)?))
+            .await
+            .unwrap();
+        let all = read(Needs::ALL).await.unwrap();
+        for (field, value) in &all {
+            assert!(
+                value.is_some() || *field == Field::Group,
+                "the sample has no {field}"
+            );
+            let alone = read(Needs::of([*field])).await.unwrap();
+            assert_eq!(alone[field], *value, "{field}");
+        }
+        let nothing = read(Needs::default()).await.unwrap();
+        assert_eq!(nothing[&Field::Os], None);
+    }
 }

@@ -4,32 +4,33 @@ use crate::error::Error;
 use crate::per_backend;
 use crate::storage::Conn;
 use crate::storage::schema::{system_states, systems};
+use diesel::dsl::case_when;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
+use scm_rules::Needs;
 
-/// What rarely changes.
-#[derive(Clone, Debug, Queryable, Selectable)]
-#[diesel(table_name = systems)]
+/// What rarely changes; none where it was not asked for.
+#[derive(Clone, Debug, Queryable)]
 pub(super) struct Static {
     pub id: i64,
     pub status: String,
     pub hostname: String,
-    pub claimed_addresses: String,
-    pub os: String,
-    pub os_family: String,
-    pub arch: String,
-    pub kernel: Option<String>,
-    pub agent_version: String,
     pub first_seen_ms: i64,
+    pub claimed_addresses: Option<String>,
+    pub os: Option<String>,
+    pub os_family: Option<String>,
+    pub arch: Option<String>,
+    pub kernel: Option<String>,
+    pub agent_version: Option<String>,
 }
 
-/// What every check-in writes.
-#[derive(Clone, Debug, Queryable, Selectable)]
-#[diesel(table_name = system_states)]
+/// What every check-in writes; none where it was not asked for.
+#[derive(Clone, Debug, Queryable)]
 pub(super) struct Live {
-    pub address: String,
     pub interval_secs: i64,
     pub last_seen_ms: Option<i64>,
     pub rebooted_ms: Option<i64>,
+    pub address: Option<String>,
     pub cpu_percent: Option<f64>,
     pub mem_used_bytes: Option<i64>,
     pub mem_total_bytes: Option<i64>,
@@ -48,9 +49,49 @@ pub(super) enum Which<'a> {
     These(&'a [i64]),
 }
 
+/// A column where it is asked for, and nothing otherwise: what is not read costs no text.
+macro_rules! if_needed {
+    ($needed:expr, $column:expr) => {
+        case_when($needed.into_sql::<Bool>(), $column.nullable())
+    };
+}
+
+/// The columns in the order of [`Static`] and [`Live`].
+macro_rules! columns {
+    ($needs:expr) => {
+        (
+            (
+                systems::id,
+                systems::status,
+                systems::hostname,
+                systems::first_seen_ms,
+                if_needed!($needs.claimed_ips, systems::claimed_addresses),
+                if_needed!($needs.os, systems::os),
+                if_needed!($needs.os, systems::os_family),
+                if_needed!($needs.os, systems::arch),
+                if_needed!($needs.os, systems::kernel),
+                if_needed!($needs.version, systems::agent_version),
+            ),
+            (
+                system_states::interval_secs,
+                system_states::last_seen_ms,
+                system_states::rebooted_ms,
+                if_needed!($needs.ip, system_states::address),
+                if_needed!($needs.measured, system_states::cpu_percent),
+                if_needed!($needs.measured, system_states::mem_used_bytes),
+                if_needed!($needs.measured, system_states::mem_total_bytes),
+                if_needed!($needs.measured, system_states::disk_used_bytes),
+                if_needed!($needs.measured, system_states::disk_total_bytes),
+                if_needed!($needs.measured, system_states::uptime_secs),
+                if_needed!($needs.containers, system_states::containers),
+            ),
+        )
+    };
+}
+
 /// The query, a macro because its type differs between the backends.
 macro_rules! wanted {
-    ($organization:expr, $which:expr) => {{
+    ($organization:expr, $which:expr, $needs:expr) => {{
         let (after, limit, ids) = match $which {
             Which::After(after, limit) => (*after, *limit, None),
             Which::These(ids) => (0, i64::MAX, Some(*ids)),
@@ -61,7 +102,7 @@ macro_rules! wanted {
             .filter(systems::id.gt(after))
             .order(systems::id)
             .limit(limit)
-            .select((Static::as_select(), Live::as_select()))
+            .select(columns!($needs))
             .into_boxed();
         if let Some(ids) = ids {
             query = query.filter(systems::id.eq_any(ids.to_vec()));
@@ -75,26 +116,27 @@ pub(super) fn rows(
     conn: &mut Conn,
     organization_id: i64,
     which: &Which<'_>,
+    needs: Needs,
 ) -> Result<Vec<(Static, Live)>, Error> {
-    Ok(per_backend!(conn, c => wanted!(organization_id, which).load(c)?))
+    Ok(per_backend!(conn, c => wanted!(organization_id, which, needs).load(c)?))
 }
 
 /// Reads so many behind `after` that nobody changes before the commit. SQLite has one writer at a time, and this is it.
 pub(super) fn locked(
     conn: &mut Conn,
     organization_id: i64,
-    after: i64,
-    limit: i64,
+    (after, limit): (i64, i64),
+    needs: Needs,
 ) -> Result<Vec<(Static, Live)>, Error> {
     match conn {
-        Conn::Sqlite(_) => rows(conn, organization_id, &Which::After(after, limit)),
+        Conn::Sqlite(_) => rows(conn, organization_id, &Which::After(after, limit), needs),
         Conn::Postgres(c) => Ok(systems::table
             .inner_join(system_states::table)
             .filter(systems::organization_id.eq(organization_id))
             .filter(systems::id.gt(after))
             .order(systems::id)
             .limit(limit)
-            .select((Static::as_select(), Live::as_select()))
+            .select(columns!(needs))
             .for_share()
             .load(c)?),
     }
