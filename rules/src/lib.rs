@@ -20,6 +20,7 @@ mod test;
 #[cfg(test)]
 mod tests;
 mod value;
+mod version;
 
 pub use condition::CompiledCondition;
 pub use explain::{Explained, explain};
@@ -27,3 +28,4 @@ pub use facts::{Facts, Needs};
 pub use fault::{Fault, Part, RuleFault};
 pub use filter::{CompiledFilter, Filter, FilterError};
 pub use rule::CompiledRule;
+pub use version::compare_versions;

@@ -13,7 +13,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use scm_protocol::rules::{Field, Kind};
 use scm_protocol::systems::{SystemCount, SystemPage, SystemSummary};
-use scm_rules::{CompiledFilter, Facts, Needs};
+use scm_rules::{CompiledFilter, Facts, Needs, compare_versions};
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -93,7 +93,10 @@ impl Order {
 
     /// What is not known comes last in either direction; equal ones go by id.
     fn compare(self, a: &Key, b: &Key) -> Ordering {
-        let values = a.number.total_cmp(&b.number).then_with(|| a.text.cmp(&b.text));
+        let values = a.number.total_cmp(&b.number).then_with(|| match self.field {
+            Some(Field::Ver) => compare_versions(&a.text, &b.text),
+            _ => a.text.cmp(&b.text),
+        });
         let values = if self.descending { values.reverse() } else { values };
         a.last.cmp(&b.last).then(values).then(a.id.cmp(&b.id))
     }
@@ -261,6 +264,9 @@ mod tests {
         let by = |text: &str| Order::parse(text).unwrap();
         assert_eq!(ordered(by("mem_total_mb")), [3, 4, 1, 2]);
         assert_eq!(ordered(by("-mem_total_mb")), [1, 3, 4, 2]);
+        let mut versions = [key(false, 0.0, "1.10.0", 1), key(false, 0.0, "1.9.0", 2)];
+        versions.sort_by(|a, b| by("ver").compare(a, b));
+        assert_eq!(versions.map(|key| key.id), [2, 1]);
     }
 
     #[test]

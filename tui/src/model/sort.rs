@@ -6,6 +6,7 @@ use super::row::Row;
 use scm_protocol::ids::SystemId;
 use scm_protocol::rules::{Field, FieldCatalogue, Kind};
 use scm_protocol::systems::SystemStatus;
+use scm_rules::compare_versions;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
@@ -201,34 +202,11 @@ fn compare(a: &Value<'_>, b: &Value<'_>, descending: bool) -> Ordering {
         (_, Value::Missing) => return Ordering::Less,
         (Value::Number(a), Value::Number(b)) => a.total_cmp(b),
         (Value::Text(a), Value::Text(b)) => a.cmp(b),
-        (Value::Version(a), Value::Version(b)) => versions(a, b),
+        (Value::Version(a), Value::Version(b)) => compare_versions(a, b),
         (Value::Pair(a, b), Value::Pair(c, d)) => (a, b).cmp(&(c, d)),
         _ => Ordering::Equal,
     };
     if descending { order.reverse() } else { order }
-}
-
-/// In the order of semver, without reading them into memory: 1.10.0 is after 1.9.0, and 1.4.0-rc.1 before 1.4.0.
-fn versions(a: &str, b: &str) -> Ordering {
-    // Numbers, whether it is a release, and what precedes one.
-    let key = |version: &str| -> ([u64; 3], bool) {
-        let numbers = version.split(['-', '+']).next().unwrap_or_default();
-        let mut each = numbers
-            .split('.')
-            .map(|part| part.parse::<u64>().unwrap_or(u64::MAX));
-        (
-            [(); 3].map(|()| each.next().unwrap_or_default()),
-            before_release(version).is_none(),
-        )
-    };
-    key(a)
-        .cmp(&key(b))
-        .then_with(|| before_release(a).cmp(&before_release(b)))
-}
-
-fn before_release(version: &str) -> Option<&str> {
-    let version = version.split('+').next()?;
-    version.split_once('-').map(|(_, name)| name)
 }
 
 /// How two rows compare. Pending comes first in every order; host name and id settle what is equal.
@@ -257,14 +235,6 @@ pub fn by_order(sort: Sort, places: Option<&Places>, a: &Row, b: &Row) -> Orderi
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn versions_stand_as_semver_orders_them() {
-        let mut all = ["1.10.0", "1.9.0", "1.4.0", "1.4.0-rc.1", "0.9", "1.4.0+build"];
-        all.sort_by(|a, b| versions(a, b));
-        assert_eq!(all[..3], ["0.9", "1.4.0-rc.1", "1.4.0"]);
-        assert_eq!(all[4..], ["1.9.0", "1.10.0"]);
-    }
 
     #[test]
     fn an_order_is_written_as_it_is_read() {
