@@ -241,10 +241,8 @@ pub(super) async fn cancel(app: &App, caller: Caller, id: JobId) -> Result<(), E
         Ok(stopped)
     });
     let stopped = cancelled.await?;
-    for system in &stopped {
-        app.holds.wake(*system);
-    }
     if !stopped.is_empty() {
+        app.wake(&stopped);
         app.events.commands(organization_id);
     }
     app.events.jobs(organization_id);

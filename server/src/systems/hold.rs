@@ -50,7 +50,7 @@ impl Holds {
     }
 
     /// There is something to tell this system.
-    pub fn wake(&self, id: SystemId) {
+    pub(crate) fn wake(&self, id: SystemId) {
         if let Some(waiter) = self.lock().remove(&id) {
             let _ = waiter.wake.send(());
         }

@@ -126,10 +126,8 @@ pub(super) fn first(conn: &mut Conn, deed: &Deed<'_>) -> Result<Vec<TargetRow>, 
 
 /// After the commit: who was told may be waiting for it.
 pub(super) fn tell(app: &App, organization_id: i64, told: &[SystemId]) {
-    for system in told {
-        app.holds.wake(*system);
-    }
     if !told.is_empty() {
+        app.wake(told);
         app.events.commands(organization_id);
         app.events.audited(organization_id);
     }
