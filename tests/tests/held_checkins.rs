@@ -2,10 +2,11 @@
 
 use anyhow::{Context, Result};
 use scm_protocol::agent::{AgentStatus, CheckIn};
+use scm_protocol::commands::CommandState;
 use scm_protocol::refusal::RefusalCode;
 use scm_protocol::rotation::{SigningKeyRotated, SigningKeyShown};
 use scm_protocol::systems::SystemStatus;
-use scm_tests::programs::{Rogue, Server, eventually};
+use scm_tests::programs::{Commanded, Programs, Rogue, Server, eventually};
 use scm_tests::signed::Signed;
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -48,6 +49,20 @@ async fn an_approval_reaches_the_real_agent_at_once() -> Result<()> {
         Ok(agent.status()?.contains("Active").then_some(()))
     })
     .await
+}
+
+/// After what it offers and after each command the agent is back at once, and held again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_command_after_the_other_reaches_the_real_agent() -> Result<()> {
+    let mut programs = Programs::new()?;
+    programs.add_trace("append", "")?;
+    let world = Commanded::start(slow_server().await?, programs).await?;
+    for word in ["a", "b", "c"] {
+        let id = world.run("append", Some(word)).await?;
+        world.until(id, CommandState::Completed).await?;
+    }
+    assert_eq!(world.programs.traces(), ["a", "b", "c"]);
+    Ok(())
 }
 
 #[tokio::test]

@@ -12,6 +12,10 @@ use std::thread;
 use std::time::Duration;
 use tempfile::TempDir;
 
+/// Shows how output comes while a program runs.
+const COUNT: &str =
+    "#!/bin/sh\nfor number in 1 2 3 4 5 6 7 8 9 10; do\n    echo \"$number of 10\"\n    sleep 1\ndone\n";
+
 /// What differs between sites.
 pub(crate) struct Settings {
     /// Shown in the console's header.
@@ -73,13 +77,35 @@ impl Site {
         let state = self.folder.path().join("agent");
         fs::create_dir(&state)?;
         fs::set_permissions(&state, Permissions::from_mode(0o700))?;
-        fs::write(
-            self.agent_config(),
-            agent_config(&self.url, &self.ca_file(), &state),
-        )?;
+        let config = agent_config(&self.url, &self.ca_file(), &state);
+        fs::write(self.agent_config(), config + &self.actions()?)?;
         let mut command = self.program("scmclient");
         command.args(["run", "--config"]).arg(self.agent_config());
         self.start_client("the agent", command, "agent.log")
+    }
+
+    /// What the agent lets the server run: something that takes ten seconds, and something that takes a value.
+    fn actions(&self) -> Result<String> {
+        let count = self.folder.path().join("count-to-ten");
+        fs::write(&count, COUNT)?;
+        fs::set_permissions(&count, Permissions::from_mode(0o700))?;
+        Ok(format!(
+            "\n[[action]]\n\
+             name = \"count\"\n\
+             description = \"Count to ten, a number each second\"\n\
+             program = \"{}\"\n\n\
+             [[action]]\n\
+             name = \"greet\"\n\
+             description = \"Say hello to somebody\"\n\
+             program = \"/bin/echo\"\n\
+             arguments = [\"hello,\", \"{{name}}\"]\n\
+             requires_confirmation = true\n\n\
+             [[action.parameter]]\n\
+             name = \"name\"\n\
+             description = \"letters and spaces\"\n\
+             pattern = \"[A-Za-z][A-Za-z ]{{0,30}}\"\n",
+            count.display()
+        ))
     }
 
     /// Starts a program that belongs to the site, its output in `log`.

@@ -15,6 +15,9 @@ use scm_protocol::commands::report::Tasks;
 use scm_protocol::ids::UnixMillis;
 use std::time::{Duration, Instant};
 
+/// The longest wait for the next check-in after everything was told: that one may be held again, so that the next command
+/// finds the agent connected.
+const BACK_SOON: Duration = Duration::from_secs(1);
 /// How long to wait for something to tell before the server is asked whether there is more to do, or something to stop.
 const PERIOD: Duration = Duration::from_secs(1);
 
@@ -63,14 +66,19 @@ impl Worker {
         }
     }
 
-    /// Reports until there is nothing more to report, for as long as `wait`. What is left of it.
+    /// Reports until there is nothing more to report, for as long as `wait`. How long to wait then: what is left of it, or
+    /// hardly at all where something was told.
     pub(super) fn attend(&mut self, identity: &mut Identity, wait: Duration) -> Duration {
         let until = Instant::now() + wait;
-        let mut failures = 0;
+        let (mut failures, mut told) = (0, false);
         loop {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() || self.around.stop.is_requested() || !self.must_attend(identity) {
-                return left;
+                return if told && self.patient {
+                    left.min(schedule::within(BACK_SOON, &mut self.jitter))
+                } else {
+                    left
+                };
             }
             let pulse = self.pulse.clone();
             let reported = {
@@ -79,7 +87,7 @@ impl Worker {
             };
             let pause = match reported {
                 Ok(()) => {
-                    failures = 0;
+                    (failures, told) = (0, true);
                     Duration::ZERO
                 }
                 Err(_) if self.around.stop.is_requested() => return left,

@@ -142,7 +142,11 @@ fn open_command(state: &mut State, now: Moment) -> Vec<Effect> {
     match target.and_then(|target| target.command) {
         Some(id) => commands::open(state, id, now),
         None => {
-            state.toast(ToastKind::Note, "this system was given no command", now);
+            state.toast(
+                ToastKind::Note,
+                "this system was given no command to look at",
+                now,
+            );
             Vec::new()
         }
     }
