@@ -87,12 +87,18 @@ fn deed(job: &Job) -> String {
         None => format!("of deleted group {id}"),
     });
     if let Some(run) = &job.run {
-        return format!("run {} on", clean(&run.action));
+        return format!("run {}", clean(&run.action));
     }
     match job.tag.as_ref().map(|tag| clean(tag)).or(group) {
         Some(subject) => format!("{} {subject}", verb(job)),
         None => verb(job).to_owned(),
     }
+}
+
+/// As [`deed`], in front of the systems.
+fn deed_to(job: &Job) -> String {
+    let on = if job.run.is_some() { " on" } else { "" };
+    format!("{}{on}", deed(job))
 }
 
 /// As the menu of actions names it.
@@ -141,7 +147,7 @@ pub fn draw_one(state: &State, id: JobId, canvas: &mut Canvas<'_>, body: Rect) {
     let counts = job.counts;
     let head = format!(
         "{} {} by {}, {}",
-        deed(job),
+        deed_to(job),
         format::systems(usize::try_from(counts.total).unwrap_or(0)),
         clean(&job.created_by),
         format::date_time(job.created_ms)
@@ -261,6 +267,15 @@ pub fn draw_question(
     let theme = canvas.theme;
     let (job, counts) = (&question.job, question.job.counts);
     let (title, verb, consequence) = match question.change {
+        JobChange::Cancel if job.run.is_some() => (
+            "cancel job",
+            "stop it",
+            format!(
+                "{} of {} systems have their outcome, which stays. What is under way is stopped, no further system is told.",
+                format::count(counts.answered()),
+                format::count(counts.total)
+            ),
+        ),
         JobChange::Cancel => (
             "cancel job",
             "stop it",
@@ -275,7 +290,7 @@ pub fn draw_question(
             "try again",
             format!(
                 "A new job will {} the {} that failed, where they are still what they were chosen as.",
-                deed(job),
+                deed_to(job),
                 format::systems(usize::try_from(counts.failed).unwrap_or(0))
             ),
         ),

@@ -165,7 +165,9 @@ fn ask(state: &mut State, job: Job, change: JobChange, now: Moment) -> Vec<Effec
         return Vec::new();
     }
     let failed = usize::try_from(job.counts.failed).unwrap_or(usize::MAX);
-    let typed = again.filter(|doing| tier(*doing, failed) == Tier::Typed);
+    // What an action asked for then, it asks for again.
+    let confirms = job.run.as_ref().is_some_and(|run| run.confirmed);
+    let typed = again.filter(|doing| confirms || tier(*doing, failed) == Tier::Typed);
     state.jobs.question = Some(JobQuestion {
         change,
         focus: Focus::Cancel,

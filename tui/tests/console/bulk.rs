@@ -315,6 +315,24 @@ fn what_cannot_be_typed_is_not_sent_and_what_asks_for_it_is_typed() {
     driver.keys("Enter");
     driver.settle();
     assert!(only_job(&driver).run.as_ref().unwrap().confirmed);
+    driver.keys("7 x");
+    settled(&mut driver);
+    assert!(
+        driver.screen().contains("What is under way is"),
+        "{}",
+        driver.screen()
+    );
+    driver.keys("Esc");
+    // Trying again asks as much as the first time.
+    driver.server.tell_systems();
+    driver.jobs_changed();
+    driver.keys("r");
+    settled(&mut driver);
+    assert!(
+        driver.screen().contains("type the number 1"),
+        "{}",
+        driver.screen()
+    );
 }
 
 #[test]
