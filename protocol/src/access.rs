@@ -217,6 +217,22 @@ pub const ROUTES: &[Route] = &[
         NOT_COMPLIANCE,
     ),
     route("POST", "/api/v1/commands/{id}/cancel", "commands.cancel", ADMINS),
+    route("GET", "/api/v1/packages", "packages.list", ANYONE),
+    route("GET", "/api/v1/systems/{id}/upgrade", "upgrades.offered", ANYONE),
+    route("POST", "/api/v1/systems/{id}/upgrade", "upgrades.create", ADMINS),
+    route("GET", "/api/v1/upgrades", "upgrades.list", NOT_COMPLIANCE),
+    route("GET", "/api/v1/rollouts", "rollouts.list", NOT_COMPLIANCE),
+    route("POST", "/api/v1/rollouts", "rollouts.create", ADMINS),
+    route("GET", "/api/v1/rollouts/{id}", "rollouts.show", NOT_COMPLIANCE),
+    route("POST", "/api/v1/rollouts/{id}/halt", "rollouts.halt", ADMINS),
+    route("POST", "/api/v1/rollouts/{id}/resume", "rollouts.resume", ADMINS),
+    route(
+        "POST",
+        "/api/v1/rollouts/{id}/advance",
+        "rollouts.advance",
+        ADMINS,
+    ),
+    route("POST", "/api/v1/rollouts/{id}/abort", "rollouts.abort", ADMINS),
     route("GET", "/api/v1/audit", "audit.list", NOT_COMPLIANCE),
     route("GET", "/api/v1/audit/chain", "audit.chain", NOT_COMPLIANCE),
     route(
@@ -286,6 +302,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/agent/v1/certificate", "certificates.issue", Agent),
     route("POST", "/agent/v1/rotate", "systems.rotate", Agent),
     route("POST", "/agent/v1/results", "commands.results", Agent),
+    route("POST", "/agent/v1/packages", "upgrades.part", Agent),
 ];
 
 /// The route of that name.
@@ -350,6 +367,10 @@ mod tests {
             assert_eq!(allows(role, "enrollment.bootstrap"), admin);
             assert_eq!(allows(role, "commands.create"), admin);
             assert_eq!(allows(role, "commands.cancel"), admin);
+            assert_eq!(allows(role, "upgrades.create"), admin);
+            for steer in ["create", "halt", "resume", "advance", "abort"] {
+                assert_eq!(allows(role, &format!("rollouts.{steer}")), admin);
+            }
             assert_eq!(allows(role, "settings.change"), admin);
             assert_eq!(allows(role, "settings.reset"), admin);
         }

@@ -60,6 +60,12 @@ id! {
     CommandId,
     /// A bulk job's id: positive, never used again.
     JobId,
+    /// A package's id: positive, never used again.
+    PackageId,
+    /// An upgrade's id: positive, never used again.
+    UpgradeId,
+    /// A rollout's id: positive, never used again.
+    RolloutId,
 }
 
 /// An instant as milliseconds since 1970-01-01T00:00:00Z.

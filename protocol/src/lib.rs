@@ -36,4 +36,5 @@ pub mod signature;
 pub mod ssh_keys;
 pub mod systems;
 pub mod telemetry;
+pub mod upgrades;
 pub mod users;

@@ -39,6 +39,8 @@ pub enum RefusalCode {
     PendingFull,
     /// No organization has this name. 404.
     UnknownOrganization,
+    /// The package is gone, or no order for it is under way. 404.
+    UnknownPackage,
     /// The request comes from outside the networks that the organization allows. 403.
     AddressNotAllowed,
     /// The server has more work than it can queue; `retry_after_secs` says when to come back. 503.
@@ -55,7 +57,9 @@ impl RefusalCode {
         match self {
             RefusalCode::StaleClock | RefusalCode::BadSignature => 401,
             RefusalCode::Replayed => 409,
-            RefusalCode::UnknownSystem | RefusalCode::UnknownOrganization => 404,
+            RefusalCode::UnknownSystem | RefusalCode::UnknownOrganization | RefusalCode::UnknownPackage => {
+                404
+            }
             RefusalCode::Denied
             | RefusalCode::Revoked
             | RefusalCode::CertificateRequired
@@ -86,6 +90,7 @@ impl RefusalCode {
             RefusalCode::RateLimited => "rate_limited",
             RefusalCode::PendingFull => "pending_full",
             RefusalCode::UnknownOrganization => "unknown_organization",
+            RefusalCode::UnknownPackage => "unknown_package",
             RefusalCode::AddressNotAllowed => "address_not_allowed",
             RefusalCode::Busy => "busy",
             RefusalCode::InvalidRequest => "invalid_request",
@@ -164,6 +169,7 @@ mod tests {
             RateLimited,
             PendingFull,
             UnknownOrganization,
+            UnknownPackage,
             AddressNotAllowed,
             Busy,
             InvalidRequest,

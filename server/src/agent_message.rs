@@ -131,11 +131,34 @@ impl Envelope<'_> {
 
     /// The reply to this request, signed unless it is one of the cheap refusals.
     pub fn answer<T: Told>(&self, result: Result<T, Refusal>, now: UnixMillis) -> Response {
-        use RefusalCode::{BadSignature, Busy, Internal, PendingFull, RateLimited};
-        let sign = !matches!(&result, Err(refusal) if matches!(refusal.code, BadSignature | Busy | Internal | PendingFull | RateLimited));
+        let sign = is_signed(&result);
         let waits = result.as_ref().is_ok_and(Told::waits_for_approval);
         let delivers = result.as_ref().is_ok_and(Told::delivers_key);
-        let answer = encode(result);
+        self.reply(encode(result), sign, (waits, delivers), now)
+    }
+
+    /// As [`Envelope::answer`], with bytes in the place of a message; for active systems only.
+    pub fn answer_bytes(&self, result: Result<Vec<u8>, Refusal>, now: UnixMillis) -> Response {
+        let sign = is_signed(&result);
+        let answer = match result {
+            Ok(body) => Answer {
+                status: 200,
+                body,
+                media: "application/octet-stream",
+                retry_after_secs: None,
+            },
+            Err(refusal) => encode(Err::<(), _>(refusal)),
+        };
+        self.reply(answer, sign, (false, false), now)
+    }
+
+    fn reply(
+        &self,
+        answer: Answer,
+        sign: bool,
+        (waits, delivers): (bool, bool),
+        now: UnixMillis,
+    ) -> Response {
         let fields = sign.then(|| {
             let echo = RequestEcho {
                 line: self.line,
@@ -168,6 +191,12 @@ impl Envelope<'_> {
         }
         response
     }
+}
+
+/// The cheap refusals are not signed: anyone could ask for them by the thousand.
+fn is_signed<T>(result: &Result<T, Refusal>) -> bool {
+    use RefusalCode::{BadSignature, Busy, Internal, PendingFull, RateLimited};
+    !matches!(result, Err(refusal) if matches!(refusal.code, BadSignature | Busy | Internal | PendingFull | RateLimited))
 }
 
 /// What an agent is told when its request was taken.
@@ -223,10 +252,11 @@ fn pinned(call: &Call) -> Option<Fingerprint> {
     field(call, PINNED_KEY_HEADER).ok()?.parse().ok()
 }
 
-/// A reply's status, body and `Retry-After`.
+/// A reply's status, body, what that is, and `Retry-After`.
 struct Answer {
     status: u16,
     body: Vec<u8>,
+    media: &'static str,
     retry_after_secs: Option<u32>,
 }
 
@@ -235,11 +265,13 @@ fn encode<T: Serialize>(result: Result<T, Refusal>) -> Answer {
         Ok(reply) => Answer {
             status: 200,
             body: serde_json::to_vec(&reply).unwrap_or_default(),
+            media: "application/json",
             retry_after_secs: None,
         },
         Err(refusal) => Answer {
             status: refusal.status,
             body: serde_json::to_vec(&refusal).unwrap_or_default(),
+            media: PROBLEM_JSON,
             retry_after_secs: refusal.retry_after_secs,
         },
     }
@@ -247,12 +279,7 @@ fn encode<T: Serialize>(result: Result<T, Refusal>) -> Answer {
 
 fn respond(answer: Answer, fields: Option<OwnedSignatureFields>) -> Response {
     let mut headers = HeaderMap::new();
-    let media = if answer.status == 200 {
-        "application/json"
-    } else {
-        PROBLEM_JSON
-    };
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.media));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(seconds) = answer.retry_after_secs {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -4,11 +4,13 @@ use crate::audit::command::{self as audit, Expected};
 use crate::backup::command as backup;
 use crate::config::{Config, DEFAULT_PATH};
 use crate::organizations::command as organizations;
+use crate::packages::command as packages;
 use crate::{logging, run};
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use scm_protocol::identity::PublicKey;
 use scm_protocol::ids::Organization;
+use scm_protocol::upgrades::platform::Platform;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -50,6 +52,34 @@ enum Command {
     /// Organizations of this server.
     #[command(subcommand)]
     Organization(OrganizationCommand),
+    /// Programs that agents can be upgraded to.
+    #[command(subcommand)]
+    Packages(PackagesCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum PackagesCommand {
+    /// Verify a program of the agent by its signature and store it, whether the server runs or not.
+    Add {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// The program: the bare executable of scmclient.
+        file: PathBuf,
+        /// Its minisign signature [default: FILE.minisig].
+        #[arg(long, value_name = "FILE")]
+        signature: Option<PathBuf>,
+    },
+    /// List what is stored.
+    List(ConfigArgument),
+    /// Remove a package that no upgrade under way needs.
+    Remove {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// What it runs on, such as x86_64-linux.
+        platform: Platform,
+        /// Its version.
+        version: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -124,6 +154,7 @@ fn carry_out(command: Command) -> anyhow::Result<()> {
         Command::Organization(OrganizationCommand::Add { config, name }) => {
             organizations::add(&Config::load(&config.config)?, &name)
         }
+        Command::Packages(command) => packages_command(command),
         Command::Run(argument) => {
             let config = Config::load(&argument.config)?;
             logging::start(&config.log)?;
@@ -133,5 +164,21 @@ fn carry_out(command: Command) -> anyhow::Result<()> {
                 .context("starting")?;
             runtime.block_on(run::run(config))
         }
+    }
+}
+
+fn packages_command(command: PackagesCommand) -> anyhow::Result<()> {
+    match command {
+        PackagesCommand::Add {
+            config,
+            file,
+            signature,
+        } => packages::add(&Config::load(&config.config)?, &file, signature.as_deref()),
+        PackagesCommand::List(argument) => packages::list(&Config::load(&argument.config)?),
+        PackagesCommand::Remove {
+            config,
+            platform,
+            version,
+        } => packages::remove(&Config::load(&config.config)?, &platform, &version),
     }
 }

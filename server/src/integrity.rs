@@ -8,6 +8,7 @@ use crate::storage::Storage;
 use anyhow::{Context, anyhow};
 use minisign_verify::{PublicKey, Signature};
 use scm_protocol::ids::UnixMillis;
+use scm_protocol::upgrades::release::ReleaseKey;
 use serde_json::json;
 use std::fs::{self, File};
 use std::io::Read;
@@ -49,10 +50,7 @@ fn beside(program: &Path) -> PathBuf {
 /// # Errors
 /// What is wrong with it.
 pub fn check_key(key: &str) -> Result<(), String> {
-    let parsed = PublicKey::from_base64(key);
-    parsed.map(|_| ()).map_err(|error| {
-        format!("must be a minisign public key, the line below the comment of its .pub file: {error}")
-    })
+    ReleaseKey::parse(key).map(|_| ())
 }
 
 fn verify_file(program: &Path, signature: &Path, key: &str) -> anyhow::Result<()> {

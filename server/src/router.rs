@@ -7,8 +7,8 @@ use crate::error::Error;
 use crate::pki::Presented;
 use crate::{
     annotations, api_tokens, audit, auth, backup, certificates, commands, enrollment, events, groups, health,
-    jobs, openapi, organization_settings, organizations, overview, pki_routes, problem, rules, saved_filters,
-    second_factors, ssh_keys, systems, telemetry, users,
+    jobs, openapi, organization_settings, organizations, overview, packages, pki_routes, problem, rollouts,
+    rules, saved_filters, second_factors, ssh_keys, systems, telemetry, upgrades, users,
 };
 use bytes::Bytes;
 use scm_protocol::access::{self, Audience, ROUTES, Route};
@@ -43,6 +43,10 @@ pub fn routes(
         saved_filters::routes::routes(app),
         jobs::routes::routes(app),
         commands::routes::routes(app),
+        packages::routes::routes(app),
+        upgrades::routes::routes(app),
+        upgrades::agent_routes::routes(app),
+        rollouts::routes::routes(app),
         audit::routes::routes(app),
         enrollment::routes::routes(app),
         enrollment::token_routes::routes(app),

@@ -12,8 +12,8 @@ use crate::signing::{MasterKey, Organizations};
 use crate::storage::{DatabaseUrl, Storage};
 use crate::systems::Intervals;
 use crate::{
-    audit, auth, backup, certificates, commands, enrollment, integrity, jobs, private_file, replicas, router,
-    rules, systems, telemetry, watchdog,
+    audit, auth, backup, certificates, commands, enrollment, integrity, jobs, private_file, replicas,
+    rollouts, router, rules, systems, telemetry, upgrades, watchdog,
 };
 use anyhow::Context;
 use http::{Extensions, HeaderMap, StatusCode, Version};
@@ -88,6 +88,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     tokio::spawn(jobs::work(Arc::clone(&app)));
     tokio::spawn(commands::keep_moving(Arc::clone(&app)));
     tokio::spawn(replicas::keep_in_touch(Arc::clone(&app)));
+    tokio::spawn(rollouts::work(Arc::clone(&app)));
     tokio::spawn(housekeeping(Arc::clone(&app), config.server.hostnames.clone()));
     tokio::spawn(watchdog::give_signs_of_life());
     tokio::spawn(stop_on_signal(stop)?);
@@ -287,6 +288,8 @@ async fn sweep(app: &App) -> Result<(), Error> {
     certificates::sweep(app).await?;
     jobs::sweep(app).await?;
     commands::sweep(app).await?;
+    upgrades::sweep(app).await?;
+    rollouts::sweep(app).await?;
     auth::sweep_failures(app).await
 }
 

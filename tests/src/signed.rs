@@ -13,6 +13,7 @@ use scm_protocol::signature::{
     KeyId, OwnedSignatureFields, RequestClaims, RequestEcho, RequestLine, SignatureFields, Signer,
     sign_request, verify_response,
 };
+use scm_protocol::upgrades::progress::{PACKAGES_PATH, PackagePartRequest};
 use serde::de::DeserializeOwned;
 
 /// A key pair that nobody had before.
@@ -113,6 +114,27 @@ impl Signed {
             key,
             organization.clone(),
             signer,
+            created_secs,
+            sequence.to_string(),
+            body,
+        )
+    }
+
+    /// A request for a part of a package.
+    pub fn package_part(
+        key: &SigningKey,
+        organization: &Organization,
+        system: SystemId,
+        created_secs: i64,
+        sequence: u64,
+        request: &PackagePartRequest,
+    ) -> Self {
+        let body = serde_json::to_vec(request).unwrap_or_default();
+        Self::new(
+            PACKAGES_PATH,
+            key,
+            organization.clone(),
+            Signer::System(system),
             created_secs,
             sequence.to_string(),
             body,

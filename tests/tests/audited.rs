@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use scm_protocol::access::{Audience, ROUTES};
 use scm_protocol::audit::AuditPage;
 use scm_protocol::auth::Role;
+use scm_protocol::ids::SystemId;
 use scm_tests::programs::{Admin, PASSWORD, Person, Server, eventually};
 use serde_json::{Value, json};
 
@@ -110,6 +111,47 @@ impl World {
         Ok(format!("/api/v1/systems/{}/commands", rogue.system))
     }
 
+    /// An active system to which a package is offered.
+    async fn upgradable(&mut self) -> Result<SystemId> {
+        self.server.database_execute(PACKAGE)?;
+        let mut rogue = self.server.active_rogue().await?;
+        let facts = json!({ "hostname": self.name(), "os_family": "linux", "arch": "x86_64" });
+        let body = json!({ "agent_version": "0.1.0", "boot_id": "0".repeat(32), "facts": facts });
+        let checkin = rogue.checkin_with(serde_json::to_vec(&body)?, 0);
+        rogue.accepted(&checkin).await?;
+        Ok(rogue.system)
+    }
+
+    /// The path of a rollout with which that can be done. One whose systems are gone is done with its stage at once.
+    async fn rollout(&mut self, what: &str) -> Result<String> {
+        self.server.database_execute(PACKAGE)?;
+        let system = match what {
+            "advance" => SystemId(999_999),
+            _ => self.upgradable().await?,
+        };
+        let body = json!({ "systems": [system], "stages": [100] });
+        let advanced = json!({ "systems": [system], "stages": [99, 100] });
+        let body = if what == "advance" { advanced } else { body };
+        let created: Value = self.local.call("POST", "/api/v1/rollouts", &body).await?;
+        let path = format!("/api/v1/rollouts/{}", created["id"]);
+        match what {
+            "resume" => {
+                let halt = format!("{path}/halt");
+                self.local.call::<Value>("POST", &halt, &Value::Null).await?;
+            }
+            "advance" => {
+                let local = self.local.clone();
+                eventually("the stage to be done", 30, async || {
+                    let rollout: Value = local.get(&path).await?;
+                    Ok((rollout["state"] == "waiting").then_some(()))
+                })
+                .await?;
+            }
+            _ => {}
+        }
+        Ok(path)
+    }
+
     /// The path of a new group.
     async fn group(&mut self, kind: &str) -> Result<String> {
         let body = json!({ "name": self.name(), "kind": kind });
@@ -131,6 +173,10 @@ impl World {
         Ok(format!("{path}/{}", created["token"]["id"]))
     }
 }
+
+/// A package as `scmserver packages add` stores it, but for its bytes, which nobody fetches here.
+const PACKAGE: &str = "INSERT INTO packages (platform, version, size_bytes, sha256, signature, added_ms, added_by) \
+    SELECT 'x86_64-linux', '9.9.9', 1, '', '', 0, 'test' WHERE NOT EXISTS (SELECT 1 FROM packages)";
 
 /// The body of a bulk job on systems that were seen pending.
 fn job(kind: &str, ids: &[i64]) -> Value {
@@ -264,6 +310,19 @@ async fn example(world: &mut World, route: &str) -> Result<Call> {
             let path = world.offering().await?;
             let created: Value = local.call("POST", &path, &json!({ "action": "hello" })).await?;
             call(&local, format!("/api/v1/commands/{}/cancel", created["id"]), none)
+        }
+        "upgrades.create" => {
+            let system = world.upgradable().await?;
+            call(&local, format!("/api/v1/systems/{system}/upgrade"), json!({}))
+        }
+        "rollouts.create" => {
+            let system = world.upgradable().await?;
+            call(&local, "/api/v1/rollouts", json!({ "systems": [system] }))
+        }
+        "rollouts.halt" | "rollouts.resume" | "rollouts.advance" | "rollouts.abort" => {
+            let what = route.trim_start_matches("rollouts.");
+            let path = world.rollout(what).await?;
+            call(&local, format!("{path}/{what}"), none)
         }
         "systems.split" | "systems.swap" | "systems.dismiss" => {
             let (path, body) = world.cloned().await?;
@@ -406,6 +465,8 @@ async fn every_route_that_changes_something_is_recorded() -> Result<()> {
         "systems.rotate",
         // tests/commands.rs, tests/command_reports.rs
         "commands.results",
+        // tests/upgrades: it says how far an upgrade is, whose every state is recorded with its command.
+        "upgrades.part",
     ];
     for route in ROUTES {
         let nothing = CHANGES_NOTHING.iter().any(|(name, _)| *name == route.name);

@@ -100,8 +100,13 @@ async fn things(server: &Server, name: &str) -> Result<Things> {
     let group: Value = owner.api.call("POST", "/api/v1/groups", &group).await?;
     let filter = json!({ "name": format!("filter-of-{name}"), "filter": "os = linux", "shared": true });
     let filter: Value = owner.api.call("POST", "/api/v1/filters", &filter).await?;
+    // The packages are every organization's; the upgrades to them are each one's own.
+    server.database_execute(PACKAGE)?;
+    let rollout = json!({ "filter": format!("hostname = {host}"), "expected_count": 1 });
+    let rollout: Value = owner.api.call("POST", "/api/v1/rollouts", &rollout).await?;
     let ids = vec![
         ("systems", json!(rogue.system)),
+        ("rollouts", rollout["id"].clone()),
         ("groups", group["id"].clone()),
         ("filters", filter["id"].clone()),
         ("jobs", job["id"].clone()),
@@ -132,6 +137,10 @@ async fn things(server: &Server, name: &str) -> Result<Things> {
     })
 }
 
+/// As `scmserver packages add` stores it, but for its bytes, which nobody fetches here.
+const PACKAGE: &str = "INSERT INTO packages (platform, version, size_bytes, sha256, signature, added_ms, added_by) \
+    SELECT 'x86_64-linux', '9.9.9', 1, '', '', 0, 'test' WHERE NOT EXISTS (SELECT 1 FROM packages)";
+
 const ED25519: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIPkelMMmjmyBQ7m01IKbdKHO5ub4ha+Ip0ZbiSivo59h";
 
 /// A body that the route would take from one of the others.
@@ -148,6 +157,7 @@ fn body_of(route: &str, system: &SystemDetail) -> Value {
             json!({ "fingerprint": fingerprint, "expected_status": system.summary.status })
         }
         "commands.create" => json!({ "action": "mine" }),
+        "upgrades.create" => json!({}),
         "groups.change" => json!({ "name": "mine", "description": "" }),
         "groups.members.change" => json!({ "add": [system.summary.id] }),
         "rules.save" => {

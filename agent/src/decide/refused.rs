@@ -51,6 +51,7 @@ pub(super) fn refused(
         },
         RefusalCode::BadSignature
         | RefusalCode::UnknownOrganization
+        | RefusalCode::UnknownPackage
         | RefusalCode::InvalidRequest
         | RefusalCode::Internal => Action {
             contact: true,

@@ -6,6 +6,7 @@
 use super::report::CommandName;
 use crate::identity::PublicKey;
 use crate::ids::{CommandId, Organization, SystemId, UnixMillis};
+use crate::upgrades::order::UpgradeOrder;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::{Signature, Signer as _, SigningKey};
@@ -28,9 +29,10 @@ pub struct Order {
     pub id: CommandId,
     /// The one system that it is for.
     pub system: SystemId,
-    /// What kind of thing to do; `run_action`.
+    /// What kind of thing to do: `run_action` or `upgrade`.
     pub kind: String,
-    /// What exactly, as JSON; for `run_action` [`RunAction`].
+    /// What exactly, as JSON; for `run_action` [`RunAction`], for `upgrade`
+    /// [`UpgradeOrder`](crate::upgrades::order::UpgradeOrder).
     pub body: String,
     /// When it was handed out, by the server's clock.
     pub issued_ms: UnixMillis,
@@ -141,6 +143,14 @@ impl AuthenticOrder {
     /// Why it is none, for a person.
     pub fn run_action(&self) -> Result<RunAction, String> {
         serde_json::from_str(&self.0.body).map_err(|error| format!("the body is no action to run: {error}"))
+    }
+
+    /// The body of an `upgrade`.
+    ///
+    /// # Errors
+    /// Why it is none, for a person.
+    pub fn upgrade(&self) -> Result<UpgradeOrder, String> {
+        UpgradeOrder::parse(&self.0.body)
     }
 }
 

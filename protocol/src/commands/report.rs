@@ -6,6 +6,7 @@
 use super::catalogue::Catalogue;
 use super::order::SignedOrder;
 use crate::ids::{CommandId, UnixMillis};
+use crate::upgrades::progress::UpgradeProgress;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -92,6 +93,8 @@ pub enum Event {
         /// What it wrote, in base64.
         data: String,
     },
+    /// How far an upgrade is.
+    Progress(UpgradeProgress),
     /// It is over.
     Ended(End),
 }
@@ -160,11 +163,15 @@ pub enum EndOutcome {
     Busy,
     /// Whether the id was used before cannot be told any more.
     Unprovable,
+    /// An upgrade that the agent does not do; nothing was changed, and `reason` says why.
+    Refused,
+    /// The new program was tried and did not prove itself: the one before runs again, and `reason` says why.
+    RolledBack,
 }
 
 impl EndOutcome {
     /// All of them.
-    pub const ALL: [EndOutcome; 11] = [
+    pub const ALL: [EndOutcome; 13] = [
         EndOutcome::Completed,
         EndOutcome::Failed,
         EndOutcome::Interrupted,
@@ -176,6 +183,8 @@ impl EndOutcome {
         EndOutcome::Protected,
         EndOutcome::Busy,
         EndOutcome::Unprovable,
+        EndOutcome::Refused,
+        EndOutcome::RolledBack,
     ];
 
     /// The stable name on the wire, in the log and in the audit.
@@ -192,6 +201,8 @@ impl EndOutcome {
             EndOutcome::Protected => "protected",
             EndOutcome::Busy => "busy",
             EndOutcome::Unprovable => "unprovable",
+            EndOutcome::Refused => "refused",
+            EndOutcome::RolledBack => "rolled_back",
         }
     }
 
@@ -200,7 +211,7 @@ impl EndOutcome {
         use super::CommandState;
         match self {
             EndOutcome::Completed => CommandState::Completed,
-            EndOutcome::Failed | EndOutcome::Interrupted => CommandState::Failed,
+            EndOutcome::Failed | EndOutcome::Interrupted | EndOutcome::RolledBack => CommandState::Failed,
             EndOutcome::Cancelled => CommandState::Cancelled,
             EndOutcome::Expired => CommandState::Expired,
             EndOutcome::UnknownKind
@@ -208,7 +219,8 @@ impl EndOutcome {
             | EndOutcome::BadParameter
             | EndOutcome::Protected
             | EndOutcome::Busy
-            | EndOutcome::Unprovable => CommandState::Refused,
+            | EndOutcome::Unprovable
+            | EndOutcome::Refused => CommandState::Refused,
         }
     }
 }
@@ -239,6 +251,7 @@ fn event_problem(event: &Event) -> Option<(&'static str, &'static str)> {
         Event::Started => None,
         Event::Output { start, .. } if *start < 0 => Some(("start", "must not be negative")),
         Event::Output { data, .. } => output_bytes(data).err().map(|reason| ("data", reason)),
+        Event::Progress(progress) => progress.problem(),
         Event::Ended(end) if end.output_bytes < 0 => Some(("output_bytes", "must not be negative")),
         Event::Ended(end) => {
             let reason = end.reason.as_deref().unwrap_or_default();
@@ -251,6 +264,7 @@ fn event_problem(event: &Event) -> Option<(&'static str, &'static str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::upgrades::progress::UpgradeStage;
 
     fn report(event: Event) -> ResultsRequest {
         ResultsRequest {
@@ -263,6 +277,14 @@ mod tests {
                 },
                 event,
             }],
+        }
+    }
+
+    fn progress(done_bytes: i64) -> UpgradeProgress {
+        UpgradeProgress {
+            stage: UpgradeStage::Downloading,
+            done_bytes,
+            total_bytes: 5,
         }
     }
 
@@ -280,6 +302,7 @@ mod tests {
         for event in [
             Event::Started,
             Event::output(4, &[0, 255, 10]),
+            Event::Progress(progress(3)),
             Event::Ended(end("x")),
         ] {
             let sent = report(event);
@@ -313,6 +336,12 @@ mod tests {
             field(Event::output(-1, &[0])).as_deref(),
             Some("reports[0].event.start")
         );
+        for done in [-1, 6] {
+            assert_eq!(
+                field(Event::Progress(progress(done))).as_deref(),
+                Some("reports[0].event.done_bytes")
+            );
+        }
         assert_eq!(
             field(Event::Ended(end(&"x".repeat(301)))).as_deref(),
             Some("reports[0].event.reason")

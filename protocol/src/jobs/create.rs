@@ -5,6 +5,7 @@ use super::run::RunOnMany;
 use crate::annotations::tag_problem;
 use crate::ids::{GroupId, SystemId};
 use crate::systems::SystemStatus;
+use crate::upgrades::version;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use utoipa::ToSchema;
@@ -38,6 +39,9 @@ pub struct CreateJob {
     /// What is run, for `run_action`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<RunOnMany>,
+    /// The version, for `upgrade`; the one that is offered to each unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     /// Chosen one by one; at most 100,000 together, each once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub systems: Vec<ChosenSystems>,
@@ -72,11 +76,16 @@ impl CreateJob {
             (None, _) => {}
         }
         match (self.group, about) {
-            (None, JobAbout::Group) => Some(("group", format!("must be given for `{kind}`"))),
-            (Some(_), JobAbout::Status | JobAbout::Tag | JobAbout::Run) => {
-                Some(("group", format!("means nothing to `{kind}`; leave it out")))
+            (None, JobAbout::Group) => return Some(("group", format!("must be given for `{kind}`"))),
+            (Some(_), JobAbout::Status | JobAbout::Tag | JobAbout::Run | JobAbout::Version) => {
+                return Some(("group", format!("means nothing to `{kind}`; leave it out")));
             }
-            _ => None,
+            _ => {}
+        }
+        match (self.version.as_deref(), about) {
+            (Some(text), JobAbout::Version) => version(text).err().map(|reason| ("version", reason)),
+            (Some(_), _) => Some(("version", format!("means nothing to `{kind}`; leave it out"))),
+            (None, _) => None,
         }
     }
 
@@ -148,6 +157,7 @@ mod tests {
             tag: None,
             group: None,
             run: None,
+            version: None,
             systems,
             filter: None,
             expected_count: None,
@@ -225,8 +235,17 @@ mod tests {
                 JobAbout::Tag => (Some("tag"), None, Some("tag"), Some("tag")),
                 JobAbout::Group => (Some("group"), Some("tag"), None, Some("group")),
                 JobAbout::Run => (Some("run"), Some("tag"), Some("group"), None),
+                JobAbout::Version => (None, Some("tag"), Some("group"), Some("run")),
             };
             assert_eq!(fields, expected, "{kind:?}");
+            let versioned = |version: &str| CreateJob {
+                version: Some(version.to_owned()),
+                ..bare.clone()
+            };
+            let fits = kind.about() == JobAbout::Version;
+            assert!(!fits || field(&versioned("1.4.0")).is_none(), "{kind:?}");
+            assert!(fits || field(&versioned("1.4.0")).is_some(), "{kind:?}");
+            assert!(field(&versioned("new")).is_some());
         }
         let bad = CreateJob {
             tag: Some("two words".to_owned()),

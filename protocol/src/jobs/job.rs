@@ -51,6 +51,9 @@ pub struct Job {
     /// What its systems run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<RunOnMany>,
+    /// The version that it upgrades to; none where each gets the one that is offered to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     /// The filter that chose its systems; none where they were chosen one by one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<String>,

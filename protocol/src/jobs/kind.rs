@@ -29,6 +29,8 @@ pub enum JobKind {
     GroupRemove,
     /// The system runs an action that its own configuration allows.
     RunAction,
+    /// An upgrade of its agent is queued.
+    Upgrade,
 }
 
 /// What a job changes of a system, which says what it has to be told.
@@ -42,11 +44,13 @@ pub enum JobAbout {
     Group,
     /// Nothing of what the server knows: what it is to run.
     Run,
+    /// The version of its agent: which, or the one that is offered.
+    Version,
 }
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [JobKind; 11] = [
+    pub const ALL: [JobKind; 12] = [
         JobKind::Approve,
         JobKind::Reject,
         JobKind::Deny,
@@ -58,6 +62,7 @@ impl JobKind {
         JobKind::GroupAdd,
         JobKind::GroupRemove,
         JobKind::RunAction,
+        JobKind::Upgrade,
     ];
 
     /// The stable name in the database, the API and the audit.
@@ -74,6 +79,7 @@ impl JobKind {
             JobKind::GroupAdd => "group_add",
             JobKind::GroupRemove => "group_remove",
             JobKind::RunAction => "run_action",
+            JobKind::Upgrade => "upgrade",
         }
     }
 
@@ -94,6 +100,7 @@ impl JobKind {
             JobKind::Tag | JobKind::Untag => JobAbout::Tag,
             JobKind::GroupAdd | JobKind::GroupRemove => JobAbout::Group,
             JobKind::RunAction => JobAbout::Run,
+            JobKind::Upgrade => JobAbout::Version,
         }
     }
 
@@ -110,6 +117,7 @@ impl JobKind {
             JobKind::Tag | JobKind::Untag => "annotations.tags.change",
             JobKind::GroupAdd | JobKind::GroupRemove => "groups.members.change",
             JobKind::RunAction => "commands.create",
+            JobKind::Upgrade => "upgrades.create",
         }
     }
 }

@@ -2,13 +2,14 @@
 
 use super::store::{self, Change, CommandRow};
 use super::transition::Transition;
-use super::view;
+use super::{upgrade, view};
 use crate::app::App;
 use crate::audit::{self, Actor, Entry, Outcome};
 use crate::error::Error;
 use crate::signing::SigningOrganization;
 use crate::storage::Conn;
-use scm_protocol::commands::order::{LIFETIME_MS, Order, RUN_ACTION, RunAction, SignedOrder};
+use crate::upgrades::{self, News};
+use scm_protocol::commands::order::{LIFETIME_MS, Order, RunAction, SignedOrder};
 use scm_protocol::commands::report::{CommandName, Tasks};
 use scm_protocol::commands::{CommandState, MAX_UNDER_WAY};
 use scm_protocol::ids::{CommandId, SystemId, UnixMillis};
@@ -38,11 +39,11 @@ pub async fn hand_out(
 ) -> Result<Tasks, Error> {
     let (now, signing) = (app.clock.now(), Arc::clone(organization));
     let dispatched = app.storage.writer.run(move |conn| {
-        let (tasks, first) = dispatch(conn, &signing, system, now)?;
-        record(conn, &first, now)?;
-        Ok((tasks, !first.is_empty()))
+        let handed = dispatch(conn, &signing, system, now)?;
+        record(conn, &handed, now)?;
+        Ok((handed.changed(), handed.tasks))
     });
-    let (tasks, changed) = dispatched.await?;
+    let (changed, tasks) = dispatched.await?;
     if changed {
         app.events.commands(organization.id);
         app.events.audited(organization.id);
@@ -50,15 +51,37 @@ pub async fn hand_out(
     Ok(tasks)
 }
 
-/// What there is to do for a system, and what of it is handed out for the first time: to be followed by [`record`], when
-/// all rows are changed.
+/// What there is to do for a system, and what changed with it.
+#[derive(Debug)]
+pub(super) struct Handed {
+    pub tasks: Tasks,
+    /// Handed out for the first time.
+    first: Vec<CommandRow>,
+    /// Upgrades that turned out to be done.
+    settled: Vec<CommandRow>,
+}
+
+impl Handed {
+    /// Whether anything is another than before.
+    pub(super) fn changed(&self) -> bool {
+        !self.first.is_empty() || !self.settled.is_empty()
+    }
+}
+
+/// What there is to do for a system: to be followed by [`record`], when all rows are changed.
 pub(super) fn dispatch(
     conn: &mut Conn,
     organization: &SigningOrganization,
     system: SystemId,
     now: UnixMillis,
-) -> Result<(Tasks, Vec<CommandRow>), Error> {
-    let rows = store::open_of(conn, system)?;
+) -> Result<Handed, Error> {
+    let (mut rows, mut settled) = (Vec::new(), Vec::new());
+    for row in store::open_of(conn, system)? {
+        match upgrade::settle(conn, &row, now)? {
+            Some(arrived) => settled.push(arrived),
+            None => rows.push(row),
+        }
+    }
     let plan = plan(&rows, now)?;
     for row in &plan.first {
         let change = Change {
@@ -67,6 +90,7 @@ pub(super) fn dispatch(
             ..Change::to(row, CommandState::Dispatched)
         };
         store::change(conn, CommandId(row.id), &change)?;
+        upgrade::tell(conn, row, &News::Dispatched, now)?;
     }
     let first = plan.first.iter().map(|row| (row, now, now.plus(LIFETIME_MS)));
     let again = plan.again.iter().map(|row| {
@@ -77,14 +101,19 @@ pub(super) fn dispatch(
             UnixMillis(expires.unwrap_or_default()),
         )
     });
-    let commands = again
-        .chain(first)
-        .map(|(row, issued, expires)| sign(row, organization, issued, expires));
+    let mut commands = Vec::new();
+    for (row, issued, expires) in again.chain(first) {
+        commands.extend(sign(conn, row, organization, (issued, expires))?);
+    }
     let tasks = Tasks {
-        commands: commands.collect::<Result<_, Error>>()?,
+        commands,
         cancel: plan.cancel,
     };
-    Ok((tasks, plan.first))
+    Ok(Handed {
+        tasks,
+        first: plan.first,
+        settled,
+    })
 }
 
 /// What to do about the commands of a system that are not over.
@@ -127,32 +156,54 @@ fn name(row: &CommandRow) -> CommandName {
     }
 }
 
+/// What exactly is to be done; none where that cannot be told any more.
+fn body(conn: &mut Conn, row: &CommandRow) -> Result<Option<String>, Error> {
+    let written = if upgrade::is_upgrade(row) {
+        let Some(order) = upgrades::order(conn, CommandId(row.id))? else {
+            tracing::error!(
+                command.id = row.id,
+                "an upgrade is not handed out: its package is gone"
+            );
+            return Ok(None);
+        };
+        serde_json::to_string(&order)
+    } else {
+        serde_json::to_string(&RunAction {
+            action: row.action.clone(),
+            parameters: view::parameters(row)?,
+        })
+    };
+    written
+        .map(Some)
+        .map_err(|error| Error::internal(error.to_string()))
+}
+
 fn sign(
+    conn: &mut Conn,
     row: &CommandRow,
     organization: &SigningOrganization,
-    issued_ms: UnixMillis,
-    expires_ms: UnixMillis,
-) -> Result<SignedOrder, Error> {
-    let run = RunAction {
-        action: row.action.clone(),
-        parameters: view::parameters(row)?,
+    (issued_ms, expires_ms): (UnixMillis, UnixMillis),
+) -> Result<Option<SignedOrder>, Error> {
+    let Some(body) = body(conn, row)? else {
+        return Ok(None);
     };
-    let body = serde_json::to_string(&run).map_err(|error| Error::internal(error.to_string()))?;
     let order = Order {
         id: CommandId(row.id),
         system: SystemId(row.system_id),
-        kind: RUN_ACTION.to_owned(),
+        kind: row.kind.clone(),
         body,
         issued_ms,
         expires_ms,
         nonce: row.nonce.clone(),
     };
-    Ok(order.sign(&organization.key, &organization.name))
+    Ok(Some(order.sign(&organization.key, &organization.name)))
 }
 
 /// One entry for each that was handed out. After every change of the transaction: the audit's lock comes last, here as
 /// everywhere, so that replicas never wait for each other in a circle.
-pub(super) fn record(conn: &mut Conn, rows: &[CommandRow], now: UnixMillis) -> Result<(), Error> {
+pub(super) fn record(conn: &mut Conn, handed: &Handed, now: UnixMillis) -> Result<(), Error> {
+    upgrade::record_settled(conn, &handed.settled, now)?;
+    let rows = &handed.first;
     let server = Actor::server();
     let targets: Vec<String> = rows.iter().map(|row| format!("command:{}", row.id)).collect();
     let entries: Vec<Entry<'_>> = rows

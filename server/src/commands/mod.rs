@@ -16,8 +16,10 @@ pub mod routes;
 mod service;
 mod store;
 mod transition;
+mod upgrade;
 mod view;
 
 pub use bulk::{NotRun, OfJob, RunOrder, begin_all, cancel_of, check_offered, last_of, of_job};
 pub use dispatch::{hand_out, waiting};
 pub use overdue::{keep_moving, sweep};
+pub use upgrade::{NewUpgradeCommand, create_upgrade, is_under_way, take_back};

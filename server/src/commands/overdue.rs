@@ -4,13 +4,15 @@
 
 use super::store::{self, Change};
 use super::transition::{GIVEN_UP, Transition};
-use super::view;
+use super::{upgrade, view};
 use crate::app::App;
 use crate::audit::{Actor, Entry, Outcome};
 use crate::error::Error;
 use crate::storage::Conn;
+use crate::upgrades::{self, News};
 use scm_protocol::commands::CommandState;
 use scm_protocol::ids::{CommandId, UnixMillis};
+use scm_protocol::upgrades::upgrade::UpgradeState;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +46,7 @@ async fn look(app: &App) -> Result<(), Error> {
         let urgent = store::urgent(conn)?;
         let mut overdue = store::unfetched(conn, now, AT_ONCE)?;
         overdue.extend(store::unanswered(conn, now.plus(-SILENCE_MS), AT_ONCE)?);
+        overdue.extend(upgrades::silent(conn, now, AT_ONCE)?);
         Ok((urgent, overdue))
     };
     let (urgent, overdue) = app.storage.readers.run(read).await?;
@@ -67,14 +70,17 @@ fn end(conn: &mut Conn, id: CommandId, now: UnixMillis) -> Result<Option<i64>, E
         return Ok(None);
     };
     let silent_since = |dispatched: i64| dispatched + row.timeout_secs * 1000 + SILENCE_MS < now.0;
+    let silent = if upgrade::is_upgrade(&row) {
+        !upgrades::heard(conn, id, now)?
+    } else {
+        row.dispatched_ms.is_some_and(silent_since)
+    };
     let (state, reason) = match view::state(&row)? {
         CommandState::Created if row.wait_until_ms < now.0 => (
             CommandState::Expired,
             "its system did not fetch it in time; it was not run",
         ),
-        CommandState::Dispatched | CommandState::Running if row.dispatched_ms.is_some_and(silent_since) => {
-            (CommandState::Failed, GIVEN_UP)
-        }
+        CommandState::Dispatched | CommandState::Running if silent => (CommandState::Failed, GIVEN_UP),
         _ => return Ok(None),
     };
     let change = Change {
@@ -84,6 +90,11 @@ fn end(conn: &mut Conn, id: CommandId, now: UnixMillis) -> Result<Option<i64>, E
     };
     let transition = Transition::of(change, state);
     store::change(conn, id, &transition.change)?;
+    let ended = match state {
+        CommandState::Expired => UpgradeState::Expired,
+        _ => UpgradeState::Failed,
+    };
+    upgrade::tell(conn, &row, &News::Given(ended, Some(reason.to_owned())), now)?;
     Entry {
         organization_id: row.organization_id,
         at: now,

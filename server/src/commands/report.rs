@@ -3,7 +3,7 @@
 use super::dispatch;
 use super::store::{self, CommandRow};
 use super::transition::{self, Transition};
-use super::{output_store, view};
+use super::{output_store, upgrade, view};
 use crate::agent_message::failed;
 use crate::app::App;
 use crate::audit::{self, Actor, Entry, Outcome};
@@ -13,6 +13,7 @@ use crate::pki::Presented;
 use crate::signing::SigningOrganization;
 use crate::storage::Conn;
 use crate::systems;
+use crate::upgrades::News;
 use scm_protocol::commands::catalogue::Catalogue;
 use scm_protocol::commands::report::{
     CommandReport, End, Event, ResultsReply, ResultsRequest, Tasks, output_bytes,
@@ -134,11 +135,11 @@ fn apply(conn: &mut Conn, message: &Message) -> Result<Result<(Tasks, bool), Ref
     for report in &message.request.reports {
         wrote |= one(conn, message, report, &mut notes)?;
     }
-    let (tasks, first) = dispatch::dispatch(conn, &message.organization, system, now)?;
-    let changed = wrote || !notes.is_empty() || !first.is_empty();
+    let handed = dispatch::dispatch(conn, &message.organization, system, now)?;
+    let changed = wrote || !notes.is_empty() || handed.changed();
     record(conn, message, &notes)?;
-    dispatch::record(conn, &first, now)?;
-    Ok(Ok((tasks, changed)))
+    dispatch::record(conn, &handed, now)?;
+    Ok(Ok((handed.tasks, changed)))
 }
 
 /// Keeps what the system offers. What it would not offer is a security event.
@@ -194,12 +195,25 @@ fn one(
     match &report.event {
         Event::Started => {
             let begun = transition::started(&row, message.now)?;
+            if begun.is_some() {
+                upgrade::tell(conn, &row, &News::Started, message.now)?;
+            }
             notes.extend(write(conn, &row, begun, None)?);
             Ok(false)
         }
         Event::Output { start, data } => output(conn, &row, *start, data),
+        Event::Progress(progress) => {
+            if !view::state(&row)?.is_over() {
+                upgrade::tell(conn, &row, &News::Progress(*progress), message.now)?;
+            }
+            Ok(true)
+        }
         Event::Ended(end) => {
             let ended = transition::ended(&row, end, message.now)?;
+            if ended.is_some() {
+                let news = News::Ended(end.outcome, end.reason.clone());
+                upgrade::tell(conn, &row, &news, message.now)?;
+            }
             notes.extend(write(conn, &row, ended, Some(end))?);
             Ok(false)
         }

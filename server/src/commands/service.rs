@@ -2,7 +2,7 @@
 
 use super::bulk::{self, stop};
 use super::store::{self, Filter, NewCommand};
-use super::{output_store, view};
+use super::{output_store, upgrade, view};
 use crate::app::App;
 use crate::auth::SecretHash;
 use crate::call::Caller;
@@ -12,14 +12,16 @@ use crate::idempotency;
 use crate::paging;
 use crate::storage::{Conn, hold_organization};
 use crate::systems::{self, Instants};
+use crate::upgrades::News;
 use scm_protocol::commands::catalogue::{Catalogue, OfferedAction};
-use scm_protocol::commands::order::MAX_ORDER_BYTES;
+use scm_protocol::commands::order::{MAX_ORDER_BYTES, RUN_ACTION};
 use scm_protocol::commands::{
     Command, CommandOutput, CommandPage, CommandState, CreateCommand, DEFAULT_WAIT_SECS, MAX_WAIT_SECS,
     Offered, OfferedQuery, SystemActions,
 };
 use scm_protocol::ids::{CommandId, JobId, SystemId, UnixMillis};
 use scm_protocol::systems::SystemStatus;
+use scm_protocol::upgrades::upgrade::UpgradeState;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -95,7 +97,8 @@ pub(super) async fn create(
     Ok(command)
 }
 
-fn nonce() -> Result<String, Error> {
+/// A name that is used once.
+pub(super) fn nonce() -> Result<String, Error> {
     let bytes = random::<16>()?;
     Ok(bytes.iter().fold(String::with_capacity(32), |mut text, byte| {
         // Writing to a text never fails.
@@ -172,6 +175,7 @@ pub(super) fn insert(conn: &mut Conn, system: SystemId, wanted: &Wanted<'_>) -> 
         organization_id: wanted.organization_id,
         system_id: system.0,
         job_id: wanted.job.map(|job| job.0),
+        kind: RUN_ACTION,
         action: action.name.clone(),
         parameters,
         redacted: i64::from(action.redacted),
@@ -249,6 +253,9 @@ pub(super) async fn cancel(app: &App, caller: Caller, id: CommandId) -> Result<C
         }
         let transition = stop(&row, state, &caller.actor.name, now);
         store::change(conn, id, &transition.change)?;
+        if transition.state.is_over() {
+            upgrade::tell(conn, &row, &News::Given(UpgradeState::Cancelled, None), now)?;
+        }
         let detail = json!({ "system": row.system_id, "action": row.action, "state": state });
         caller.record(conn, now, &format!("command:{id}"), detail)?;
         find(conn, organization_id, id)

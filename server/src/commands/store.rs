@@ -38,6 +38,7 @@ pub(super) struct CommandRow {
     pub cancel_by: Option<String>,
     pub output_bytes: i64,
     pub output_incomplete: i64,
+    pub kind: String,
 }
 
 /// A command to create.
@@ -47,6 +48,7 @@ pub(super) struct NewCommand {
     pub organization_id: i64,
     pub system_id: i64,
     pub job_id: Option<i64>,
+    pub kind: &'static str,
     pub action: String,
     pub parameters: String,
     pub redacted: i64,

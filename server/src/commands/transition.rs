@@ -4,6 +4,7 @@
 //! was given up without a word of its system ([`is_given_up`]): then nothing was known, and its word is news.
 
 use super::store::{Change, CommandRow};
+use super::upgrade::BY_VERSION;
 use super::view;
 use crate::error::Error;
 use scm_protocol::commands::CommandState;
@@ -54,6 +55,11 @@ fn is_given_up(row: &CommandRow, state: CommandState) -> bool {
 /// Why a command ended that its system said nothing more about.
 pub(super) const GIVEN_UP: &str = "its system was not heard of it again: whether and how far it ran is not known, it is not handed out any more";
 
+/// Whether it ended so by the server's own guess: the word of its system counts.
+fn is_presumed(row: &CommandRow, state: CommandState) -> bool {
+    is_given_up(row, state) || row.reason.as_deref() == Some(BY_VERSION)
+}
+
 /// Its system began.
 pub(super) fn started(row: &CommandRow, now: UnixMillis) -> Result<Option<Transition>, Error> {
     let state = view::state(row)?;
@@ -73,7 +79,7 @@ pub(super) fn started(row: &CommandRow, now: UnixMillis) -> Result<Option<Transi
 pub(super) fn ended(row: &CommandRow, end: &End, now: UnixMillis) -> Result<Option<Transition>, Error> {
     let state = view::state(row)?;
     let open = matches!(state, CommandState::Dispatched | CommandState::Running);
-    if !open && !is_given_up(row, state) {
+    if !open && !is_presumed(row, state) {
         return Ok(None);
     }
     let after = end.outcome.state();
@@ -125,6 +131,7 @@ pub(super) mod tests {
             cancel_by: None,
             output_bytes: 0,
             output_incomplete: 0,
+            kind: "run_action".to_owned(),
         }
     }
 
@@ -181,6 +188,21 @@ pub(super) mod tests {
             (begun.state, begun.change.ended_ms),
             (CommandState::Running, None)
         );
+    }
+
+    #[test]
+    fn the_word_of_a_system_counts_more_than_its_version() {
+        let presumed = CommandRow {
+            kind: "upgrade".to_owned(),
+            reason: Some(BY_VERSION.to_owned()),
+            ended_ms: Some(5),
+            ..row(CommandState::Completed)
+        };
+        let change = ended(&presumed, &end(EndOutcome::RolledBack), NOW)
+            .unwrap()
+            .unwrap();
+        assert_eq!(change.state, CommandState::Failed);
+        assert!(started(&presumed, NOW).unwrap().is_none());
     }
 
     #[test]

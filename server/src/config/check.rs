@@ -18,6 +18,7 @@ pub(super) fn check(config: &Config, document: &Document) -> Result<(), Error> {
     super::audit::check(config, document)?;
     backup(config, document)?;
     integrity(config, document)?;
+    packages(config, document)?;
     relations(config, document)
 }
 
@@ -106,6 +107,14 @@ fn integrity(config: &Config, document: &Document) -> Result<(), Error> {
         return Err(document.refuse("integrity.release_key", reason));
     }
     Ok(())
+}
+
+fn packages(config: &Config, document: &Document) -> Result<(), Error> {
+    let mut keys = config.packages.release_keys.iter();
+    match keys.find_map(|key| check_key(key).err()) {
+        Some(reason) => Err(document.refuse("packages.release_keys", reason)),
+        None => Ok(()),
+    }
 }
 
 fn ranges(config: &Config, document: &Document) -> Result<(), Error> {

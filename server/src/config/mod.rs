@@ -20,8 +20,8 @@ pub use addresses::Addresses;
 pub use audit::{Audit, Forward, ForwardKind};
 pub use proxy::{Proxy, ProxyAddress};
 pub use sections::{
-    Agents, Backup, Certificates, Database, Integrity, Level, Limits, Log, LogFormat, Server, Sessions,
-    Telemetry, Tls,
+    Agents, Backup, Certificates, Database, Integrity, Level, Limits, Log, LogFormat, Packages, Server,
+    Sessions, Telemetry, Tls,
 };
 
 use crate::backup::Place;
@@ -58,6 +58,8 @@ pub struct Config {
     pub backup: Backup,
     /// `[integrity]`: whether the program is verified at the start.
     pub integrity: Integrity,
+    /// `[packages]`: who signs programs of agents.
+    pub packages: Packages,
     /// `[log]`: how much is logged, and in what form.
     pub log: Log,
 }
@@ -113,6 +115,12 @@ impl Config {
             keep: backup.keep,
             postgres_programs: backup.postgres_programs.clone(),
         }
+    }
+
+    /// Keys that sign programs of agents.
+    pub fn release_keys(&self) -> impl Iterator<Item = &str> {
+        let own = self.integrity.release_key.as_ref();
+        self.packages.release_keys.iter().chain(own).map(String::as_str)
     }
 
     /// Certificate chain and key to serve with, where own ones are configured.

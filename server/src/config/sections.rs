@@ -203,6 +203,15 @@ pub struct Integrity {
     pub signature: Option<PathBuf>,
 }
 
+/// `[packages]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Packages {
+    /// `release_keys`, default none: minisign public keys; a package of agents must be signed by one of them, or by
+    /// `release_key` of `[integrity]`.
+    pub release_keys: Vec<String>,
+}
+
 /// `[log]`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]

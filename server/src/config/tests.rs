@@ -43,6 +43,7 @@ fn the_packaged_file_shows_the_defaults() {
         "key",
         "postgres_programs",
         "release_key",
+        "release_keys",
         "signature",
     ]))
     .unwrap();
@@ -218,7 +219,7 @@ fn faults_name_place_key_and_reason() {
         ("[prox]", "f:1:2: unknown key `prox`, did you mean `proxy`?"),
         (
             "[gateway]",
-            "f:1:2: unknown key `gateway`, expected `server`, `tls`, `proxy`, `database`, `agents`, `certificates`, `limits`, `sessions`, `telemetry`, `audit`, `backup`, `integrity` or `log`",
+            "f:1:2: unknown key `gateway`, expected `server`, `tls`, `proxy`, `database`, `agents`, `certificates`, `limits`, `sessions`, `telemetry`, `audit`, `backup`, `integrity`, `packages` or `log`",
         ),
     ];
     for (text, expected) in cases {

@@ -155,7 +155,7 @@ fn check_subject(conn: &mut Conn, organization_id: i64, draft: &Draft) -> Result
             annotations::tag_in_use(conn, organization_id, tag)
         }
         Subject::Group(group) => groups::manual_group(conn, organization_id, *group).map(|_| ()),
-        Subject::Status | Subject::Tag(_) | Subject::Run(_) => Ok(()),
+        Subject::Status | Subject::Tag(_) | Subject::Run(_) | Subject::Version(_) => Ok(()),
     }
 }
 

@@ -1,4 +1,5 @@
-//! What a job is about besides its systems: a tag, a group, what is run, or nothing more; stored as the job's `argument`.
+//! What a job is about besides its systems: a tag, a group, what is run, a version, or nothing more; stored as the job's
+//! `argument`.
 
 use scm_protocol::ids::GroupId;
 use scm_protocol::jobs::{CreateJob, JobAbout, JobKind, RunOnMany};
@@ -15,6 +16,8 @@ pub(super) enum Subject {
     Group(GroupId),
     /// This is run.
     Run(Box<RunOnMany>),
+    /// This version, or the one that is offered to each.
+    Version(Option<String>),
 }
 
 impl Subject {
@@ -25,6 +28,7 @@ impl Subject {
             JobAbout::Tag => wanted.tag.clone().map(Subject::Tag),
             JobAbout::Group => wanted.group.map(Subject::Group),
             JobAbout::Run => wanted.run.clone().map(|run| Subject::Run(Box::new(run))),
+            JobAbout::Version => Some(Subject::Version(wanted.version.clone())),
         }
     }
 
@@ -35,6 +39,10 @@ impl Subject {
             JobAbout::Tag => Some(Subject::Tag(argument.to_owned())),
             JobAbout::Group => argument.parse().ok().map(|id| Subject::Group(GroupId(id))),
             JobAbout::Run => serde_json::from_str(argument).ok().map(Subject::Run),
+            JobAbout::Version => {
+                let version = Some(argument.to_owned()).filter(|version| !version.is_empty());
+                Some(Subject::Version(version))
+            }
         }
     }
 
@@ -45,6 +53,7 @@ impl Subject {
             Subject::Tag(tag) => tag.clone(),
             Subject::Group(id) => id.to_string(),
             Subject::Run(run) => json!(run).to_string(),
+            Subject::Version(version) => version.clone().unwrap_or_default(),
         }
     }
 
@@ -52,7 +61,7 @@ impl Subject {
     pub(super) fn tag(&self) -> Option<&str> {
         match self {
             Subject::Tag(tag) => Some(tag),
-            Subject::Status | Subject::Group(_) | Subject::Run(_) => None,
+            Subject::Status | Subject::Group(_) | Subject::Run(_) | Subject::Version(_) => None,
         }
     }
 
@@ -60,7 +69,7 @@ impl Subject {
     pub(super) fn group(&self) -> Option<GroupId> {
         match self {
             Subject::Group(id) => Some(*id),
-            Subject::Status | Subject::Tag(_) | Subject::Run(_) => None,
+            Subject::Status | Subject::Tag(_) | Subject::Run(_) | Subject::Version(_) => None,
         }
     }
 
@@ -68,7 +77,15 @@ impl Subject {
     pub(super) fn run(&self) -> Option<&RunOnMany> {
         match self {
             Subject::Run(run) => Some(run),
-            Subject::Status | Subject::Tag(_) | Subject::Group(_) => None,
+            Subject::Status | Subject::Tag(_) | Subject::Group(_) | Subject::Version(_) => None,
+        }
+    }
+
+    /// The version, if it is one.
+    pub(super) fn version(&self) -> Option<&str> {
+        match self {
+            Subject::Version(version) => version.as_deref(),
+            Subject::Status | Subject::Tag(_) | Subject::Group(_) | Subject::Run(_) => None,
         }
     }
 
@@ -79,6 +96,7 @@ impl Subject {
             Subject::Tag(tag) => detail["tag"] = json!(tag),
             Subject::Group(id) => detail["group"] = json!(id),
             Subject::Run(run) => detail["run"] = json!(run),
+            Subject::Version(version) => detail["version"] = json!(version),
         }
     }
 }
@@ -105,6 +123,8 @@ mod tests {
             (JobKind::Untag, Subject::Tag("prod".to_owned())),
             (JobKind::GroupAdd, Subject::Group(GroupId(7))),
             (JobKind::RunAction, Subject::Run(Box::new(run()))),
+            (JobKind::Upgrade, Subject::Version(None)),
+            (JobKind::Upgrade, Subject::Version(Some("1.4.0".to_owned()))),
         ] {
             assert_eq!(Subject::stored(kind, &subject.argument()), Some(subject));
         }

@@ -51,6 +51,7 @@ pub(super) fn job(row: JobRow, names: &GroupNames) -> Result<Job, Error> {
         tag: subject.tag().map(str::to_owned),
         group: subject.group(),
         run: subject.run().cloned(),
+        version: subject.version().map(str::to_owned),
         group_name: subject.group().and_then(|id| names.get(&id).cloned()),
         state: state(&row)?,
         counts: counts(&row),

@@ -6,6 +6,7 @@
 mod access_shapes;
 mod command_shapes;
 mod group_shapes;
+mod upgrade_shapes;
 
 use crate::app::App;
 use crate::call::Call;
@@ -268,7 +269,8 @@ fn shape(route: &str) -> Option<Shape> {
         other => {
             return access_shapes::shape(other)
                 .or_else(|| group_shapes::shape(other))
-                .or_else(|| command_shapes::shape(other));
+                .or_else(|| command_shapes::shape(other))
+                .or_else(|| upgrade_shapes::shape(other));
         }
     })
 }
@@ -421,6 +423,7 @@ fn schemas() -> ComponentsBuilder {
     access_shapes::schemas(&mut all);
     group_shapes::schemas(&mut all);
     command_shapes::schemas(&mut all);
+    upgrade_shapes::schemas(&mut all);
     ComponentsBuilder::new().schemas_from_iter(all)
 }
 

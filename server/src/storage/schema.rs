@@ -75,6 +75,7 @@ diesel::table! {
         cancel_by -> Nullable<Text>,
         output_bytes -> BigInt,
         output_incomplete -> BigInt,
+        kind -> Text,
     }
 }
 
@@ -497,7 +498,84 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    packages (id) {
+        id -> BigInt,
+        platform -> Text,
+        version -> Text,
+        size_bytes -> BigInt,
+        sha256 -> Text,
+        signature -> Text,
+        added_ms -> BigInt,
+        added_by -> Text,
+    }
+}
+
+diesel::table! {
+    package_parts (package_id, start) {
+        package_id -> BigInt,
+        start -> BigInt,
+        data -> Binary,
+    }
+}
+
+diesel::table! {
+    upgrades (id) {
+        id -> BigInt,
+        organization_id -> BigInt,
+        system_id -> BigInt,
+        command_id -> Nullable<BigInt>,
+        rollout_id -> Nullable<BigInt>,
+        platform -> Text,
+        version -> Text,
+        from_version -> Text,
+        total_bytes -> BigInt,
+        done_bytes -> BigInt,
+        state -> Text,
+        reason -> Nullable<Text>,
+        created_ms -> BigInt,
+        created_by -> Text,
+        changed_ms -> BigInt,
+        heard_ms -> BigInt,
+        ended_ms -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    rollouts (id) {
+        id -> BigInt,
+        organization_id -> BigInt,
+        version -> Text,
+        filter -> Nullable<Text>,
+        stages -> Text,
+        stage -> BigInt,
+        failure_budget -> BigInt,
+        forgiven -> BigInt,
+        automatic -> BigInt,
+        at_once -> BigInt,
+        state -> Text,
+        reason -> Nullable<Text>,
+        created_ms -> BigInt,
+        created_by -> Text,
+        created_from -> Text,
+        changed_ms -> BigInt,
+        lease_owner -> Text,
+        lease_until_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    rollout_targets (rollout_id, system_id) {
+        rollout_id -> BigInt,
+        system_id -> BigInt,
+        cohort -> BigInt,
+        state -> Text,
+        reason -> Nullable<Text>,
+    }
+}
+
 diesel::joinable!(system_states -> systems (system_id));
+diesel::joinable!(upgrades -> systems (system_id));
 diesel::joinable!(commands -> systems (system_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(half_sessions -> users (user_id));
@@ -519,6 +597,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     system_actions,
     commands,
     command_output,
+    packages,
+    package_parts,
+    upgrades,
+    rollouts,
+    rollout_targets,
     system_states,
     telemetry_samples,
     registration_nonces,

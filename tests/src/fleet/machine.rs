@@ -25,6 +25,8 @@ pub(super) struct Surroundings {
     pub(super) verify: bool,
     /// Where acknowledged things go.
     pub(super) acks: AckLog,
+    /// Of a hundred machines, so many go back when they are upgraded.
+    pub(super) fail_upgrades: u8,
 }
 
 /// A simulated agent.
@@ -43,8 +45,10 @@ pub(super) struct Machine {
     facts: HostFacts,
     vitals: Vitals,
     measured: Option<Instant>,
-    boot_id: String,
+    pub(super) boot_id: String,
     facts_due: bool,
+    /// Version of its agent.
+    pub(super) version: String,
 }
 
 /// Why a turn failed.
@@ -106,6 +110,7 @@ impl Machine {
             measured: None,
             boot_id,
             facts_due: false,
+            version: VERSION.to_owned(),
         })
     }
 
@@ -146,7 +151,7 @@ impl Machine {
     async fn register(&mut self, around: &Surroundings, connection: &mut Connection) -> Result<(), Failure> {
         let body = RegisterRequest {
             facts: self.facts.clone(),
-            agent_version: VERSION.to_owned(),
+            agent_version: self.version.clone(),
             boot_id: self.boot_id.clone(),
             enrollment_token: None,
         };
@@ -168,6 +173,7 @@ impl Machine {
             .map_err(|_| Failure::kind("ack log"))
     }
 
+    /// Checks in, and does what it is told.
     async fn check_in(
         &mut self,
         system: SystemId,
@@ -175,12 +181,41 @@ impl Machine {
         around: &Surroundings,
         connection: &mut Connection,
     ) -> Result<(), Failure> {
+        let given = self.check_in_held(system, hold_secs, around, connection).await?;
+        self.upgrade(&given.tasks.commands, around, connection).await
+    }
+
+    /// Checks in, and does nothing.
+    ///
+    /// # Errors
+    /// [`Failure`], for the report.
+    pub(super) async fn check_in_once(
+        &mut self,
+        system: SystemId,
+        around: &Surroundings,
+        connection: &mut Connection,
+    ) -> Result<(), Failure> {
+        self.check_in_held(system, 0, around, connection).await.map(drop)
+    }
+
+    /// Its facts are sent again with the next check-in, as after a start.
+    pub(super) fn restarted(&mut self) {
+        self.facts_due = true;
+    }
+
+    async fn check_in_held(
+        &mut self,
+        system: SystemId,
+        hold_secs: u32,
+        around: &Surroundings,
+        connection: &mut Connection,
+    ) -> Result<CheckInReply, Failure> {
         let since = self
             .measured
             .replace(Instant::now())
             .map_or(0, |last| last.elapsed().as_secs());
         let body = CheckIn {
-            agent_version: VERSION.to_owned(),
+            agent_version: self.version.clone(),
             boot_id: self.boot_id.clone(),
             has_server_key: self.server_key.is_some(),
             hold_secs,
@@ -204,13 +239,12 @@ impl Machine {
             sequence,
             server_time_ms: given.server_time_ms,
         };
-        around
-            .acks
-            .record(&acknowledged)
-            .map_err(|_| Failure::kind("ack log"))
+        let recorded = around.acks.record(&acknowledged);
+        recorded.map_err(|_| Failure::kind("ack log"))?;
+        Ok(given)
     }
 
-    async fn ask<T: serde::de::DeserializeOwned>(
+    pub(super) async fn ask<T: serde::de::DeserializeOwned>(
         &mut self,
         around: &Surroundings,
         connection: &mut Connection,

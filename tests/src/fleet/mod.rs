@@ -12,6 +12,7 @@ mod options;
 mod report;
 mod server_cost;
 mod tally;
+mod upgrades;
 mod vitals;
 mod worker;
 
@@ -48,6 +49,7 @@ pub async fn run(options: Options) -> Result<()> {
         organization: options.organization.clone(),
         verify: !options.no_verify,
         acks: AckLog::open(options.ack_log.as_deref())?,
+        fail_upgrades: options.fail_upgrades,
     });
     let mut fleet = Fleet::new(options, around)?;
     let outcome = fleet.live().await;

@@ -53,6 +53,9 @@ pub struct Options {
     /// Go on until Ctrl-C or SIGTERM.
     #[arg(long, conflicts_with = "duration")]
     pub stay: bool,
+    /// Of a hundred agents that are upgraded, so many report that they went back.
+    #[arg(long, default_value_t = 0, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub fail_upgrades: u8,
     /// Do not verify the signatures of replies: more load from the same processor.
     #[arg(long)]
     pub no_verify: bool,

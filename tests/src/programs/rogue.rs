@@ -11,6 +11,7 @@ use scm_protocol::commands::catalogue::Catalogue;
 use scm_protocol::commands::report::{ResultsReply, ResultsRequest};
 use scm_protocol::ids::{Organization, SystemId};
 use scm_protocol::refusal::Refusal;
+use scm_protocol::upgrades::progress::PackagePartRequest;
 
 /// An agent by hand.
 pub struct Rogue {
@@ -134,6 +135,20 @@ impl Rogue {
         self.sequence += 1;
         let created = clock::now().as_secs();
         Signed::results(
+            &self.key,
+            &self.organization,
+            self.system,
+            created,
+            self.sequence,
+            request,
+        )
+    }
+
+    /// The next request for a part of a package.
+    pub fn package_part(&mut self, request: &PackagePartRequest) -> Signed {
+        self.sequence += 1;
+        let created = clock::now().as_secs();
+        Signed::package_part(
             &self.key,
             &self.organization,
             self.system,

@@ -1,7 +1,9 @@
 //! One call, one answer.
 
 use super::http::{Http, Token};
-use super::{Answer, access, audit, backups, commands, groups, jobs, signing, stream, tokens, views};
+use super::{
+    Answer, access, audit, backups, commands, groups, jobs, signing, stream, tokens, upgrades, views,
+};
 use crate::message::{Call, Failure, Reply};
 use crate::model::{Change, ChangeBody, Range, Recipe};
 use reqwest::Method;
@@ -115,6 +117,7 @@ pub(super) async fn answer(http: Arc<Http>, call: Call, answer: Answer) {
             made: bootstrap(&http, &body).await,
         },
         Call::Command(question) => Reply::Command(commands::answer(&http, question).await),
+        Call::Upgrade(question) => Reply::Upgrade(upgrades::answer(&http, question).await),
         Call::Group(question) => Reply::Group(groups::answer(&http, question).await),
         Call::View(question) => Reply::View(views::answer(&http, question).await),
         Call::Backup(question) => Reply::Backup(backups::answer(&http, question).await),

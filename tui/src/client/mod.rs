@@ -18,6 +18,7 @@ mod signing;
 mod ssh_agent;
 mod stream;
 mod tokens;
+mod upgrades;
 mod view_memory;
 mod views;
 

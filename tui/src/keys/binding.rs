@@ -18,6 +18,7 @@ pub enum Action {
     GoJobs,
     GoBackups,
     GoCommands,
+    GoUpgrades,
     GoSettings,
     GoNewSystem,
     Palette,
@@ -70,6 +71,7 @@ pub enum Action {
     Join,
     Leave,
     RotateKey,
+    Upgrade,
     NewToken,
     DisableToken,
     EnableToken,
@@ -92,6 +94,12 @@ pub enum Action {
     CancelCommand,
     RunAction,
     RunMany,
+    NewRollout,
+    OpenRollout,
+    HaltRollout,
+    ResumeRollout,
+    AdvanceRollout,
+    StopUpgrade,
     EditSetting,
     ResetSetting,
     RotateSigningKey,
@@ -138,6 +146,8 @@ pub enum Scope {
     Backups,
     /// In the list of commands and on the page of one.
     Commands,
+    /// In the list of rollouts and upgrades.
+    Upgrades,
     /// In the list of settings.
     Settings,
     /// In the audit.
@@ -162,7 +172,7 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope, in the order of the help page.
-    pub const ALL: [Scope; 18] = [
+    pub const ALL: [Scope; 19] = [
         Self::Global,
         Self::List,
         Self::Detail,
@@ -171,6 +181,7 @@ impl Scope {
         Self::Jobs,
         Self::Backups,
         Self::Commands,
+        Self::Upgrades,
         Self::Settings,
         Self::Audit,
         Self::Access,
@@ -194,6 +205,7 @@ impl Scope {
             Self::Jobs => "bulk jobs",
             Self::Backups => "backups",
             Self::Commands => "commands",
+            Self::Upgrades => "upgrades",
             Self::Settings => "settings",
             Self::Audit => "audit",
             Self::Access => "access",

@@ -86,6 +86,14 @@ pub(super) const SYSTEMS: &[Binding] = &[
         "take systems out of a manual group, in one job",
     ),
     change(
+        Action::Upgrade,
+        &[Char('U')],
+        Danger::Affects,
+        "upgrades.create",
+        "upgrade",
+        "upgrade the agents to what is offered to each, in one job",
+    ),
+    change(
         Action::Split,
         &[Char('i')],
         Danger::Affects,

@@ -4,7 +4,7 @@ use super::Key;
 use super::binding::{Action, Binding, Danger, Scope, change, plain};
 
 use Key::Char;
-use Scope::{Audit, Backups, Commands, Detail, Groups, Jobs, Settings, Tokens};
+use Scope::{Audit, Backups, Commands, Detail, Groups, Jobs, Settings, Tokens, Upgrades};
 
 /// Enrollment tokens.
 pub(super) const TOKENS: &[Binding] = &[
@@ -213,6 +213,72 @@ pub(super) const COMMANDS: &[Binding] = &[
             "commands.create",
             "run",
             "run an action that this system's own configuration allows",
+        )
+    },
+];
+
+/// Rollouts and upgrades.
+pub(super) const UPGRADES: &[Binding] = &[
+    plain(
+        Action::OpenRollout,
+        &[Key::Enter],
+        Upgrades,
+        "only these",
+        "show the upgrades of this rollout alone, and all of them again",
+    ),
+    Binding {
+        scope: Upgrades,
+        ..change(
+            Action::NewRollout,
+            &[Char('n')],
+            Danger::None,
+            "rollouts.create",
+            "new rollout",
+            "the form of a new rollout: which systems, which version, which stages",
+        )
+    },
+    Binding {
+        scope: Upgrades,
+        ..change(
+            Action::AdvanceRollout,
+            &[Char('a')],
+            Danger::Affects,
+            "rollouts.advance",
+            "next stage",
+            "begin the next stage of a rollout that waits for it",
+        )
+    },
+    Binding {
+        scope: Upgrades,
+        ..change(
+            Action::HaltRollout,
+            &[Char('h')],
+            Danger::Affects,
+            "rollouts.halt",
+            "halt",
+            "queue nothing more of a rollout, and take back what no system has fetched",
+        )
+    },
+    Binding {
+        scope: Upgrades,
+        ..change(
+            Action::ResumeRollout,
+            &[Char('r')],
+            Danger::Affects,
+            "rollouts.resume",
+            "resume",
+            "go on with a halted rollout; its failures until now count no more",
+        )
+    },
+    Binding {
+        scope: Upgrades,
+        ..change(
+            Action::StopUpgrade,
+            &[Char('x')],
+            Danger::Affects,
+            "rollouts.abort",
+            "stop",
+            "give a rollout up, or stop an upgrade",
         )
     },
 ];

@@ -22,6 +22,7 @@ pub static BINDINGS: LazyLock<Vec<Binding>> = LazyLock::new(|| {
         rooms::JOBS,
         rooms::BACKUPS,
         rooms::COMMANDS,
+        rooms::UPGRADES,
         rooms::SETTINGS,
         rooms::AUDIT,
         access::OWN,
@@ -109,6 +110,16 @@ const EVERYWHERE: &[Binding] = &[
         "settings",
         "settings of the organization",
     ),
+    Binding {
+        route: Some("upgrades.list"),
+        ..plain(
+            Action::GoUpgrades,
+            &[],
+            Global,
+            "upgrades",
+            "packages, rollouts and upgrades of agents (from the palette)",
+        )
+    },
     Binding {
         route: Some("backups.list"),
         ..plain(

@@ -53,7 +53,9 @@ fn asks(binding: &Binding) -> bool {
         Scope::Tokens | Scope::Groups | Scope::Settings => {
             matches!(binding.danger, Danger::Reversible | Danger::Destructive)
         }
-        Scope::Jobs | Scope::Backups | Scope::Commands | Scope::Detail => binding.danger == Danger::Affects,
+        Scope::Jobs | Scope::Backups | Scope::Commands | Scope::Upgrades | Scope::Detail => {
+            binding.danger == Danger::Affects
+        }
         Scope::Users | Scope::Sessions | Scope::ApiTokens | Scope::SshKeys => {
             matches!(binding.danger, Danger::Affects | Danger::Destructive)
         }

@@ -1,6 +1,6 @@
 //! Questions to the server. What belongs to one room with many questions has a list of its own, as [`GroupCall`].
 
-use super::{BackupCall, CommandCall, GroupCall, SigningCall, ViewCall};
+use super::{BackupCall, CommandCall, GroupCall, SigningCall, UpgradeCall, ViewCall};
 use crate::config::Context;
 use crate::model::{AccessChange, AccessTab, AuditFilter, Change, ChangeBody, JobChange, Range, TokenChange};
 use scm_protocol::auth::{LoginRequest, SetupRequest};
@@ -158,6 +158,8 @@ pub enum Call {
     WriteConfig(Zeroizing<String>),
     /// About commands and what systems offer.
     Command(CommandCall),
+    /// About packages, upgrades and rollouts.
+    Upgrade(UpgradeCall),
     /// About groups, rules and tags.
     Group(GroupCall),
     /// About how lists are looked at.
@@ -182,7 +184,7 @@ pub enum Call {
         /// The `Idempotency-Key`.
         key: String,
         /// What, and on which systems.
-        body: CreateJob,
+        body: Box<CreateJob>,
     },
     /// Cancels a job, or tries its failed systems again.
     ChangeJob {

@@ -7,6 +7,7 @@ mod failure;
 mod groups;
 mod reply;
 mod signing;
+mod upgrades;
 mod views;
 
 use crate::terminal::TerminalEvent;
@@ -19,6 +20,7 @@ pub use failure::Failure;
 pub use groups::{GroupCall, GroupReply};
 pub use reply::{AccessPage, Reply};
 pub use signing::{SigningCall, SigningReply};
+pub use upgrades::{Steer, UpgradeCall, UpgradeReply};
 pub use views::{ViewCall, ViewReply};
 
 /// Something happened.

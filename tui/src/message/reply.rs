@@ -1,6 +1,6 @@
 //! Answers of the server.
 
-use super::{BackupReply, CommandReply, Failure, GroupReply, SigningReply, ViewReply};
+use super::{BackupReply, CommandReply, Failure, GroupReply, SigningReply, UpgradeReply, ViewReply};
 use crate::model::{
     AccessDone, AccessItem, AccessTab, AgentKey, JobChange, Range, Recipe, ShownSecret, TokenChange,
 };
@@ -104,6 +104,7 @@ pub enum Reply {
     /// The path of the file, or why there is none.
     ConfigWritten(Result<String, String>),
     Command(CommandReply),
+    Upgrade(UpgradeReply),
     Group(GroupReply),
     View(ViewReply),
     Backup(BackupReply),

@@ -44,11 +44,13 @@ pub enum Change {
     RotateKey,
     /// They run an action.
     Run,
+    /// The agent becomes the newest one that is offered.
+    Upgrade,
 }
 
 impl Change {
     /// Every change, in the order of the menu.
-    pub const ALL: [Change; 15] = [
+    pub const ALL: [Change; 16] = [
         Change::Approve,
         Change::Reject,
         Change::Deny,
@@ -59,6 +61,7 @@ impl Change {
         Change::Untag,
         Change::Join,
         Change::Leave,
+        Change::Upgrade,
         Change::Split,
         Change::Swap,
         Change::Dismiss,
@@ -84,6 +87,7 @@ impl Change {
             Change::Leave => Action::Leave,
             Change::RotateKey => Action::RotateKey,
             Change::Run => Action::RunMany,
+            Change::Upgrade => Action::Upgrade,
         }
     }
 
@@ -124,6 +128,7 @@ impl Change {
             Change::Leave => "ungrouped",
             Change::RotateKey => "asked for another key of",
             Change::Run => "ran on",
+            Change::Upgrade => "queued upgrades of",
         }
     }
 
@@ -153,12 +158,20 @@ impl Change {
             Change::Join => "Each joins the group. Those that are in it stay.",
             Change::Leave => "Each leaves the group. The systems stay.",
             Change::Run => "Each runs it as its own configuration says. What was begun is not taken back.",
+            Change::Upgrade => {
+                "Each becomes the package that is offered to it; one that does not prove itself goes back. See :upgrades."
+            }
         }
     }
 
     /// Whether it decides who keeps an identity.
     pub fn settles(self) -> bool {
         matches!(self, Change::Split | Change::Swap | Change::Dismiss)
+    }
+
+    /// Whether it is done by a job even to one system.
+    pub fn is_always_a_job(self) -> bool {
+        self == Change::Upgrade
     }
 
     /// What it has to be told besides the systems.
@@ -181,7 +194,9 @@ impl Change {
                 matches!(status, SystemStatus::Active | SystemStatus::Pending)
             }
             Change::Approve | Change::Reject => status == SystemStatus::Pending,
-            Change::Revoke | Change::RotateKey | Change::Run => status == SystemStatus::Active,
+            Change::Revoke | Change::RotateKey | Change::Run | Change::Upgrade => {
+                status == SystemStatus::Active
+            }
             Change::Restore => matches!(status, SystemStatus::Revoked | SystemStatus::Denied),
             // Deleting a denied system would let its key register again.
             Change::Deny | Change::Delete => status != SystemStatus::Denied,

@@ -220,6 +220,7 @@ pub fn job_kind(change: Change) -> Option<JobKind> {
         Change::Join => JobKind::GroupAdd,
         Change::Leave => JobKind::GroupRemove,
         Change::Run => JobKind::RunAction,
+        Change::Upgrade => JobKind::Upgrade,
         Change::Split | Change::Swap | Change::Dismiss | Change::RotateKey => return None,
     })
 }

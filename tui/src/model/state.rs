@@ -18,6 +18,7 @@ use super::settings::SettingsView;
 use super::timers::Timers;
 use super::toast::{Toast, ToastKind};
 use super::tokens::{TokenFront, TokensView};
+use super::upgrades::UpgradesView;
 use super::views::Views;
 use crate::clock::Moment;
 use crate::config::Context;
@@ -71,6 +72,8 @@ pub enum Page {
     Commands,
     /// One command.
     Command(CommandId),
+    /// Packages, rollouts and upgrades.
+    Upgrades,
     /// The organization's settings.
     Settings,
     /// What a new machine needs.
@@ -132,6 +135,7 @@ pub struct State {
     pub jobs: JobsView,
     pub backups: BackupsView,
     pub commands: CommandsView,
+    pub upgrades: UpgradesView,
     /// The organization's settings.
     pub organization: SettingsView,
     pub new_system: NewSystemView,
@@ -184,6 +188,7 @@ impl State {
             jobs: JobsView::default(),
             backups: BackupsView::default(),
             commands: CommandsView::default(),
+            upgrades: UpgradesView::default(),
             organization: SettingsView::default(),
             new_system: NewSystemView::default(),
             access: AccessView::default(),
@@ -344,6 +349,7 @@ impl State {
         }
         self.backups.was_drawn(page == Page::Backups, now);
         self.commands_drawn(now);
+        self.upgrades.was_drawn(page == Page::Upgrades, now);
         self.tokens_drawn(now);
     }
 

@@ -74,10 +74,32 @@ pub fn draw(state: &State, list: &List, canvas: &mut Canvas<'_>, body: Rect) {
         let name = text::fit(&row.hostname, name_width, theme.ellipsis());
         let name_style = if here { theme.cursor() } else { Style::new() };
         let mut column = canvas.put(body, at, column, &name, name_style);
+        offer(state, row, name_width, canvas, (body, at, column));
+        let offered = state.upgrades.offered(row).is_some();
         for shown in &columns {
-            let (said, style) = cell(*shown, row, state.shown_at, theme);
+            let (said, style) = cell(*shown, row, (state.shown_at, offered), theme);
             column = canvas.put(body, at, column, &placed(*shown, &said, theme), style);
         }
+    }
+}
+
+/// At the end of the name's column, where there is room: the upgrade that is offered.
+fn offer(
+    state: &State,
+    row: &Row,
+    name_width: usize,
+    canvas: &mut Canvas<'_>,
+    (body, at, end): (Rect, u16, u16),
+) {
+    let Some(version) = state.upgrades.offered(row) else {
+        return;
+    };
+    let theme = canvas.theme;
+    let badge = theme.upgrade(version);
+    let width = badge.chars().count();
+    if row.hostname.chars().count() + width + 3 <= name_width {
+        let from = end.saturating_sub(u16::try_from(width + 1).unwrap_or(u16::MAX));
+        canvas.put(body, at, from, &badge, theme.warn());
     }
 }
 
@@ -119,7 +141,12 @@ fn placed(column: Column, said: &str, theme: Theme) -> String {
     }
 }
 
-fn cell(column: Column, row: &Row, now: Option<UnixMillis>, theme: Theme) -> (String, Style) {
+fn cell(
+    column: Column,
+    row: &Row,
+    (now, offered): (Option<UnixMillis>, bool),
+    theme: Theme,
+) -> (String, Style) {
     let plain = |said: String| (said, Style::new());
     let unknown = || "-".to_owned();
     let share = |used: Option<u32>, total: Option<u32>| {
@@ -143,6 +170,7 @@ fn cell(column: Column, row: &Row, now: Option<UnixMillis>, theme: Theme) -> (St
         Column::Uptime => plain(row.uptime_secs.map_or_else(unknown, format::uptime)),
         Column::Seen => plain(format::seen(row.last_seen, now)),
         Column::FirstSeen => plain(format::seen(Some(row.first_seen), now)),
+        Column::Version if offered => (format!("{}{}", theme.arrow(false), row.version), theme.warn()),
         Column::Version => plain(row.version.to_string()),
         Column::Address => plain(row.address.to_string()),
         Column::Os => plain(row.os.to_string()),

@@ -91,7 +91,7 @@ pub(super) fn begin(state: &mut State, change: Change, aim: Aim, now: Moment) ->
     }
     state.tickets += 1;
     let Aim { ids, whole, subject } = aim;
-    let as_job = whole.is_some() || ids.len() > 1 || subject.is_some();
+    let as_job = whole.is_some() || ids.len() > 1 || subject.is_some() || change.is_always_a_job();
     let mut dialog = Dialog::new(change, as_job, state.tickets);
     dialog.subject = subject;
     if let Some(whole) = whole {

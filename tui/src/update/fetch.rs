@@ -22,13 +22,16 @@ const MAX_IDS: usize = 100;
 /// Reads the list from its beginning, in the background.
 pub(super) fn read_list(state: &mut State) -> Vec<Effect> {
     state.fleet.begin();
-    vec![call(
+    let list = call(
         state,
         Call::List {
             round: state.fleet.round,
             cursor: None,
         },
-    )]
+    );
+    let mut effects = vec![list];
+    effects.extend(super::upgrades::fetch_packages(state));
+    effects
 }
 
 /// Values of these systems changed at the server.
@@ -137,6 +140,7 @@ pub(super) fn page(state: &mut State) -> Vec<Effect> {
         }
         Page::Backups => super::backups::fetch(state),
         Page::Commands => super::commands::fetch(state),
+        Page::Upgrades => super::upgrades::fetch(state),
         Page::Command(_) => {
             let mut effects = super::commands::fetch(state);
             effects.extend(super::commands::fetch_output(state));

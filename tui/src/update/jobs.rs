@@ -43,12 +43,14 @@ pub(super) fn create(state: &mut State) -> Vec<Effect> {
         tag,
         group,
         run,
+        version: None,
         systems: systems.filter(|chosen| !chosen.ids.is_empty()).collect(),
         filter: whole.map(|target| target.whole.filter.clone()),
         expected_count: whole.map(|target| i64::try_from(target.count).unwrap_or(i64::MAX)),
     };
     state.mark(Dirty::Key);
     let key = format!("{}-job-{ticket}", state.nonce);
+    let body = Box::new(body);
     vec![call(state, Call::CreateJob { ticket, key, body })]
 }
 

@@ -2,8 +2,8 @@
 
 use super::{
     access, annotations, audit, backups, bulk, changes, columns, commands, fetch, filter_line, groups,
-    job_pages, list_export, lists, navigate, new_system, palette, questions, run_form, run_many,
-    saved_filters, settings, signing, sorting, tokens, views,
+    job_pages, list_export, lists, navigate, new_system, palette, questions, rollout_form, run_form,
+    run_many, saved_filters, settings, signing, sorting, tokens, upgrades, views,
 };
 use crate::clock::Moment;
 use crate::keys::{Action, Key, Press, Scope, lookup};
@@ -22,6 +22,7 @@ fn scopes(state: &State) -> &'static [Scope] {
         Page::Jobs | Page::Job(_) => &[Scope::Jobs, Scope::Scroll, Scope::Global],
         Page::Backups => &[Scope::Backups, Scope::Scroll, Scope::Global],
         Page::Commands | Page::Command(_) => &[Scope::Commands, Scope::Scroll, Scope::Global],
+        Page::Upgrades => &[Scope::Upgrades, Scope::Scroll, Scope::Global],
         Page::Settings => &[Scope::Settings, Scope::Scroll, Scope::Global],
         Page::Access => access_scopes(state.access.tab),
     }
@@ -70,6 +71,12 @@ pub fn acts_on_the_drawn_row(state: &State, key: Key) -> bool {
         let line = lookup(key, scopes(state));
         let plain = state.overlay.is_none() && !commands::question_open(state);
         return plain && line.is_some_and(|line| commands::acts(line.action));
+    }
+    if state.page == Page::Upgrades {
+        let line = lookup(key, scopes(state));
+        let front = upgrades::question_open(state) || rollout_form::is_open(state);
+        let plain = state.overlay.is_none() && !front;
+        return plain && line.is_some_and(|line| upgrades::acts(line.action));
     }
     if state.page == Page::Settings {
         let line = lookup(key, scopes(state));
@@ -121,6 +128,12 @@ pub(super) fn press(state: &mut State, press: Press, now: Moment) -> Vec<Effect>
     if commands::question_open(state) {
         return commands::question_key(state, press);
     }
+    if upgrades::question_open(state) {
+        return upgrades::question_key(state, press);
+    }
+    if rollout_form::is_open(state) {
+        return rollout_form::key(state, press);
+    }
     if job_pages::question_open(state) {
         return job_pages::question_key(state, press);
     }
@@ -163,6 +176,7 @@ pub(super) fn act(state: &mut State, action: Action, now: Moment) -> Vec<Effect>
         Some(Scope::Jobs) => job_pages::act(state, action, now),
         Some(Scope::Backups) => backups::act(state, action, now),
         Some(Scope::Commands) => commands::act(state, action, now),
+        Some(Scope::Upgrades) => upgrades::act(state, action, now),
         Some(Scope::Settings) => settings::act(state, action, now),
         Some(Scope::Audit) => audit::act(state, action, now),
         Some(

@@ -25,6 +25,7 @@ mod new_system;
 mod palette;
 mod questions;
 mod replies;
+mod rollout_form;
 mod rule_editor;
 mod run_form;
 mod run_many;
@@ -36,6 +37,7 @@ mod sorting;
 mod token_form;
 mod token_secret;
 mod tokens;
+mod upgrades;
 mod views;
 
 use crate::clock::Moment;
@@ -103,6 +105,7 @@ pub fn resize(state: &mut State, columns: u16, rows: u16) {
     state.jobs.set_height(height);
     state.backups.set_height(height);
     state.commands.set_height(height);
+    state.upgrades.set_height(height);
     state.organization.set_height(height);
     state.mark(Dirty::Key);
 }

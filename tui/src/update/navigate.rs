@@ -15,6 +15,7 @@ pub(super) fn go(state: &mut State, page: Page, now: Moment) -> Vec<Effect> {
         Page::Jobs => Some(("jobs", "jobs.list")),
         Page::Backups => Some(("backups", "backups.list")),
         Page::Commands => Some(("commands", "commands.list")),
+        Page::Upgrades => Some(("upgrades", "upgrades.list")),
         _ => None,
     };
     if let Some((name, route)) = guarded
@@ -110,6 +111,7 @@ pub(super) fn global(state: &mut State, action: Action, now: Moment) -> Vec<Effe
         Action::GoJobs => return go(state, Page::Jobs, now),
         Action::GoBackups => return go(state, Page::Backups, now),
         Action::GoCommands => return go(state, Page::Commands, now),
+        Action::GoUpgrades => return go(state, Page::Upgrades, now),
         Action::GoSettings => return go(state, Page::Settings, now),
         Action::Palette => palette::open(state),
         Action::Help => state.overlay = Some(Overlay::Help(0)),
@@ -212,6 +214,9 @@ pub(super) fn scroll(state: &mut State, action: Action, now: Moment) -> Vec<Effe
     }
     if matches!(state.page, Page::Commands | Page::Command(_)) {
         return super::commands::scroll(state, action);
+    }
+    if state.page == Page::Upgrades {
+        return super::upgrades::scroll(state, action);
     }
     if state.page == Page::Settings {
         super::settings::scroll(state, action);

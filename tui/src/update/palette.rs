@@ -106,6 +106,7 @@ fn commands(state: &State) -> impl Iterator<Item = Entry> + '_ {
             Scope::Jobs => matches!(state.page, Page::Jobs | Page::Job(_)),
             Scope::Backups => state.page == Page::Backups,
             Scope::Commands => matches!(state.page, Page::Commands | Page::Command(_)),
+            Scope::Upgrades => state.page == Page::Upgrades,
             Scope::Settings => state.page == Page::Settings,
             Scope::Audit => state.page == Page::Audit,
             Scope::Scroll => false,

@@ -68,6 +68,7 @@ pub(super) fn reply(state: &mut State, reply: Reply, now: Moment) -> Vec<Effect>
         Reply::ConfigWritten(path) => new_system::written(state, path),
         Reply::Backup(answer) => backups::reply(state, answer, now),
         Reply::Command(answer) => commands::reply(state, answer, now),
+        Reply::Upgrade(answer) => super::upgrades::reply(state, answer, now),
         Reply::Group(answer) => groups::reply(state, answer, now),
         Reply::View(answer) => views::reply(state, answer, now),
         Reply::SecretWritten { stem, path } => token_secret::written(state, &stem, path),
@@ -173,6 +174,7 @@ fn changed(state: &mut State, change: &events::Change, now: Moment) -> Vec<Effec
         Vec::new()
     };
     effects.extend(commands::changed(state, change));
+    effects.extend(super::upgrades::changed(state, change));
     effects.extend(page_changed(state, change));
     effects
 }

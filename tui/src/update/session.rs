@@ -45,6 +45,7 @@ fn forget(state: &mut State) {
     state.jobs = JobsView::default();
     state.backups = BackupsView::default();
     state.commands = crate::model::CommandsView::default();
+    state.upgrades = crate::model::UpgradesView::default();
     state.organization = SettingsView::default();
     state.new_system = NewSystemView::default();
     state.timers = Timers::default();
@@ -155,6 +156,9 @@ pub(super) fn typed_into(state: &mut State) -> Option<&mut TextField> {
     if super::run_form::is_open(state) && state.overlay.is_none() {
         return super::run_form::typed_into(state);
     }
+    if super::rollout_form::is_open(state) && state.overlay.is_none() {
+        return super::rollout_form::typed_into(state);
+    }
     let State {
         overlay,
         page,
@@ -234,6 +238,7 @@ pub(super) fn lost(state: &mut State, reason: &str) -> Vec<Effect> {
     state.jobs.interrupted();
     state.backups.interrupted();
     state.commands.interrupted();
+    state.upgrades.interrupted();
     state.login = Login {
         username: TextField::new(&session.username),
         // The name is known: what is missing comes next.

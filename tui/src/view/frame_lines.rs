@@ -132,6 +132,12 @@ pub(super) fn place(state: &State, canvas: &mut Canvas<'_>, row: Rect) {
                 .obstacle("commands.cancel")
                 .map(|reason| format!("x: {reason}")),
         )),
+        Page::Upgrades => Some((
+            state.upgrades.len(),
+            state
+                .obstacle("rollouts.create")
+                .map(|reason| format!("n a h r x: {reason}")),
+        )),
         Page::Settings => Some((
             state.organization.items().len(),
             crate::pages::settings::forbidden(state),
@@ -226,6 +232,7 @@ fn title(state: &State) -> String {
         Page::Backups => "Backups".to_owned(),
         Page::Commands => "Commands".to_owned(),
         Page::Command(id) => format!("Commands > command {id}"),
+        Page::Upgrades => "Upgrades".to_owned(),
         Page::Settings => "Settings".to_owned(),
         Page::NewSystem => "New system".to_owned(),
         Page::Access => "Access".to_owned(),

@@ -130,6 +130,12 @@ fn keys_that_matter(state: &State) -> Vec<(String, String)> {
         (None, Page::Commands | Page::Command(_)) if state.commands.question.is_some() => {
             fixed(&[("Tab", "other button"), ("Enter", "confirm"), ("Esc", "no")])
         }
+        (None, Page::Upgrades) if state.upgrades.question.is_some() => {
+            fixed(&[("Tab", "other button"), ("Enter", "confirm"), ("Esc", "no")])
+        }
+        (None, Page::Upgrades) if state.upgrades.form.is_some() => {
+            fixed(&[("Tab", "next field"), ("Enter", "go on"), ("Esc", "back")])
+        }
         (None, Page::Jobs | Page::Job(_)) if state.jobs.question.is_some() => {
             fixed(&[("Tab", "other button"), ("Enter", "confirm"), ("Esc", "no")])
         }
@@ -262,6 +268,19 @@ fn page_keys(page: Page) -> (&'static [Action], Scope) {
                 Action::Back,
             ],
             Scope::Commands,
+        ),
+        Page::Upgrades => (
+            &[
+                Action::OpenRollout,
+                Action::NewRollout,
+                Action::AdvanceRollout,
+                Action::HaltRollout,
+                Action::ResumeRollout,
+                Action::StopUpgrade,
+                Action::Help,
+                Action::Back,
+            ],
+            Scope::Upgrades,
         ),
         Page::Command(_) => (
             &[Action::CancelCommand, Action::Help, Action::Back],

@@ -118,6 +118,15 @@ fn page(state: &State, canvas: &mut Canvas<'_>, body: Rect) -> Cursor {
                 pages::commands::draw_question(state, question, canvas, body);
             }
         }
+        Page::Upgrades => {
+            pages::upgrades::draw(state, canvas, body);
+            if let Some(question) = &state.upgrades.question {
+                pages::upgrades::draw_question(state, question, canvas, body);
+                return None;
+            }
+            let form = state.upgrades.form.as_ref()?;
+            return pages::rollout_form::draw(state, form, canvas, body);
+        }
         Page::Settings => {
             pages::settings::draw(state, canvas, body);
             if let Some(front) = &state.organization.signing {

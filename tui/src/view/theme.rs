@@ -125,6 +125,12 @@ impl Theme {
         }
     }
 
+    /// What is offered to a system: told in words, with an arrow where the terminal has one.
+    pub fn upgrade(self, version: &str) -> String {
+        let arrow = if self.settings.ascii { "->" } else { "→" };
+        format!("Upgrade {arrow} v{version}")
+    }
+
     /// What is cut off.
     pub fn ellipsis(self) -> &'static str {
         if self.settings.ascii { ".." } else { "…" }

@@ -54,6 +54,7 @@ impl JobServer {
             group: None,
             group_name: None,
             run: None,
+            version: None,
             filter: None,
             state: JobState::Queued,
             counts: counts(&targets),
@@ -102,7 +103,7 @@ impl Server {
             },
             Call::CreateJob { ticket, body, .. } => Reply::JobCreated {
                 ticket,
-                created: self.create_job(body).map(Box::new),
+                created: self.create_job(*body).map(Box::new),
             },
             Call::ChangeJob { id, change, .. } => Reply::JobChanged {
                 id,

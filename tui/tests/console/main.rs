@@ -31,5 +31,7 @@ mod system_page;
 mod token_form;
 mod token_server;
 mod tokens;
+mod upgrade_server;
+mod upgrades;
 mod view_server;
 mod views;

@@ -8,6 +8,7 @@ use crate::job_server::JobServer;
 use crate::samples::{GIB, recipe, system};
 use crate::settings_server::SettingsServer;
 use crate::token_server::TokenServer;
+use crate::upgrade_server::UpgradeServer;
 use crate::view_server::ViewServer;
 use scm_protocol::audit::AuditEntry;
 use scm_protocol::auth::{Role, Session, SetupState};
@@ -46,6 +47,7 @@ pub(crate) struct Server {
     pub(crate) access: AccessServer,
     pub(crate) jobs: JobServer,
     pub(crate) commands: CommandServer,
+    pub(crate) upgrades: UpgradeServer,
     pub(crate) views: ViewServer,
     pub(crate) backups: BackupServer,
 }
@@ -105,6 +107,7 @@ impl Server {
             access: AccessServer::default(),
             jobs: JobServer::default(),
             commands: CommandServer::default(),
+            upgrades: UpgradeServer::default(),
             views: ViewServer::default(),
             backups: BackupServer::default(),
         }
@@ -248,6 +251,13 @@ impl Server {
             }
             Call::View(question) => vec![Reply::View(self.views.answer(question, &self.systems))],
             Call::Command(question) => vec![Reply::Command(self.commands.answer(question, self.clock))],
+            Call::Upgrade(question) => {
+                vec![Reply::Upgrade(self.upgrades.answer(
+                    question,
+                    self.systems.len(),
+                    self.clock,
+                ))]
+            }
             Call::Group(question) => vec![Reply::Group(self.groups.answer(question, &self.systems))],
             Call::Backup(question) => vec![Reply::Backup(self.backups.answer(question, self.clock))],
             Call::Jobs
@@ -270,7 +280,9 @@ impl Server {
             Change::Revoke => SystemStatus::Revoked,
             Change::Restore => SystemStatus::Active,
             // The job itself says which tag or group.
-            Change::Tag | Change::Untag | Change::Join | Change::Leave | Change::Run => return,
+            Change::Tag | Change::Untag | Change::Join | Change::Leave | Change::Run | Change::Upgrade => {
+                return;
+            }
             Change::RotateKey => {
                 if let Some(system) = self.systems.get_mut(&id) {
                     system.key_rotation_asked_ms = Some(self.clock);

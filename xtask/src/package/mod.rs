@@ -63,6 +63,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     };
     stage::empty(&out)?;
     linux::pack(&tools, &release, &stage, &out)?;
+    programs::hand_out_agent(&release, &stage, &out)?;
     signing::sign(&release, &out, options.key.as_deref())?;
     if options.trial {
         let next = stage.part("next");

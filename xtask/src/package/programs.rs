@@ -6,9 +6,9 @@ use super::tools::Tools;
 use crate::build::{cargo, root, target};
 use crate::process::run;
 use anyhow::{Context, Result, ensure};
-use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs};
 
 /// The oldest C library that the agent runs on, by target: distributions from 2014 on.
 const AGENT_TARGET: &str = "x86_64-unknown-linux-gnu.2.17";
@@ -61,6 +61,19 @@ pub(super) fn build(tools: &Tools, release: &Release, stage: &Stage, quick: bool
             run(strip)?;
         }
     }
+    Ok(())
+}
+
+/// The file name of the bare agent, which upgrades are made of.
+pub(super) fn agent_name(release: &Release) -> String {
+    format!("scmclient-{}-{AGENT_PLATFORM}", release.version)
+}
+
+/// Puts the bare agent beside the packages.
+pub(super) fn hand_out_agent(release: &Release, stage: &Stage, out: &Path) -> Result<()> {
+    let program = stage.folder().join(format!("bin/{AGENT_PLATFORM}/scmclient"));
+    let to = out.join(agent_name(release));
+    fs::copy(&program, &to).with_context(|| format!("copying {}", program.display()))?;
     Ok(())
 }
 

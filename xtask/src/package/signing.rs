@@ -1,6 +1,7 @@
 //! Checksums and signatures of what is handed out.
 
 use super::Release;
+use super::programs::{AGENT_PLATFORM, agent_name};
 use crate::process::{output, run};
 use anyhow::{Context, Result};
 use std::fmt::Write;
@@ -41,7 +42,11 @@ pub(super) fn sign(release: &Release, out: &Path, key: Option<&Path>) -> Result<
         let mut sign = Command::new("minisign");
         let hash = sha256(&out.join(name))?;
         // Otherwise an old or another file with a good signature could be passed off as this one.
-        let trusted = format!("openscm {} {name} {hash}", release.version);
+        let trusted = if name == agent_name(release) {
+            statement(&release.version, &hash)
+        } else {
+            format!("openscm {} {name} {hash}", release.version)
+        };
         sign.args(["-S", "-s"])
             .arg(&key)
             .arg("-m")
@@ -50,6 +55,12 @@ pub(super) fn sign(release: &Release, out: &Path, key: Option<&Path>) -> Result<
         run(sign)?;
     }
     Ok(())
+}
+
+/// What servers and agents want to read of a program that agents are upgraded to (docs/upgrades.md): `PackageStatement` in
+/// `scm-protocol`, which developer commands do not wait for.
+fn statement(version: &str, hash: &str) -> String {
+    format!("openscm scmclient {version} {AGENT_PLATFORM} sha256:{hash}")
 }
 
 fn sha256(file: &Path) -> Result<String> {

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 const NOW: UnixMillis = UnixMillis(1_790_000_000_000);
 const ID: SystemId = SystemId(42);
-const CODES: [RefusalCode; 17] = [
+const CODES: [RefusalCode; 18] = [
     RefusalCode::CertificateRequired,
     RefusalCode::CertificateInvalid,
     RefusalCode::Quarantined,
@@ -28,6 +28,7 @@ const CODES: [RefusalCode; 17] = [
     RefusalCode::BadSignature,
     RefusalCode::RateLimited,
     RefusalCode::UnknownOrganization,
+    RefusalCode::UnknownPackage,
     RefusalCode::AddressNotAllowed,
     RefusalCode::Busy,
     RefusalCode::InvalidRequest,

@@ -4,6 +4,7 @@ mod members;
 mod run;
 mod status;
 mod tags;
+mod upgrades;
 
 use super::chunk::{Step, Turn};
 use super::store::JobRow;
@@ -102,7 +103,7 @@ pub(super) fn give_up(conn: &mut Conn, row: &JobRow, turn: &Turn) -> Result<Acte
     let deed = deed(row, turn)?;
     let targets = match deed.kind.about() {
         JobAbout::Run => run::first(conn, &deed)?,
-        JobAbout::Status | JobAbout::Tag | JobAbout::Group => {
+        JobAbout::Status | JobAbout::Tag | JobAbout::Group | JobAbout::Version => {
             target_store::waiting_after(conn, deed.job(), 0, turn.most)?
         }
     };
@@ -141,6 +142,7 @@ fn on_all(
         Subject::Tag(tag) => tags::change(conn, deed, tag, &systems(targets)),
         Subject::Group(group) => members::change(conn, deed, *group, &systems(targets)),
         Subject::Run(_) => Err(Error::internal("what is run is not done in one transaction")),
+        Subject::Version(version) => upgrades::queue(conn, deed, version.as_deref(), &systems(targets)),
     }
 }
 
@@ -159,5 +161,6 @@ pub(super) fn tell(app: &App, step: &Step) {
                 app.events.groups(step.organization_id);
             }
         }
+        JobAbout::Version => upgrades::tell(app, step),
     }
 }

@@ -77,7 +77,12 @@ fn decision(kind: JobKind) -> Option<Decision> {
         JobKind::Revoke => Decision::Revoke,
         JobKind::Restore => Decision::Restore,
         JobKind::Delete => Decision::Delete,
-        JobKind::Tag | JobKind::Untag | JobKind::GroupAdd | JobKind::GroupRemove | JobKind::RunAction => {
+        JobKind::Tag
+        | JobKind::Untag
+        | JobKind::GroupAdd
+        | JobKind::GroupRemove
+        | JobKind::RunAction
+        | JobKind::Upgrade => {
             return None;
         }
     })
