@@ -178,7 +178,10 @@ pub fn bounded(reason: &str) -> String {
 
 /// What belongs to an agent with this configuration file and state folder.
 pub fn protected(config: &std::path::Path, state_folder: &std::path::Path) -> Protected {
-    let own = std::env::current_exe().ok();
+    let own = std::env::current_exe()
+        .ok()
+        .into_iter()
+        .chain(crate::upgrade::installed_program());
     let fixed = platform::PROTECTED_PATHS.iter().map(PathBuf::from);
     let paths = fixed
         .chain([config.to_owned(), state_folder.to_owned()])

@@ -8,6 +8,7 @@ use crate::platform::DEFAULT_STATE_FOLDER;
 use crate::platform::user::owner_to_act_for;
 use crate::random::random_hex;
 use crate::stop::Stop;
+use crate::upgrade::Upgrades;
 use crate::wire::Client;
 use crate::worker::{Enrolled, Surroundings, Worker};
 use anyhow::{Context, bail};
@@ -85,12 +86,15 @@ fn register(prepared: Prepared) -> anyhow::Result<Enrolled> {
         .next()
         .context("no server is configured")?;
     let client = Client::new(&server, config.proxy.as_ref()).map_err(anyhow::Error::msg)?;
+    let folder = Arc::new(prepared.folder);
     let around = Surroundings {
         clock: Arc::new(SystemClock),
         stop: Arc::new(Stop::default()),
-        folder: Arc::new(prepared.folder),
+        folder: folder.clone(),
         boot_id: random_hex()?,
         offer: Arc::default(),
+        upgrades: Arc::new(Upgrades::none(folder, Arc::new(SystemClock))),
+        trial: None,
     };
     let worker = Worker::new(around, server, client, config.telemetry)?;
     worker.enroll().context("nothing was sent")

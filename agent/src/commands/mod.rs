@@ -5,9 +5,11 @@ mod enroll;
 mod on_behalf;
 mod rotate;
 mod run;
+mod serving;
 mod status;
 
 use crate::platform::DEFAULT_CONFIG;
+use crate::version::VERSION;
 use clap::{Args, Parser, Subcommand};
 use std::fmt;
 use std::io::{ErrorKind, Write};
@@ -16,7 +18,7 @@ use std::process::ExitCode;
 
 /// OpenSCM agent: keeps this machine in touch with its server.
 #[derive(Debug, Parser)]
-#[command(name = "scmclient", version)]
+#[command(name = "scmclient", version = VERSION)]
 pub struct Arguments {
     /// Configuration file
     #[arg(long, global = true, value_name = "PATH", default_value = DEFAULT_CONFIG)]

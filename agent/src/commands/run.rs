@@ -1,35 +1,40 @@
-//! `scmclient run`: one worker per server until a signal.
+//! `scmclient run`: serves until a signal, and becomes newer programs on the way.
+//!
+//! One life of this process is a row of servings: one until a new program is to be tried, the trial, and either another
+//! program in this one's place or the next serving. Between two of them the state folder's lock is free for the program on
+//! trial.
 
-use crate::actions::{Offer, protected};
-use crate::clock::SystemClock;
+use super::serving::{Event, Served, serve, told};
+use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config};
-use crate::identity::StateFolder;
+use crate::identity::{Error, StateFolder};
 use crate::platform::{StopSignals, service};
-use crate::pulse::{LONGEST_ATTEMPT, Pulse};
 use crate::random::random_hex;
-use crate::stop::Stop;
-use crate::wire::Client;
-use crate::worker::{Surroundings, Worker};
-use anyhow::{Context, bail};
-use std::path::Path;
+use crate::upgrade::launch::{self, KILLED, Next};
+use crate::upgrade::record::confirm;
+use crate::upgrade::trial::{self, Watched};
+use crate::upgrade::{OnTrial, Policy, Ready, Record, Role, Step};
+use crate::version::VERSION;
+use anyhow::{Context, bail, ensure};
+use std::ffi::OsString;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long workers may take to end once asked; whatever they do then can be cut off without harm.
-const FAREWELL: Duration = Duration::from_millis(700);
+/// How long a former program, which was killed, may hold the state folder's lock still.
+const LOCK_PATIENCE: Duration = Duration::from_secs(20);
+const LOCK_STEP: Duration = Duration::from_millis(100);
 
-/// A started worker, as the main thread sees it.
-struct Started {
-    client: Client,
-    pulse: Arc<Pulse>,
-}
-
-/// What the main thread waits for.
-enum Event {
-    Signal(&'static str),
-    WorkerEnded,
+/// All that the servings of one process share.
+pub(super) struct Life {
+    pub(super) config: Config,
+    pub(super) path: PathBuf,
+    pub(super) policy: Policy,
+    pub(super) sender: Sender<Event>,
+    pub(super) events: Receiver<Event>,
 }
 
 /// Runs until a signal, or until no worker is left.
@@ -39,32 +44,203 @@ pub(super) fn run(path: &Path) -> anyhow::Result<()> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
+    let role = Role::of_this_process();
     let (sender, events) = mpsc::channel();
     listen_for_signals(sender.clone())?;
-    let stop = Arc::new(Stop::default());
-    let folder = StateFolder::open(&config.state_folder)?;
-    let around = Surroundings {
-        clock: Arc::new(SystemClock),
-        stop: stop.clone(),
-        folder: Arc::new(folder),
-        boot_id: random_hex()?,
-        offer: Arc::new(Offer::new(
-            config.actions.clone(),
-            protected(path, &config.state_folder),
-        )),
+    let policy = Policy::of_this_program(config.upgrade.enabled, config.upgrade.keys.clone());
+    let life = Life {
+        config,
+        path: path.to_owned(),
+        policy,
+        sender,
+        events,
     };
-    tracing::info!(agent.version = env!("CARGO_PKG_VERSION"), config.file = %path.display(), "started");
-    let workers = start_workers(&config, &around, &sender)?;
-    drop(sender);
-    told(service::ready());
-    wait(&stop, &workers, &events)
+    tracing::info!(agent.version = VERSION, agent.role = ?role, config.file = %path.display(), "started");
+    match role {
+        Role::OnTrial(mark) => life.on_trial(&mark),
+        role => life.live(&role),
+    }
 }
 
-/// The service manager is told; one that does not listen is no reason not to work.
-fn told(outcome: std::io::Result<()>) {
-    if let Err(error) = outcome {
-        tracing::warn!(%error, "the service manager cannot be told");
+impl Life {
+    /// Serves, tries what is to be tried, becomes what proved itself.
+    fn live(&self, role: &Role) -> anyhow::Result<()> {
+        let mut ended = Watched {
+            reason: KILLED.to_owned(),
+            stopped: false,
+        };
+        // A program that was launched is the stored one; only after a trial there may be a newer one.
+        let mut may_become = *role == Role::Installed;
+        loop {
+            let folder = Arc::new(self.open_folder(role)?);
+            let mut record = launch::settle(&folder, &ended.reason, SystemClock.now())?;
+            if ended.stopped {
+                return Ok(());
+            }
+            if may_become {
+                let next = launch::next(&folder, &mut record, role, &self.policy)?;
+                // A signal that came until here would be lost with this program.
+                if next != Next::Own && self.is_asked_to_stop() {
+                    return Ok(());
+                }
+                become_it(&next);
+            }
+            let record = self.without_strangers(&folder, record)?;
+            let (ready, former) = match serve(self, folder, record, None)? {
+                Served::Stopped => return Ok(()),
+                Served::Ready(ready, former) => (ready, former),
+            };
+            ended = self.try_out(&ready, *former)?;
+            may_become = true;
+        }
     }
+
+    /// Proves itself under the eyes of the program before it, which goes on in either case.
+    fn on_trial(&self, mark: &str) -> anyhow::Result<()> {
+        listen_for_parent(self.sender.clone())?;
+        let folder = Arc::new(self.open_folder(&Role::OnTrial(mark.to_owned()))?);
+        let record = Record::open(&folder, SystemClock.now())?;
+        let job = record.job.as_ref().filter(|job| {
+            job.step
+                == Step::Trial {
+                    mark: mark.to_owned(),
+                }
+        });
+        let job = job.context("this program was started to be tried, but no such trial is recorded")?;
+        ensure!(
+            job.order.version == VERSION,
+            "this program is {VERSION}, {} was to be tried",
+            job.order.version
+        );
+        let proven = {
+            let (folder, mark, sender) = (folder.clone(), mark.to_owned(), self.sender.clone());
+            move || match confirm(&folder, &mark) {
+                Ok(()) => {
+                    let _ = sender.send(Event::Signal("the trial is passed"));
+                }
+                Err(error) => tracing::error!(%error, "that the trial is passed cannot be recorded"),
+            }
+        };
+        let trial = OnTrial::new(job.server.clone(), proven);
+        match serve(self, folder, record, Some(trial))? {
+            Served::Stopped => Ok(()),
+            Served::Ready(..) => bail!("a program on trial takes no orders"),
+        }
+    }
+
+    /// The state folder with its lock. Where a trial is recorded, who held it may be about to end.
+    fn open_folder(&self, role: &Role) -> Result<StateFolder, Error> {
+        let path = &self.config.state_folder;
+        let recorded = || {
+            let job = Record::peek(&StateFolder::peek(path)).job;
+            job.is_some_and(|job| matches!(job.step, Step::Trial { .. }))
+        };
+        let until = Instant::now() + LOCK_PATIENCE;
+        loop {
+            match StateFolder::open(path) {
+                Err(Error::Locked { .. })
+                    if Instant::now() < until && (*role != Role::Installed || recorded()) =>
+                {
+                    thread::sleep(LOCK_STEP);
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// The record without an order of a server that is not configured any more: nobody would carry it out.
+    fn without_strangers(&self, folder: &StateFolder, record: Record) -> Result<Record, Error> {
+        let configured = |tag: &str| {
+            self.config
+                .servers
+                .iter()
+                .any(|server| server.tag.to_string() == tag)
+        };
+        if record.job.as_ref().is_none_or(|job| configured(&job.server)) {
+            return Ok(record);
+        }
+        let record = Record { job: None, ..record };
+        record.write(folder)?;
+        Ok(record)
+    }
+
+    /// The trial of a program; the lock is free meanwhile.
+    fn try_out(&self, ready: &Ready, former: Former) -> anyhow::Result<Watched> {
+        let mark = random_hex()?;
+        let version = &ready.job.order.version;
+        let folder = Arc::into_inner(former.folder)
+            .context("a worker did not end in time; the upgrade is begun anew after a restart")?;
+        trial::begin(&folder, former.record, &ready.job, &mark)?;
+        drop(folder);
+        let ordered = ready.job.order.deadline_secs;
+        let secs = self
+            .config
+            .upgrade
+            .trial_secs
+            .map_or(ordered, |local| ordered.min(local));
+        tracing::info!(upgrade.version = %version, upgrade.deadline_secs = secs, "a new program is on trial");
+        let watched = trial::watch(
+            ready,
+            (&mark, Duration::from_secs(u64::from(secs))),
+            &self.config.state_folder,
+            &arguments(),
+            self.pulse(),
+        );
+        Ok(watched)
+    }
+
+    /// Whether a signal came that nobody has heard yet.
+    fn is_asked_to_stop(&self) -> bool {
+        self.events.try_iter().any(|event| match event {
+            Event::Signal(name) => {
+                tracing::info!(signal = name, "stopping");
+                true
+            }
+            Event::WorkerEnded | Event::Ready(_) => false,
+        })
+    }
+
+    /// Keeps the service manager calm; whether the agent is to stop.
+    fn pulse(&self) -> impl FnMut(Duration) -> bool + '_ {
+        let period = service::watchdog_period().map(|period| period / 3);
+        let mut told_at = Instant::now();
+        let mut stop = false;
+        move |most| {
+            if period.is_some_and(|period| told_at.elapsed() >= period) {
+                told(service::alive());
+                told_at = Instant::now();
+            }
+            match self.events.recv_timeout(most) {
+                Ok(Event::Signal(name)) => {
+                    tracing::info!(signal = name, "stopping");
+                    told(service::stopping());
+                    stop = true;
+                }
+                Ok(_) | Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => thread::sleep(most),
+            }
+            stop
+        }
+    }
+}
+
+/// What a serving leaves for a trial.
+pub(super) struct Former {
+    pub(super) folder: Arc<StateFolder>,
+    pub(super) record: Record,
+}
+
+/// Returns where there is nothing to become, or it cannot be become.
+fn become_it(next: &Next) {
+    let Next::Program(path) = next else { return };
+    tracing::info!(program.path = %path.display(), "becoming the newer program");
+    let error = trial::become_program(next, &arguments());
+    tracing::error!(program.path = %path.display(), %error, "the newer program cannot be started: going on as {VERSION}");
+}
+
+/// What this program was called with.
+fn arguments() -> Vec<OsString> {
+    std::env::args_os().skip(1).collect()
 }
 
 fn log_to_stderr(config: &Config) -> anyhow::Result<()> {
@@ -86,93 +262,16 @@ fn listen_for_signals(sender: Sender<Event>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn start_workers(
-    config: &Config,
-    around: &Surroundings,
-    sender: &Sender<Event>,
-) -> anyhow::Result<Vec<Started>> {
-    let mut started = Vec::with_capacity(config.servers.len());
-    for server in &config.servers {
-        let client = Client::new(server, config.proxy.as_ref()).map_err(anyhow::Error::msg)?;
-        let worker = Worker::new(around.clone(), server.clone(), client.clone(), config.telemetry)?;
-        let pulse = worker.pulse();
-        started.push(Started { client, pulse });
-        let farewell = Farewell(sender.clone());
-        let work = move || {
-            let _farewell = farewell;
-            worker.run();
-        };
-        thread::Builder::new()
-            .name(format!("server {}", server.tag))
-            .spawn(work)
-            .context("cannot start a thread")?;
-    }
-    Ok(started)
-}
-
-/// Tells the main thread that a worker ended, however it did.
-struct Farewell(Sender<Event>);
-
-impl Drop for Farewell {
-    fn drop(&mut self) {
-        // Nobody listens any more when the process ends.
-        let _ = self.0.send(Event::WorkerEnded);
-    }
-}
-
-fn wait(stop: &Stop, workers: &[Started], events: &Receiver<Event>) -> anyhow::Result<()> {
-    let mut working = workers.len();
-    while working > 0 {
-        match next_event(workers, events)? {
-            Event::WorkerEnded => working -= 1,
-            Event::Signal(name) => {
-                tracing::info!(signal = name, "stopping");
-                told(service::stopping());
-                stop.request();
-                for worker in workers {
-                    worker.client.shut_down();
-                }
-                say_farewell(working, events);
-                return Ok(());
-            }
-        }
-    }
-    bail!("no server can be served, see the log")
-}
-
-/// The next event; meanwhile the service manager gets its signs of life, as long as every worker moves.
-fn next_event(workers: &[Started], events: &Receiver<Event>) -> anyhow::Result<Event> {
-    const NONE_LEFT: &str = "no worker is left";
-    let Some(period) = service::watchdog_period() else {
-        return events.recv().context(NONE_LEFT);
+/// The parent holds the other end of the standard input, and never writes: it ends when the parent does, however that comes.
+fn listen_for_parent(sender: Sender<Event>) -> anyhow::Result<()> {
+    let listen = move || {
+        let mut byte = [0];
+        while matches!(std::io::stdin().read(&mut byte), Ok(1)) {}
+        let _ = sender.send(Event::Signal("the end of the program before"));
     };
-    loop {
-        match workers
-            .iter()
-            .any(|worker| worker.pulse.is_stuck(LONGEST_ATTEMPT))
-        {
-            true => tracing::error!("a worker hangs: the service manager gets no sign of life"),
-            false => told(service::alive()),
-        }
-        match events.recv_timeout(period / 3) {
-            Err(RecvTimeoutError::Timeout) => {}
-            other => return other.context(NONE_LEFT),
-        }
-    }
-}
-
-fn say_farewell(mut working: usize, events: &Receiver<Event>) {
-    let until = Instant::now() + FAREWELL;
-    while working > 0 {
-        let left = until.saturating_duration_since(Instant::now());
-        match events.recv_timeout(left) {
-            Ok(Event::WorkerEnded) => working -= 1,
-            Ok(Event::Signal(_)) => {}
-            Err(_) => {
-                tracing::debug!("a worker was still busy");
-                return;
-            }
-        }
-    }
-    tracing::info!("stopped");
+    thread::Builder::new()
+        .name("parent".to_owned())
+        .spawn(listen)
+        .context("cannot start a thread")?;
+    Ok(())
 }

@@ -6,6 +6,7 @@ use crate::config::{self, Server};
 use crate::decide::Standing;
 use crate::identity::{ServerTag, StateFolder};
 use crate::report::Report;
+use crate::upgrade::{Outcome, Record, Step};
 use scm_protocol::identity::PublicKey;
 use scm_protocol::ids::UnixMillis;
 use serde::Serialize;
@@ -25,6 +26,8 @@ struct Shown {
     fingerprint: Option<String>,
     words: Option<String>,
     server_fingerprint: Option<String>,
+    /// Of this machine, whichever server ordered it.
+    upgrade: Option<String>,
     #[serde(flatten)]
     report: Report,
 }
@@ -34,8 +37,9 @@ pub(super) fn status(path: &Path, json: bool) -> anyhow::Result<ExitCode> {
     let config = config::load(path)?;
     let folder = StateFolder::peek(&config.state_folder);
     let mut shown = Vec::with_capacity(config.servers.len());
+    let upgrade = upgrade(&Record::peek(&folder));
     for server in &config.servers {
-        shown.push(look(&folder, server)?);
+        shown.push(look(&folder, server, upgrade.clone())?);
     }
     let text = if json {
         serde_json::to_string_pretty(&shown)?
@@ -52,7 +56,20 @@ pub(super) fn status(path: &Path, json: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(worst.unwrap_or(UNKNOWN)))
 }
 
-fn look(folder: &StateFolder, server: &Server) -> anyhow::Result<Shown> {
+/// How far an upgrade is, or how the last one ended; none where there never was one.
+fn upgrade(record: &Record) -> Option<String> {
+    let under_way = record.job.as_ref().and_then(|job| {
+        let doing = match job.step {
+            Step::Fetching => "is being fetched",
+            Step::Trial { .. } => "is on trial",
+            Step::Ended(_) => return None,
+        };
+        Some(format!("to {}: {doing}", job.order.version))
+    });
+    under_way.or_else(|| record.last.as_ref().map(Outcome::in_words))
+}
+
+fn look(folder: &StateFolder, server: &Server, upgrade: Option<String>) -> anyhow::Result<Shown> {
     let public_key = key(folder, &server.tag, "client")?;
     let server_key = key(folder, &server.tag, "server")?;
     let mut report = Report::read(folder, &server.tag);
@@ -68,6 +85,7 @@ fn look(folder: &StateFolder, server: &Server) -> anyhow::Result<Shown> {
         fingerprint: public_key.map(|key| key.fingerprint().to_string()),
         words: public_key.map(|key| key.fingerprint().words()),
         server_fingerprint: server_key.map(|key| key.fingerprint().to_string()),
+        upgrade,
         report,
     })
 }
@@ -122,8 +140,16 @@ fn describe(shown: &Shown, now: UnixMillis) -> String {
         (Some(error), None) => line("last error", error.clone()),
         (None, _) => line("last error", "none".to_owned()),
     }
+    line(
+        "upgrade",
+        shown.upgrade.clone().unwrap_or_else(|| "none yet".to_owned()),
+    );
     let running = if shown.running { "running" } else { "not running" };
-    line("agent", running.to_owned());
+    let version = match report.agent_version.as_str() {
+        "" => String::new(),
+        version => format!(" {version}"),
+    };
+    line("agent", format!("{running}{version}"));
     text
 }
 
@@ -166,6 +192,7 @@ mod tests {
             fingerprint: Some(key.fingerprint().to_string()),
             words: Some(key.fingerprint().words()),
             server_fingerprint: None,
+            upgrade: None,
             report: Report {
                 url: "https://scm.example.com".to_owned(),
                 organization: "default".to_owned(),
@@ -174,6 +201,7 @@ mod tests {
                 last_contact_ms: Some(UnixMillis(1_790_000_000_000)),
                 next_attempt_ms: Some(UnixMillis(1_790_000_090_000)),
                 clock_offset_ms: -7_200_000,
+                agent_version: "1.4.0".to_owned(),
                 ..Report::default()
             },
         };
@@ -186,11 +214,37 @@ mod tests {
             "clock         7200 s off the server's, corrected\n",
             "last error    none\n",
             "server key    none yet\n",
-            "agent         running\n",
+            "upgrade       none yet\n",
+            "agent         running 1.4.0\n",
         ] {
             assert!(text.contains(expected), "{expected} is not in\n{text}");
         }
         assert!(text.contains(&key.fingerprint().words()));
+    }
+
+    #[test]
+    fn an_upgrade_is_shown_while_it_goes_on_and_afterwards() {
+        let order = r#"{"platform":"x86_64-linux","version":"1.5.0","size":9,"sha256":"x","signature":"x"}"#;
+        let record = |step: &str, last: &str| -> Option<String> {
+            let job =
+                format!(r#"{{"server":"x","command":{{"id":5,"nonce":"x"}},"order":{order},"step":{step}}}"#);
+            upgrade(&serde_json::from_str(&format!(r#"{{"job":{job},"last":{last}}}"#)).unwrap())
+        };
+        let last = r#"{"version":"1.4.9","outcome":"rolled_back","reason":"it exited with 3","at_ms":5}"#;
+        assert_eq!(
+            record("\"fetching\"", "null").unwrap(),
+            "to 1.5.0: is being fetched"
+        );
+        assert_eq!(
+            record(r#"{"trial":{"mark":"m"}}"#, last).unwrap(),
+            "to 1.5.0: is on trial"
+        );
+        let ended = r#"{"ended":{"outcome":"rolled_back"}}"#;
+        assert_eq!(
+            record(ended, last).unwrap(),
+            "to 1.4.9: tried and taken back: it exited with 3"
+        );
+        assert_eq!(upgrade(&Record::default()), None);
     }
 
     #[test]

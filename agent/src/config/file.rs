@@ -23,6 +23,9 @@ pub struct Settings {
     /// `[log]`.
     #[serde(default)]
     pub log: LogSettings,
+    /// `[upgrade]`.
+    #[serde(default)]
+    pub upgrade: UpgradeSettings,
     /// `[[action]]`, once for each program that the server may have run; none: nothing runs.
     #[serde(default)]
     pub action: Vec<ActionSettings>,
@@ -131,6 +134,28 @@ impl Default for LogSettings {
     fn default() -> Self {
         LogSettings {
             level: "info".to_owned(),
+        }
+    }
+}
+
+/// `[upgrade]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UpgradeSettings {
+    /// Whether a server may have this program upgraded; `true`.
+    pub enabled: bool,
+    /// Public key, of minisign, by which a program must be signed; none: the one that was built in, if any.
+    pub release_key: Option<String>,
+    /// Seconds that a new program has to prove itself, where the order does not say less; none: as the order says.
+    pub trial_secs: Option<u32>,
+}
+
+impl Default for UpgradeSettings {
+    fn default() -> Self {
+        UpgradeSettings {
+            enabled: true,
+            release_key: None,
+            trial_secs: None,
         }
     }
 }

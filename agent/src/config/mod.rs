@@ -16,10 +16,17 @@ use crate::identity::ServerTag;
 use crate::platform;
 use scm_protocol::identity::Fingerprint;
 use scm_protocol::ids::Organization;
+use scm_protocol::upgrades::release::ReleaseKey;
 use scm_settings::{Document, Error};
 use scm_tls::Trust;
 use server::servers;
 use std::path::{Path, PathBuf};
+
+/// The key that signs releases, where the program was built with one.
+const BUILT_IN_KEY: Option<&str> = option_env!("OPENSCM_RELEASE_KEY");
+
+/// What a trial may be bounded to, in seconds: an attempt to check in has its time.
+const TRIAL_SECS: std::ops::RangeInclusive<u32> = 10..=3600;
 
 /// A configuration that can be run.
 #[derive(Clone, Debug)]
@@ -36,6 +43,8 @@ pub struct Config {
     pub log_level: tracing::level_filters::LevelFilter,
     /// What a server may have run here; whether each is offered is decided when the agent starts.
     pub actions: Vec<Action>,
+    /// Whether a server may have this program upgraded, and by whose signature.
+    pub upgrade: Upgrade,
     /// What an administrator should know though it is not an error.
     pub warnings: Vec<String>,
 }
@@ -55,6 +64,17 @@ pub struct Server {
     pub trust: Trust,
     /// What the delivered server key must match.
     pub server_key_pin: Option<Fingerprint>,
+}
+
+/// Upgrades of this program.
+#[derive(Clone, Debug)]
+pub struct Upgrade {
+    /// Whether any may be ordered.
+    pub enabled: bool,
+    /// Who signs releases; none: no program is taken.
+    pub keys: Vec<ReleaseKey>,
+    /// Longest time that a new program has to prove itself; none: as the order says.
+    pub trial_secs: Option<u32>,
 }
 
 /// What is measured.
@@ -105,9 +125,26 @@ pub fn check(document: &Document, settings: Settings) -> Result<Config, Error> {
     }
     let log_level = log_level(&settings.log.level).map_err(|reason| refuse("log.level", reason))?;
     let actions = action::actions(document, settings.action)?;
+    let keys = release_keys(settings.upgrade.release_key.as_deref(), BUILT_IN_KEY)
+        .map_err(|reason| refuse("upgrade.release_key", reason))?;
+    if let Some(secs) = settings.upgrade.trial_secs
+        && !TRIAL_SECS.contains(&secs)
+    {
+        let reason = format!(
+            "is {secs}, must be {} to {}",
+            TRIAL_SECS.start(),
+            TRIAL_SECS.end()
+        );
+        return Err(refuse("upgrade.trial_secs", reason));
+    }
     Ok(Config {
         servers,
         actions,
+        upgrade: Upgrade {
+            enabled: settings.upgrade.enabled,
+            keys,
+            trial_secs: settings.upgrade.trial_secs,
+        },
         state_folder: settings.agent.state_folder,
         proxy: settings.agent.proxy,
         telemetry: Telemetry {
@@ -117,6 +154,17 @@ pub fn check(document: &Document, settings: Settings) -> Result<Config, Error> {
         log_level,
         warnings: Vec::new(),
     })
+}
+
+/// Who signs releases: whom the file names, or else whom this program was built with.
+fn release_keys(configured: Option<&str>, built_in: Option<&str>) -> Result<Vec<ReleaseKey>, String> {
+    let key = match (configured, built_in) {
+        (Some(text), _) => ReleaseKey::parse(text.trim())?,
+        (None, Some(text)) => ReleaseKey::parse(text.trim())
+            .map_err(|reason| format!("is not set, and the key that was built in {reason}"))?,
+        (None, None) => return Ok(Vec::new()),
+    };
+    Ok(vec![key])
 }
 
 fn log_level(name: &str) -> Result<tracing::level_filters::LevelFilter, String> {

@@ -30,6 +30,45 @@ fn a_url_is_all_that_is_needed() {
 }
 
 #[test]
+fn who_signs_releases_is_the_files_word_and_else_the_builds() {
+    const KEY: &str = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
+    const OTHER: &str = "RWTX9L3HVuh0CNPmrtPXjUBI1z1d+Yy3hO05N3nsjzhSAkAwh7TSW+Wm";
+    let section = |lines: &str| read(&format!("{GOOD}\n[upgrade]\n{lines}\n"));
+    let upgrade = section(&format!("release_key = \"{KEY}\"")).unwrap().upgrade;
+    assert!(upgrade.enabled);
+    assert_eq!(upgrade.keys, [ReleaseKey::parse(KEY).unwrap()]);
+    assert!(!section("enabled = false").unwrap().upgrade.enabled);
+    let error = section("release_key = \"RWQf\"").unwrap_err();
+    assert!(
+        error.starts_with("/etc/openscm/scmclient.config:5:1: `upgrade.release_key` must be a minisign"),
+        "{error}"
+    );
+    assert_eq!(section("trial_secs = 30").unwrap().upgrade.trial_secs, Some(30));
+    assert!(
+        section("trial_secs = 9")
+            .unwrap_err()
+            .contains("must be 10 to 3600")
+    );
+    assert!(
+        section("release_keys = \"x\"")
+            .unwrap_err()
+            .contains("release_key")
+    );
+
+    let keys = |configured, built_in| release_keys(configured, built_in).map(|keys| keys.len());
+    assert_eq!(keys(None, None), Ok(0));
+    assert_eq!(
+        release_keys(None, Some(KEY)).unwrap(),
+        [ReleaseKey::parse(KEY).unwrap()]
+    );
+    assert_ne!(
+        release_keys(Some(OTHER), Some(KEY)),
+        release_keys(None, Some(KEY))
+    );
+    assert!(keys(None, Some("x")).unwrap_err().contains("built in"));
+}
+
+#[test]
 fn only_https_hosts_are_servers() {
     for good in [
         "https://10.0.0.1",

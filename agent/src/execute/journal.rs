@@ -5,6 +5,7 @@
 //! whatever the clocks do; a file that cannot be read makes everything issued until now unprovable, never new.
 
 use crate::identity::{Error, StateFolder};
+use crate::upgrade::Held;
 use scm_protocol::commands::order::Order;
 use scm_protocol::commands::report::{CommandName, End, EndOutcome};
 use scm_protocol::ids::UnixMillis;
@@ -58,11 +59,17 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Reads the file. What was begun by a former run and has no end was interrupted, which is its end.
+    /// Reads the file. What was begun by a former run and has no end was interrupted, which is its end; but for an upgrade,
+    /// which outlives the run that began it: `held` says what became of it.
     ///
     /// # Errors
     /// [`Error`] when it cannot be read or written.
-    pub fn open(folder: Arc<StateFolder>, file: String, now: UnixMillis) -> Result<Self, Error> {
+    pub fn open(
+        folder: Arc<StateFolder>,
+        file: String,
+        now: UnixMillis,
+        held: impl Fn(&CommandName) -> Held,
+    ) -> Result<Self, Error> {
         let bytes = folder.read(&file)?;
         let read = bytes.as_deref().map(serde_json::from_slice::<Content>);
         let lost = matches!(read, Some(Err(_)));
@@ -79,7 +86,7 @@ impl Journal {
             content: read.and_then(Result::ok).unwrap_or_default(),
             lost,
         };
-        journal.interrupt()?;
+        journal.interrupt(held)?;
         Ok(journal)
     }
 
@@ -186,22 +193,17 @@ impl Journal {
         Ok(())
     }
 
-    fn interrupt(&mut self) -> Result<(), Error> {
+    fn interrupt(&mut self, held: impl Fn(&CommandName) -> Held) -> Result<(), Error> {
         if self.content.entries.iter().all(|entry| entry.end.is_some()) {
             return Ok(());
         }
         self.change(|content| {
             for entry in content.entries.iter_mut().filter(|entry| entry.end.is_none()) {
-                tracing::error!(
-                    command.id = %entry.name.id,
-                    "the agent ended while this command ran: whether and how far it ran is not known, it is not run again"
-                );
-                entry.end = Some(End {
-                    outcome: EndOutcome::Interrupted,
-                    reason: Some("the agent ended while it ran: whether and how far it ran is not known".to_owned()),
-                    exit_code: None,
-                    output_bytes: 0,
-                });
+                entry.end = match held(&entry.name) {
+                    Held::Open => None,
+                    Held::Ended(end) => Some(end),
+                    Held::Nothing => Some(interrupted(&entry.name)),
+                };
             }
         })
     }
@@ -214,6 +216,20 @@ impl Journal {
             .write(&self.file, &serde_json::to_vec(&content).unwrap_or_default())?;
         self.content = content;
         Ok(())
+    }
+}
+
+/// The end of a command that a former run of the agent began.
+fn interrupted(name: &CommandName) -> End {
+    tracing::error!(
+        command.id = %name.id,
+        "the agent ended while this command ran: whether and how far it ran is not known, it is not run again"
+    );
+    End {
+        outcome: EndOutcome::Interrupted,
+        reason: Some("the agent ended while it ran: whether and how far it ran is not known".to_owned()),
+        exit_code: None,
+        output_bytes: 0,
     }
 }
 
@@ -269,7 +285,7 @@ mod tests {
 
     fn open(path: &std::path::Path) -> Journal {
         let folder = Arc::new(StateFolder::open(path).unwrap());
-        Journal::open(folder, "client_1.commands".to_owned(), NOW).unwrap()
+        Journal::open(folder, "client_1.commands".to_owned(), NOW, |_| Held::Nothing).unwrap()
     }
 
     #[test]
@@ -295,6 +311,32 @@ mod tests {
             ..name(1)
         };
         assert_eq!(journal.known(&other), Known::New);
+        assert_eq!(journal.untold().len(), 2);
+    }
+
+    #[test]
+    fn an_upgrade_outlives_the_run_that_began_it() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("client");
+        let mut journal = open(&path);
+        journal.begin(&order(1), NOW).unwrap();
+        journal.begin(&order(2), NOW).unwrap();
+        drop(journal);
+        let held = |ended: bool| {
+            move |found: &CommandName| match (*found == name(1), ended) {
+                (true, false) => Held::Open,
+                (true, true) => Held::Ended(completed()),
+                (false, _) => Held::Nothing,
+            }
+        };
+        let file = || "client_1.commands".to_owned();
+        let folder = || Arc::new(StateFolder::open(&path).unwrap());
+        let journal = Journal::open(folder(), file(), NOW, held(false)).unwrap();
+        assert_eq!(journal.known(&name(1)), Known::Begun);
+        assert!(matches!(journal.known(&name(2)), Known::Ended(_)));
+        drop(journal);
+        let journal = Journal::open(folder(), file(), NOW, held(true)).unwrap();
+        assert_eq!(journal.known(&name(1)), Known::Ended(completed()));
         assert_eq!(journal.untold().len(), 2);
     }
 

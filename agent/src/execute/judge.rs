@@ -8,6 +8,7 @@ use scm_protocol::commands::order::{AuthenticOrder, RUN_ACTION, SignedOrder};
 use scm_protocol::commands::report::{End, EndOutcome};
 use scm_protocol::identity::PublicKey;
 use scm_protocol::ids::{Organization, SystemId, UnixMillis};
+use scm_protocol::upgrades::order::UPGRADE;
 
 /// How far ahead of the time that the server told a command may have been issued: replicas have clocks of their own.
 const MOST_AHEAD_MS: i64 = 300_000;
@@ -39,7 +40,7 @@ pub enum Verdict {
 /// Decides. `now` is the server's time.
 pub fn judge(signed: &SignedOrder, authority: &Authority, journal: &Journal, now: UnixMillis) -> Verdict {
     let claimed = signed.claimed();
-    let doubt = if claimed.kind != RUN_ACTION {
+    let doubt = if ![RUN_ACTION, UPGRADE].contains(&claimed.kind.as_str()) {
         Some(EndOutcome::UnknownKind)
     } else if now > claimed.expires_ms || claimed.issued_ms.since(now) > MOST_AHEAD_MS {
         Some(EndOutcome::Expired)
@@ -127,7 +128,8 @@ mod tests {
     fn with_journal(test: impl FnOnce(&mut Journal)) {
         let parent = tempfile::tempdir().unwrap();
         let folder = Arc::new(StateFolder::open(&parent.path().join("client")).unwrap());
-        test(&mut Journal::open(folder, "c".to_owned(), NOW).unwrap());
+        let journal = Journal::open(folder, "c".to_owned(), NOW, |_| crate::upgrade::Held::Nothing);
+        test(&mut journal.unwrap());
     }
 
     #[test]

@@ -5,14 +5,18 @@
 use super::journal::{Journal, Known};
 use super::judge::{Authority, Verdict, judge, refusal, words};
 use super::process::{self, Ending, Wish};
-use crate::actions::{Denied, Offer, Program, bounded};
-use crate::identity::Error;
+use crate::actions::{Offer, Program, bounded};
+use crate::identity::{Error, ServerTag};
+use crate::upgrade::{Busy, Upgrades};
+use ends::{denial, end};
 use scm_protocol::commands::order::{AuthenticOrder, SignedOrder};
 use scm_protocol::commands::report::{
     CommandName, CommandReport, End, EndOutcome, Event, MAX_CHUNK_BYTES, MAX_REPORTS, Tasks,
 };
 use scm_protocol::commands::{MAX_OUTPUT_BYTES, MAX_UNDER_WAY};
 use scm_protocol::ids::UnixMillis;
+use scm_protocol::upgrades::order::UPGRADE;
+use scm_protocol::upgrades::progress::UpgradeProgress;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -35,6 +39,8 @@ struct Running {
     redacted: bool,
     /// All that it wrote so far.
     written: i64,
+    /// An upgrade waits for its end.
+    _busy: Busy,
 }
 
 /// Something to be told.
@@ -42,6 +48,7 @@ struct Running {
 enum Told {
     Started,
     Output { start: i64, bytes: Vec<u8> },
+    Progress(UpgradeProgress),
     Ended(End),
 }
 
@@ -50,6 +57,8 @@ enum Told {
 pub struct Runner {
     offer: Arc<Offer>,
     journal: Journal,
+    server: ServerTag,
+    upgrades: Arc<Upgrades>,
     running: HashMap<CommandName, Running>,
     to_tell: VecDeque<(CommandName, Told)>,
     sender: Sender<(CommandName, Happened)>,
@@ -58,13 +67,15 @@ pub struct Runner {
 
 impl Runner {
     /// A runner that goes on where a former run of the agent ended.
-    pub fn new(offer: Arc<Offer>, journal: Journal) -> Self {
+    pub fn new(offer: Arc<Offer>, journal: Journal, server: ServerTag, upgrades: Arc<Upgrades>) -> Self {
         let (sender, events) = mpsc::channel();
         let untold = journal.untold().into_iter();
         Runner {
             offer,
             to_tell: untold.map(|(name, end)| (name, Told::Ended(end))).collect(),
             journal,
+            server,
+            upgrades,
             running: HashMap::new(),
             sender,
             events,
@@ -128,6 +139,9 @@ impl Runner {
         authentic: &AuthenticOrder,
         now: UnixMillis,
     ) -> Result<(), Error> {
+        if authentic.get().kind == UPGRADE {
+            return self.begin_upgrade(order, authentic, now);
+        }
         if self.running.len() >= MAX_UNDER_WAY {
             return self.refuse(order, EndOutcome::Busy, words(EndOutcome::Busy), now);
         }
@@ -141,21 +155,26 @@ impl Runner {
                 self.refuse(order, outcome, &reason, now)
             }
             Ok(program) => {
+                let Some(busy) = self.upgrades.enter() else {
+                    // Unheard of, so that it is handed out again.
+                    return Ok(());
+                };
                 self.journal.begin(authentic.get(), now)?;
                 tracing::info!(command.id = %authentic.get().id, action.name = %run.action, "running");
-                self.start(authentic.get().name(), program);
+                self.start(authentic.get().name(), program, busy);
                 Ok(())
             }
         }
     }
 
     /// Only after the journal has it.
-    fn start(&mut self, name: CommandName, program: Program) {
+    fn start(&mut self, name: CommandName, program: Program, busy: Busy) {
         let stop = Arc::new(Wish::default());
         let running = Running {
             stop: stop.clone(),
             redacted: program.redacted,
             written: 0,
+            _busy: busy,
         };
         self.running.insert(name.clone(), running);
         self.to_tell.push_back((name.clone(), Told::Started));
@@ -196,6 +215,9 @@ impl Runner {
     }
 
     fn cancel(&mut self, name: &CommandName, now: UnixMillis) {
+        if self.cancel_upgrade(name) {
+            return;
+        }
         match (self.running.get(name), self.journal.known(name)) {
             (Some(running), _) => running.stop.stop(),
             (None, Known::New) if !self.journal.is_full() => {
@@ -285,6 +307,7 @@ impl Runner {
         for (name, told) in self.to_tell.iter().take(MAX_REPORTS) {
             let event = match told {
                 Told::Started => Event::Started,
+                Told::Progress(progress) => Event::Progress(*progress),
                 Told::Ended(end) => Event::Ended(end.clone()),
                 Told::Output { start, bytes } if bytes.len() <= room => {
                     room -= bytes.len();
@@ -337,62 +360,7 @@ impl Runner {
     }
 }
 
-/// What is told of it. What of this machine is meant stays in its own log.
-fn denial(denied: Denied, action: &str) -> (EndOutcome, String) {
-    if let Denied::Protected(refused) | Denied::Withdrawn(refused) = &denied {
-        tracing::warn!(target: "security", event = "action_denied", action.name = %action, "not run: {refused}");
-    }
-    match denied {
-        Denied::Unknown => (
-            EndOutcome::UnknownAction,
-            "no such action is offered here".to_owned(),
-        ),
-        Denied::BadValue(bad) => (
-            EndOutcome::BadParameter,
-            format!("`{}` {}", bad.parameter, bad.reason),
-        ),
-        Denied::Protected(refused) => (EndOutcome::Protected, refused.told.to_owned()),
-        Denied::Withdrawn(refused) => (
-            EndOutcome::UnknownAction,
-            format!("not offered any more: {}", refused.told),
-        ),
-    }
-}
-
-fn end(ending: Ending, written: i64) -> End {
-    let (outcome, exit_code, reason) = match ending {
-        Ending::Exited(0) => (EndOutcome::Completed, Some(0), None),
-        Ending::Exited(code) => (
-            EndOutcome::Failed,
-            Some(code),
-            Some(format!("it exited with {code}")),
-        ),
-        Ending::Signalled(signal) => (
-            EndOutcome::Failed,
-            None,
-            Some(format!("signal {signal} ended it")),
-        ),
-        Ending::TimedOut => {
-            let reason = "it ran longer than its time limit and was killed with all that it started";
-            (EndOutcome::Failed, None, Some(reason.to_owned()))
-        }
-        Ending::Stopped => {
-            let reason = "it was stopped while it ran, with all that it started";
-            (EndOutcome::Cancelled, None, Some(reason.to_owned()))
-        }
-        Ending::NotStarted(reason) => (
-            EndOutcome::Failed,
-            None,
-            Some(format!("it could not be started: {reason}")),
-        ),
-    };
-    End {
-        outcome,
-        reason: reason.as_deref().map(bounded),
-        exit_code,
-        output_bytes: written,
-    }
-}
-
+mod ends;
 #[cfg(test)]
 mod tests;
+mod upgrades;

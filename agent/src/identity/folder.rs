@@ -91,6 +91,11 @@ impl StateFolder {
         }
     }
 
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Whether an agent holds the folder now.
     pub fn is_held(&self) -> bool {
         File::open(self.path.join(LOCK_NAME))

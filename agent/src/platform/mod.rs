@@ -16,11 +16,11 @@ pub mod user;
 #[cfg(unix)]
 pub use processes::{
     Account, PROTECTED_PATHS, PROTECTED_UNITS, account, ended_by, is_executable, isolate, kill_group,
-    may_switch_user, tampering, terminate_group, wait_for_end,
+    may_switch_user, replace_process, tampering, terminate_group, wait_for_end,
 };
 #[cfg(unix)]
 pub use unix::{
     DEFAULT_CONFIG, DEFAULT_STATE_FOLDER, LocalStream, OTHERS_MAY_READ, RUNTIMES, StopSignals, VolumeSpace,
-    create_private_file, create_private_folder, create_readable_file, exposure, local_stream, machine_id,
-    os_name, restrict_file, restrict_folder, root_volume, sync_folder,
+    create_private_file, create_private_folder, create_readable_file, exposure, free_bytes, local_stream,
+    machine_id, make_executable, os_name, restrict_file, restrict_folder, root_volume, sync_folder,
 };

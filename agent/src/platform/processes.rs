@@ -86,6 +86,12 @@ pub fn isolate(command: &mut Command, account: Option<Account>) {
     }
 }
 
+/// Becomes another program: the same process with the same id, so that who started it keeps watching. Returns only when that
+/// fails. Files are closed by it, and locks released.
+pub fn replace_process(command: &mut Command) -> io::Error {
+    command.exec()
+}
+
 /// Waits until a child ended and leaves it unreaped, so that its process group cannot become another's meanwhile.
 ///
 /// # Errors

@@ -3,6 +3,9 @@
 use std::io;
 use std::time::Duration;
 
+/// By which a service manager tells a process how to talk to it.
+pub const VARIABLES: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"];
+
 /// Says to the service manager that the agent works. Nothing happens where there is none.
 ///
 /// # Errors

@@ -90,6 +90,16 @@ pub fn restrict_file(path: &Path) -> io::Result<()> {
     std::fs::set_permissions(path, Permissions::from_mode(0o600))
 }
 
+/// Lets its owner, and nobody else, execute a file; durable.
+///
+/// # Errors
+/// As the operating system says.
+pub fn make_executable(path: &Path) -> io::Result<()> {
+    let file = File::open(path)?;
+    file.set_permissions(Permissions::from_mode(0o700))?;
+    file.sync_all()
+}
+
 /// Why what lies here cannot be trusted: someone else owns it or may write it. None when it can.
 pub fn exposure(metadata: &Metadata) -> Option<&'static str> {
     let me = rustix::process::geteuid().as_raw();
@@ -132,6 +142,15 @@ pub fn root_volume() -> io::Result<VolumeSpace> {
         used_bytes: bytes(volume.f_blocks.saturating_sub(volume.f_bfree)),
         total_bytes: bytes(volume.f_blocks),
     })
+}
+
+/// Space that this process may still use where this folder is, in bytes.
+///
+/// # Errors
+/// As the operating system says.
+pub fn free_bytes(folder: &Path) -> io::Result<u64> {
+    let volume = rustix::fs::statvfs(folder)?;
+    Ok(volume.f_bavail.saturating_mul(volume.f_frsize))
 }
 
 /// What identifies this installation of the operating system.

@@ -10,7 +10,7 @@ use scm_protocol::certificates::CertificateReply;
 use scm_protocol::commands::report::ResultsReply;
 use scm_protocol::identity::{Fingerprint, PublicKey};
 use scm_protocol::problem::from_json;
-use scm_protocol::refusal::Refusal;
+use scm_protocol::refusal::{Refusal, RefusalCode};
 use scm_protocol::rotation::RotateReply;
 use scm_protocol::signature::{Verified, verify_response};
 use serde::de::DeserializeOwned;
@@ -212,13 +212,51 @@ pub fn read_results(
     if !reply.is_success() {
         return Err(format!("the server answered {}", describe(&reply)));
     }
-    signed(request, &reply, server_key).map_err(|doubt| match doubt {
+    signed(request, &reply, server_key).map_err(in_words)
+}
+
+/// The reason; what may be an attack is logged as one.
+fn in_words(doubt: Doubt) -> String {
+    match doubt {
         Doubt::Untrusted { event, reason } => {
             tracing::error!(target: "security", event, "{reason}");
             reason
         }
         Doubt::Barred { reason, .. } | Doubt::Failed { reason, .. } => reason,
-    })
+    }
+}
+
+/// Why there is no part of a package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoPart {
+    /// The server's own signed word is that there will be none.
+    Never(String),
+    /// It may come yet.
+    Later(String),
+}
+
+/// Reads the reply to a request for a part of a package: only what the pinned key signed.
+///
+/// # Errors
+/// [`NoPart`].
+pub fn read_part(
+    request: &SentRequest,
+    result: Result<RawReply, Failure>,
+    server_key: &PublicKey,
+) -> Result<Vec<u8>, NoPart> {
+    let reply = result.map_err(|failure| NoPart::Later(failure.to_string()))?;
+    let failed = |doubt| NoPart::Later(in_words(doubt));
+    if reply.is_success() {
+        let body = verified(request, &reply, server_key).map_err(failed)?;
+        return Ok(body.into_inner().to_vec());
+    }
+    let refusal: Verified<Refusal> = signed(request, &reply, server_key).map_err(failed)?;
+    let code = refusal.get().code;
+    let reason = format!("the server does not hand the package out: `{}`", code.as_str());
+    match code {
+        RefusalCode::UnknownPackage | RefusalCode::InvalidRequest => Err(NoPart::Never(reason)),
+        _ => Err(NoPart::Later(reason)),
+    }
 }
 
 /// The key that a reply delivers while none is pinned.
@@ -260,15 +298,23 @@ fn signed<T: DeserializeOwned>(
     reply: &RawReply,
     key: &PublicKey,
 ) -> Result<Verified<T>, Doubt> {
+    let body = verified(request, reply, key)?;
+    body.json()
+        .map_err(|error| Doubt::failed(format!("the server's signed reply cannot be read: {error}")))
+}
+
+fn verified<'a>(
+    request: &SentRequest,
+    reply: &'a RawReply,
+    key: &PublicKey,
+) -> Result<Verified<&'a [u8]>, Doubt> {
     let fields = reply.fields().ok_or_else(|| unsigned(reply))?;
-    let body = verify_response(key, request.echo(), reply.status, fields, &reply.body).map_err(|error| {
+    verify_response(key, request.echo(), reply.status, fields, &reply.body).map_err(|error| {
         Doubt::Untrusted {
             event: "reply_signature_wrong",
             reason: format!("a reply with status {} was dropped: {error}", reply.status),
         }
-    })?;
-    body.json()
-        .map_err(|error| Doubt::failed(format!("the server's signed reply cannot be read: {error}")))
+    })
 }
 
 /// Without a signature, an error is what any proxy may send, or a refusal that the server does not sign; a success is

@@ -4,6 +4,7 @@ use super::credential::{ClientIdentity, Credential};
 use super::reply::{RawReply, SentRequest};
 use super::{proxy, tls::TlsConnector};
 use crate::config::{Secret, Server};
+use crate::version::VERSION;
 use rustls::AlertDescription;
 use scm_protocol::rotation::{KEY_CHAIN_HEADER, PINNED_KEY_HEADER};
 use std::error::Error as _;
@@ -15,8 +16,6 @@ use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector, TcpConnector};
 use ureq::{Agent, Body};
 
-/// The most that is read of a reply's body, in bytes.
-const MAX_REPLY_BYTES: u64 = 64 * 1024;
 /// The most that is read of a reply's header, in bytes.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
 /// The longest that a whole exchange may take.
@@ -81,7 +80,7 @@ impl Client {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .proxy(proxy)
-            .user_agent(concat!("scmclient/", env!("CARGO_PKG_VERSION")))
+            .user_agent(format!("scmclient/{VERSION}"))
             .accept("application/json, application/problem+json")
             .max_response_header_size(MAX_HEADER_BYTES)
             .input_buffer_size(BUFFER_BYTES)
@@ -128,7 +127,7 @@ impl Client {
             .build()
             .send(&request.body[..])
             .map_err(|error| failure(&error))?;
-        read(response)
+        read(response, request.largest_reply())
     }
 
     /// Breaks off what is going on, at once and for good.
@@ -137,15 +136,15 @@ impl Client {
     }
 }
 
-fn read(response: Response<Body>) -> Result<RawReply, Failure> {
+fn read(response: Response<Body>, most: usize) -> Result<RawReply, Failure> {
     let (head, body) = response.into_parts();
     let mut bytes = Vec::new();
-    let mut reader = body.into_reader().take(MAX_REPLY_BYTES + 1);
+    let mut reader = body.into_reader().take(most as u64 + 1);
     reader
         .read_to_end(&mut bytes)
         .map_err(|error| failure(&ureq::Error::from(error)))?;
-    if bytes.len() as u64 > MAX_REPLY_BYTES {
-        let reason = format!("the reply's body is larger than {MAX_REPLY_BYTES} bytes");
+    if bytes.len() > most {
+        let reason = format!("the reply's body is larger than {most} bytes");
         return Err(Failure::Unreachable(reason));
     }
     Ok(RawReply {

@@ -12,7 +12,8 @@ mod reply;
 mod tls;
 
 pub use answer::{
-    Answer, Evidence, Trusted, read_certificate, read_checkin, read_registration, read_results, read_rotation,
+    Answer, Evidence, NoPart, Trusted, read_certificate, read_checkin, read_part, read_registration,
+    read_results, read_rotation,
 };
 pub use client::{Client, Failure};
 pub use credential::ClientIdentity;

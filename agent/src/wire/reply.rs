@@ -2,6 +2,11 @@
 
 use scm_protocol::identity::Fingerprint;
 use scm_protocol::signature::{OwnedSignatureFields, RequestEcho, RequestLine, SignatureFields};
+use scm_protocol::upgrades::PACKAGE_PART_BYTES;
+use scm_protocol::upgrades::progress::PACKAGES_PATH;
+
+/// The most that is read of a reply's body, in bytes, unless it is a part of a package.
+const MAX_REPLY_BYTES: usize = 64 * 1024;
 
 /// A signed request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +22,15 @@ pub struct SentRequest {
 }
 
 impl SentRequest {
+    /// The largest body of a reply that is read, in bytes.
+    pub fn largest_reply(&self) -> usize {
+        if self.path == PACKAGES_PATH {
+            PACKAGE_PART_BYTES
+        } else {
+            MAX_REPLY_BYTES
+        }
+    }
+
     /// Method and path.
     pub fn line(path: &'static str) -> RequestLine<'static> {
         RequestLine { method: "POST", path }

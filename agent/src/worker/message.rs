@@ -4,19 +4,19 @@
 
 use crate::config::Secret;
 use crate::identity::{Boot, Identity};
+use crate::version::VERSION;
 use crate::wire::SentRequest;
 use ed25519_dalek::SigningKey;
 use scm_protocol::agent::{CHECKIN_PATH, CheckIn, HostFacts, MAX_BODY_BYTES, REGISTER_PATH, RegisterRequest};
 use scm_protocol::certificates::{CERTIFICATE_PATH, CertificateRequest};
 use scm_protocol::commands::catalogue::Catalogue;
-use scm_protocol::commands::report::{CommandReport, RESULTS_PATH, ResultsRequest};
+use scm_protocol::commands::report::{CommandName, CommandReport, RESULTS_PATH, ResultsRequest};
 use scm_protocol::identity::{Fingerprint, PublicKey};
 use scm_protocol::ids::{SystemId, UnixMillis};
 use scm_protocol::rotation::{ROTATE_PATH, RotateRequest, RotationOffer};
 use scm_protocol::signature::{KeyId, RequestClaims, Signer, sign_request};
 use scm_protocol::telemetry::Telemetry;
-
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+use scm_protocol::upgrades::progress::{PACKAGES_PATH, PackagePartRequest};
 
 /// The body of a registration.
 pub(super) fn registration(facts: HostFacts, boot_id: String, token: Option<&Secret>) -> Vec<u8> {
@@ -70,6 +70,15 @@ pub(super) fn results(boot_id: String, catalogue: Option<Catalogue>, reports: Ve
         boot_id,
         catalogue,
         reports,
+    })
+}
+
+/// The body of a request for a part of a package.
+pub(super) fn part(boot_id: String, command: CommandName, start: i64) -> Vec<u8> {
+    json(&PackagePartRequest {
+        boot_id,
+        command,
+        start,
     })
 }
 
@@ -149,6 +158,10 @@ impl<'a> Sender<'a> {
 
     pub(super) fn results(&self, id: SystemId, body: Vec<u8>, sequence: u64) -> SentRequest {
         self.sign(RESULTS_PATH, body, Signer::System(id), sequence.to_string())
+    }
+
+    pub(super) fn part(&self, id: SystemId, body: Vec<u8>, sequence: u64) -> SentRequest {
+        self.sign(PACKAGES_PATH, body, Signer::System(id), sequence.to_string())
     }
 
     fn sign(&self, path: &'static str, body: Vec<u8>, signer: Signer, nonce: String) -> SentRequest {

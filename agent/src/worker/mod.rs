@@ -10,6 +10,7 @@ mod message;
 mod orders;
 mod reporting;
 mod rotation;
+mod upgrading;
 
 use crate::actions::Offer;
 use crate::clock::Clock;
@@ -23,6 +24,7 @@ use crate::random::{Jitter, NoEntropy, entropy};
 use crate::report::Report;
 use crate::schedule::{self, DEFAULT_INTERVAL_SECS};
 use crate::stop::Stop;
+use crate::upgrade::{OnTrial, Upgrades};
 use crate::wire::{Client, Trusted};
 use keeper::{Clocks, Keeper};
 use rotation::Rotation;
@@ -31,6 +33,7 @@ use scm_protocol::identity::PublicKey;
 use scm_protocol::ids::{SystemId, UnixMillis};
 use std::sync::Arc;
 use std::time::Duration;
+use upgrading::Upgrading;
 
 /// The longest that a start waits before its first attempt, so that machines switched on together do not call together.
 const START_SPREAD: Duration = Duration::from_secs(2);
@@ -48,6 +51,10 @@ pub struct Surroundings {
     pub boot_id: String,
     /// What a server may have run here.
     pub offer: Arc<Offer>,
+    /// What a server may make of this program.
+    pub upgrades: Arc<Upgrades>,
+    /// This program has to prove itself: it checks in and does nothing else.
+    pub trial: Option<OnTrial>,
 }
 
 /// Serves one server.
@@ -77,6 +84,8 @@ pub struct Worker {
     server_clock: ServerClock,
     /// The server asked what is offered here.
     send_actions: bool,
+    /// The upgrade that its server ordered, as far as this run knows of it.
+    upgrading: Upgrading,
 }
 
 /// What came of registering once.
@@ -124,6 +133,7 @@ impl Worker {
             runner: None,
             server_clock: ServerClock::default(),
             send_actions: false,
+            upgrading: Upgrading::default(),
         })
     }
 
@@ -137,7 +147,12 @@ impl Worker {
         let Some(mut identity) = self.identity() else {
             return;
         };
-        self.runner = self.open_runner();
+        if self.around.trial.is_none() {
+            self.runner = self.open_runner();
+        } else {
+            // What is held back proves nothing yet.
+            self.patient = false;
+        }
         let mut wait = schedule::within(START_SPREAD, &mut self.jitter);
         while self.around.stop.wait(wait) {
             wait = {

@@ -7,11 +7,11 @@
 
 use super::{Clocks, Task, Worker, message};
 use crate::decide::Standing;
-use crate::execute::{Authority, Journal, Runner};
+use crate::execute::{Authority, Journal, Known, Runner};
 use crate::identity::Identity;
 use crate::schedule;
 use crate::wire::{Answer, Evidence, Trusted, read_results};
-use scm_protocol::commands::report::Tasks;
+use scm_protocol::commands::report::{CommandName, Tasks};
 use scm_protocol::ids::UnixMillis;
 use std::time::{Duration, Instant};
 
@@ -25,8 +25,14 @@ impl Worker {
     /// The runner for this server. Without a journal there is none: nothing is ever run that cannot be recorded.
     pub(super) fn open_runner(&self) -> Option<Runner> {
         let file = self.server.tag.file("client", "commands");
-        match Journal::open(self.around.folder.clone(), file, self.now()) {
-            Ok(journal) => Some(Runner::new(self.around.offer.clone(), journal)),
+        let (server, upgrades) = (self.server.tag.clone(), self.around.upgrades.clone());
+        let held = |name: &CommandName| upgrades.held(&server, name);
+        let opened = Journal::open(self.around.folder.clone(), file, self.now(), held).and_then(|journal| {
+            upgrades.reconcile(&server, |name| journal.known(name) == Known::Begun)?;
+            Ok(journal)
+        });
+        match opened {
+            Ok(journal) => Some(Runner::new(self.around.offer.clone(), journal, server, upgrades)),
             Err(error) => {
                 tracing::error!(server.url = %self.server.url, %error, "the journal of commands cannot be used: none is run");
                 None
@@ -36,13 +42,18 @@ impl Worker {
 
     /// Tells the server's catalogue from this one.
     pub(super) fn actions_digest(&self) -> Option<String> {
-        let runner = self.runner.as_ref()?;
-        Some(runner.offer().catalogue().digest()).filter(|digest| !digest.is_empty())
+        // Also on trial, when there is no runner: it is the same machine.
+        self.runner
+            .as_ref()
+            .map(drop)
+            .or(self.around.trial.as_ref().map(drop))?;
+        Some(self.around.offer.catalogue().digest()).filter(|digest| !digest.is_empty())
     }
 
     /// Whether there is more to do than to check in.
     pub(super) fn must_attend(&self, identity: &Identity) -> bool {
-        let busy = self.send_actions || self.runner.as_ref().is_some_and(Runner::is_busy);
+        let busy =
+            self.send_actions || self.is_upgrading() || self.runner.as_ref().is_some_and(Runner::is_busy);
         busy && self.failures == 0 && self.standing == Standing::Active && authority(identity).is_some()
     }
 
@@ -50,6 +61,9 @@ impl Worker {
     pub(super) fn heed(&mut self, identity: &Identity, answer: &Answer) {
         if let Answer::CheckedIn(Evidence::Pinned(reply)) = answer {
             let reply = reply.get();
+            if let Some(trial) = &self.around.trial {
+                trial.checked_in(&self.server.tag, reply.status);
+            }
             self.send_actions |= reply.send_actions && self.runner.is_some();
             self.take(identity, reply.server_time_ms, &reply.tasks);
         }
@@ -83,7 +97,7 @@ impl Worker {
             let pulse = self.pulse.clone();
             let reported = {
                 let _attempt = pulse.begin();
-                self.report(identity)
+                self.turn(identity)
             };
             let pause = match reported {
                 Ok(()) => {
@@ -93,7 +107,7 @@ impl Worker {
                 Err(_) if self.around.stop.is_requested() => return left,
                 Err(reason) => {
                     failures += 1;
-                    tracing::warn!(server.url = %self.server.url, attempt.failures = failures, "results are not taken: {reason}");
+                    tracing::warn!(server.url = %self.server.url, attempt.failures = failures, "commands cannot go on: {reason}");
                     schedule::backoff(failures, &mut self.jitter)
                 }
             };
@@ -101,11 +115,21 @@ impl Worker {
             if !pause.is_zero() {
                 self.around.stop.wait(pause.min(left));
             } else if let Some(runner) = &mut self.runner
-                && runner.is_busy()
+                && (runner.is_busy() || self.upgrading.waits())
                 && !runner.has_news()
             {
                 runner.listen(PERIOD.min(left));
             }
+        }
+    }
+
+    /// What is to be told comes first, so that an upgrade is seen, and can be cancelled, while it goes on.
+    fn turn(&mut self, identity: &mut Identity) -> Result<(), String> {
+        let silent = !self.send_actions && !self.runner.as_ref().is_some_and(Runner::has_news);
+        if silent && self.is_upgrading() {
+            self.upgrade_turn(identity)
+        } else {
+            self.report(identity)
         }
     }
 
@@ -156,7 +180,7 @@ impl Worker {
 }
 
 /// Whose commands this identity obeys: none before a server key is pinned.
-fn authority(identity: &Identity) -> Option<Authority> {
+pub(super) fn authority(identity: &Identity) -> Option<Authority> {
     Some(Authority {
         key: identity.server_key()?,
         organization: identity.organization().clone(),

@@ -4,6 +4,7 @@ use super::{Worker, log};
 use crate::decide::{Action, Change, Note, Situation};
 use crate::identity::Identity;
 use crate::report::Report;
+use crate::version::VERSION;
 
 impl Worker {
     pub(super) fn believe(&mut self, identity: &Identity, situation: &Situation, action: &Action) {
@@ -21,7 +22,7 @@ impl Worker {
             organization: self.server.organization.to_string(),
             system_id: identity.id(),
             standing: action.standing,
-            agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+            agent_version: VERSION.to_owned(),
             last_contact_ms: action.contact.then_some(now).or(self.report.last_contact_ms),
             next_attempt_ms: Some(now.plus(i64::try_from(action.wait.as_millis()).unwrap_or(i64::MAX))),
             clock_offset_ms: action.clock_offset_ms,

@@ -7,3 +7,4 @@ mod bounds;
 mod fake_server;
 mod life;
 mod running;
+mod upgrades;

@@ -7,6 +7,7 @@ use scmclient::clock::SystemClock;
 use scmclient::config::{Server, Telemetry};
 use scmclient::identity::StateFolder;
 use scmclient::stop::Stop;
+use scmclient::upgrade::{Policy, Record, Upgrades};
 use scmclient::wire::Client;
 use scmclient::worker::{Surroundings, Worker};
 use std::collections::BTreeMap;
@@ -26,14 +27,28 @@ pub(crate) struct Running {
 impl Running {
     /// Starts one for this server on the folder `client` in `parent`.
     pub(crate) fn start(server: &Server, parent: &Path) -> Self {
+        Running::start_with(server, parent, Policy::of_this_program(false, Vec::new()))
+    }
+
+    /// Starts one that takes upgrades up by this policy. What is ready to be tried stays so.
+    pub(crate) fn start_with(server: &Server, parent: &Path, policy: Policy) -> Self {
         let folder = parent.join("client");
         let stop = Arc::new(Stop::default());
+        let state = Arc::new(StateFolder::open(&folder).unwrap());
         let around = Surroundings {
             clock: Arc::new(SystemClock),
             stop: stop.clone(),
-            folder: Arc::new(StateFolder::open(&folder).unwrap()),
+            folder: state.clone(),
             boot_id: "0".repeat(32),
             offer: Arc::default(),
+            upgrades: Arc::new(Upgrades::new(
+                policy,
+                Record::default(),
+                state,
+                Arc::new(SystemClock),
+                drop,
+            )),
+            trial: None,
         };
         let client = Client::new(server, None).unwrap();
         let telemetry = Telemetry {

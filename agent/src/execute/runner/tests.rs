@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::actions::{Action, Protected, Template};
+use crate::clock::SystemClock;
 use crate::identity::StateFolder;
 use ed25519_dalek::SigningKey;
 use scm_protocol::commands::catalogue::{OfferedAction, Parameter};
@@ -59,8 +60,11 @@ fn action(folder: &Path, name: &str, script: &str, redacted: bool) -> Action {
 
 fn open(folder: &Path, offer: &Arc<Offer>) -> Runner {
     let state = Arc::new(StateFolder::open(&folder.join("client")).unwrap());
-    let journal = Journal::open(state, "client_1.commands".to_owned(), NOW).unwrap();
-    Runner::new(offer.clone(), journal)
+    let upgrades = Arc::new(Upgrades::none(state.clone(), Arc::new(SystemClock)));
+    let server = ServerTag::of("https://scm.example.com");
+    let held = |name: &CommandName| upgrades.held(&server, name);
+    let journal = Journal::open(state, "client_1.commands".to_owned(), NOW, held).unwrap();
+    Runner::new(offer.clone(), journal, server, upgrades)
 }
 
 impl World {
