@@ -1,7 +1,8 @@
 //! What systemd is told: ready once it serves, signs of life while it works, stopping when asked to.
 
 use anyhow::Result;
-use scm_tests::programs::{Process, Server, binary, eventually};
+use scm_protocol::upgrades::upgrade::{Upgrade, UpgradeState};
+use scm_tests::programs::{NEXT, Process, Server, Upgraded, binary, eventually};
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;
@@ -92,4 +93,49 @@ async fn the_agent_is_ready_alive_and_stopping() -> Result<()> {
     manager.hears("WATCHDOG=1", 3).await?;
     agent.stop()?;
     manager.hears("STOPPING=1", 1).await
+}
+
+/// Waits for a state of the last upgrade, and hears the agent meanwhile: a manager that does not would hold it up.
+async fn hearing(world: &Upgraded, manager: &Manager, state: UpgradeState) -> Result<Upgrade> {
+    eventually(state.as_str(), 90, async || {
+        manager.told()?;
+        let last = world.offer().await?.last;
+        Ok(last.filter(|upgrade| upgrade.state == state))
+    })
+    .await
+}
+
+/// A new program on trial says nothing to the service manager, which sees one process that is alive all the time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_that_tries_a_new_program_stays_alive() -> Result<()> {
+    let manager = Manager::new()?;
+    let socket = format!("NOTIFY_SOCKET={}", manager.path().display());
+    let period = format!("WATCHDOG_USEC={PERIOD}");
+    let environment = ["env", socket.as_str(), period.as_str()];
+    let mut world = Upgraded::start_with("trial_secs = 10", |agent| agent.prefix(&environment)).await?;
+    let process = world.agent.process()?.id();
+    manager.hears("READY=1", 1).await?;
+    world.add_script(
+        "1.0.0",
+        "[ -z \"$NOTIFY_SOCKET$WATCHDOG_USEC\" ] && sleep 600; exit 9",
+    )?;
+    world.order("1.0.0").await?;
+    hearing(&world, &manager, UpgradeState::Restarting).await?;
+    manager.hears("WATCHDOG=1", 5).await?;
+    let upgrade = hearing(&world, &manager, UpgradeState::RolledBack).await?;
+    let reason = upgrade.reason.unwrap_or_default();
+    assert!(reason.contains("within 10 s"), "{reason}");
+    world.add_next()?;
+    world.order(NEXT).await?;
+    hearing(&world, &manager, UpgradeState::Done).await?;
+    eventually("the newer program to be heard", 60, async || {
+        let launched = world.agent.log().contains("agent.role=Launched");
+        manager.told()?;
+        Ok(launched.then_some(()))
+    })
+    .await?;
+    manager.hears("WATCHDOG=1", 3).await?;
+    world.agent.process()?.must_run()?;
+    assert_eq!(world.agent.process()?.id(), process);
+    Ok(())
 }

@@ -6,6 +6,9 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// Newer than whatever the sources say.
+const NEXT_VERSION: &str = "99.0.0";
+
 /// How thoroughly to optimize.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Profile {
@@ -48,6 +51,19 @@ pub(crate) fn target() -> Result<PathBuf> {
     let metadata: serde_json::Value = serde_json::from_str(&metadata).context("cargo metadata")?;
     let folder = metadata["target_directory"].as_str().context("cargo metadata")?;
     Ok(folder.into())
+}
+
+/// Builds an agent of another version, which tests upgrade to, as `scmclient-next`. Before the others, whose agent takes the
+/// place of what is built here: only its own crate is built twice.
+pub(crate) fn next_agent() -> Result<()> {
+    let mut build = cargo(&["build", "--workspace", "--bin", "scmclient"]);
+    build.env("OPENSCM_VERSION", NEXT_VERSION);
+    process::run(build)?;
+    let folder = target()?.join(Profile::Dev.folder());
+    let (from, to) = (folder.join("scmclient"), folder.join("scmclient-next"));
+    std::fs::copy(&from, &to)
+        .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
+    Ok(())
 }
 
 /// Builds the programs, and gives the folder that they are in.

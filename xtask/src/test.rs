@@ -25,6 +25,7 @@ pub(crate) struct Options {
 /// Builds, makes ready, tests.
 pub(crate) fn run(options: &Options) -> Result<()> {
     needs::ensure(needs::ALL)?;
+    build::next_agent()?;
     let programs = build::programs(Profile::Dev)?;
     let python = needs::venv()?;
     let cluster = Cluster::start()?;

@@ -18,6 +18,7 @@ mod process;
 mod proxy;
 mod rogue;
 mod server;
+mod upgraded;
 
 pub use admin::Admin;
 pub use agent::{Agent, AgentBuilder};
@@ -34,6 +35,7 @@ pub use process::{Process, binary};
 pub use proxy::{Direction, Message, Proxy};
 pub use rogue::Rogue;
 pub use server::{Server, ServerBuilder, mode};
+pub use upgraded::{NEXT, Upgraded, platform};
 
 use anyhow::{Context, Result, bail};
 use std::time::{Duration, Instant};
