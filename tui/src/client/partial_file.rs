@@ -1,7 +1,7 @@
 //! A file that is written as its bytes come.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -19,8 +19,14 @@ impl PartialFile {
             .create_new(true)
             .mode(0o600)
             .open(path);
+        let file = file.map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => {
+                "there is a file of this name, which stays as it is; choose another name".to_owned()
+            }
+            _ => error.to_string(),
+        })?;
         Ok(PartialFile {
-            file: file.map_err(|error| error.to_string())?,
+            file,
             path: Some(path.to_owned()),
         })
     }

@@ -159,10 +159,12 @@ pub(super) fn overlay_key(state: &mut State, key: Key) -> Vec<Effect> {
         Key::End | Key::Char('G') => usize::MAX / 2,
         _ => at,
     };
+    let help_lines = match &state.overlay {
+        Some(Overlay::Help(_)) => crate::pages::help::count(state),
+        _ => 0,
+    };
     match &mut state.overlay {
-        Some(Overlay::Help(scroll)) => {
-            *scroll = step(*scroll, key).min(crate::pages::help::lines().saturating_sub(page));
-        }
+        Some(Overlay::Help(scroll)) => *scroll = step(*scroll, key).min(help_lines.saturating_sub(page)),
         Some(Overlay::Log { lines, back }) => {
             let most = lines.as_ref().map_or(0, Vec::len).saturating_sub(page);
             // The end is where a log is read first: distances count from there.

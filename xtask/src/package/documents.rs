@@ -1,11 +1,11 @@
 //! What lies beside the programs: manual pages, completions, changelog, licenses.
 
 use super::Release;
+use super::libraries::{self, PROGRAMS};
 use super::stage::Stage;
-use crate::build::{cargo, root};
+use crate::build::root;
 use crate::process::{output, run};
 use anyhow::{Context, Result};
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
@@ -62,28 +62,17 @@ const MAINTAINER: &str = "OpenSCM packagers <packages@openscm.invalid>";
 
 /// Every crate that is part of a shipped program, with its license and the text of it.
 fn licenses() -> Result<String> {
-    let metadata =
-        output(cargo(&["metadata", "--locked", "--format-version=1"])).context("`cargo metadata` failed")?;
-    let metadata: Value = serde_json::from_str(&metadata).context("cargo metadata")?;
-    let shipped = shipped()?;
+    let shipped = libraries::linked_into(&PROGRAMS)?;
     let mut text = String::from("Libraries in the programs of OpenSCM, and their licenses.\n\n");
     let mut texts: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for package in metadata["packages"].as_array().context("cargo metadata")? {
-        let (Some(name), Some(version), false) = (
-            package["name"].as_str(),
-            package["version"].as_str(),
-            package["source"].is_null(),
-        ) else {
-            continue;
-        };
-        let title = format!("{name} {version}");
+    for library in libraries::all()? {
+        let title = library.title();
         if !shipped.contains(&title) {
             continue;
         }
-        let license = package["license"].as_str().unwrap_or("see the license text");
-        let manifest = package["manifest_path"].as_str().context("cargo metadata")?;
+        let license = library.license.as_deref().unwrap_or("see the license text");
         writeln!(text, "{title}: {license}")?;
-        for found in license_texts(Path::new(manifest))? {
+        for found in license_texts(&library.manifest)? {
             texts.entry(found).or_default().push(title.clone());
         }
     }
@@ -97,27 +86,6 @@ fn licenses() -> Result<String> {
         )?;
     }
     Ok(text)
-}
-
-/// `name version` of everything that cargo links into the shipped programs.
-fn shipped() -> Result<Vec<String>> {
-    let mut tree = cargo(&[
-        "tree",
-        "--locked",
-        "--prefix=none",
-        "--edges=normal",
-        "--format={p}",
-    ]);
-    for package in ["scmserver", "scmclient", "scmtui"] {
-        tree.args(["--package", package]);
-    }
-    let tree = output(tree).context("`cargo tree` failed")?;
-    let line = |line: &str| {
-        let (name, version) = line.split_once(" v")?;
-        let version = version.split_whitespace().next()?;
-        Some(format!("{name} {version}"))
-    };
-    Ok(tree.lines().filter_map(line).collect())
 }
 
 /// The texts of `LICENSE*`, `COPYING*` and `NOTICE*` beside a manifest.

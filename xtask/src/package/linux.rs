@@ -1,6 +1,7 @@
 //! `.deb` and `.rpm`.
 
 use super::Release;
+use super::libraries::PROGRAMS;
 use super::programs::AGENT_PLATFORM;
 use super::stage::Stage;
 use super::tools::Tools;
@@ -10,14 +11,13 @@ use anyhow::{Context, Result};
 use std::path::Path;
 use std::process::Command;
 
-const PACKAGES: [&str; 3] = ["scmserver", "scmclient", "scmtui"];
 const FORMATS: [&str; 2] = ["deb", "rpm"];
 const ARCHITECTURE: &str = "amd64";
 
 /// Packs everything of the stage.
 pub(super) fn pack(tools: &Tools, release: &Release, stage: &Stage, out: &Path) -> Result<()> {
     let glibc = glibc()?;
-    for package in PACKAGES {
+    for package in PROGRAMS {
         for format in FORMATS {
             let mut pack = tools.command("nfpm");
             pack.args(["package", "--packager", format, "--config"])

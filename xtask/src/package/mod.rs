@@ -5,8 +5,10 @@
 //! installed or named.
 
 mod documents;
+mod libraries;
 mod linux;
 mod programs;
+mod sbom;
 mod signing;
 mod stage;
 mod tools;
@@ -64,6 +66,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     stage::empty(&out)?;
     linux::pack(&tools, &release, &stage, &out)?;
     programs::hand_out_agent(&release, &stage, &out)?;
+    sbom::write(&release, &out)?;
     signing::sign(&release, &out, options.key.as_deref())?;
     if options.trial {
         let next = stage.part("next");
