@@ -1,6 +1,7 @@
 //! Commands: the list, one with what it wrote, and the question before one is stopped.
 
 use super::dialog::Focus;
+use super::listed::{Identified, Listed};
 use super::run_form::RunForm;
 use crate::clock::Moment;
 use scm_protocol::commands::Command;
@@ -84,23 +85,19 @@ pub struct CommandQuestion {
     pub shown_at: Option<Moment>,
 }
 
+impl Identified for Command {
+    type Id = CommandId;
+
+    fn id(&self) -> CommandId {
+        self.id
+    }
+}
+
 /// The page.
 #[derive(Debug, Default)]
 pub struct CommandsView {
-    items: Vec<Command>,
-    /// The list was read at least once.
-    pub complete: bool,
-    /// It is being read.
-    pub reading: bool,
-    /// Something changed while it was read.
-    pub again: bool,
-    /// Why there is nothing.
-    pub error: Option<String>,
-    cursor: Option<CommandId>,
-    /// The command under the cursor of the last frame.
-    pub drawn: Option<CommandId>,
-    top: usize,
-    height: usize,
+    /// The commands, newest first.
+    pub list: Listed<Command>,
     /// The command whose page is open.
     pub detail: Option<CommandDetail>,
     /// What is asked.
@@ -110,19 +107,8 @@ pub struct CommandsView {
 }
 
 impl CommandsView {
-    /// The commands, newest first.
-    pub fn items(&self) -> &[Command] {
-        &self.items
-    }
-
-    /// The commands on the screen.
-    pub fn visible(&self) -> impl Iterator<Item = &Command> {
-        self.items.iter().skip(self.top).take(self.height.max(1))
-    }
-
     /// The command of that id, where it was read.
     pub fn get(&self, id: CommandId) -> Option<&Command> {
-        let listed = self.items.iter().find(|command| command.id == id);
         let unlisted = || {
             self.detail
                 .as_ref()?
@@ -130,68 +116,12 @@ impl CommandsView {
                 .as_ref()
                 .filter(|command| command.id == id)
         };
-        listed.or_else(unlisted)
-    }
-
-    /// The id under the cursor.
-    pub fn cursor(&self) -> Option<CommandId> {
-        self.cursor
-    }
-
-    /// The cursor's place in the list.
-    pub fn position(&self) -> usize {
-        let at = self
-            .items
-            .iter()
-            .position(|command| Some(command.id) == self.cursor);
-        at.unwrap_or(0)
-    }
-
-    /// Moves the cursor to a place, or to the last one.
-    pub fn go(&mut self, place: usize) {
-        let place = place.min(self.items.len().saturating_sub(1));
-        self.cursor = self.items.get(place).map(|command| command.id);
-        self.follow();
-    }
-
-    /// Rows that fit on the screen.
-    pub fn set_height(&mut self, height: usize) {
-        self.height = height.max(1);
-        self.follow();
-    }
-
-    /// A list that was read. The cursor stays on its command.
-    pub fn put(&mut self, items: Vec<Command>) {
-        let place = self.position();
-        self.items = items;
-        self.complete = true;
-        if self.cursor.is_none_or(|id| self.get(id).is_none()) {
-            self.go(place);
-        }
-        self.follow();
-    }
-
-    /// A command as a reply shows it.
-    pub fn put_one(&mut self, command: Command) {
-        match self.items.iter_mut().find(|other| other.id == command.id) {
-            Some(other) => *other = command,
-            None => self.items.insert(0, command),
-        }
-        if self.cursor.is_none() {
-            self.go(0);
-        }
-    }
-
-    fn follow(&mut self) {
-        let at = self.position();
-        let height = self.height.max(1);
-        self.top = self.top.clamp((at + 1).saturating_sub(height), at);
+        self.list.get(id).or_else(unlisted)
     }
 
     /// Answers of a session that ended will not come any more.
     pub fn interrupted(&mut self) {
-        self.reading = false;
-        self.again = false;
+        self.list.interrupted();
         self.question = None;
         self.form = None;
         if let Some(detail) = &mut self.detail {

@@ -2,6 +2,7 @@
 
 use super::change::Change;
 use super::dialog::Focus;
+use super::listed::{Identified, Listed};
 use super::text_field::TextField;
 use crate::clock::Moment;
 use crate::keys::{Action, binding};
@@ -101,23 +102,19 @@ impl JobDetail {
     }
 }
 
+impl Identified for Job {
+    type Id = JobId;
+
+    fn id(&self) -> JobId {
+        self.id
+    }
+}
+
 /// The page.
 #[derive(Debug, Default)]
 pub struct JobsView {
-    items: Vec<Job>,
-    /// The list was read at least once.
-    pub complete: bool,
-    /// It is being read.
-    pub reading: bool,
-    /// Something changed while it was read.
-    pub again: bool,
-    /// Why there is nothing.
-    pub error: Option<String>,
-    cursor: Option<JobId>,
-    /// The job under the cursor of the last frame.
-    pub drawn: Option<JobId>,
-    top: usize,
-    height: usize,
+    /// The jobs, newest first.
+    pub list: Listed<Job>,
     /// The job whose page is open.
     pub detail: Option<JobDetail>,
     /// What is asked.
@@ -127,77 +124,9 @@ pub struct JobsView {
 }
 
 impl JobsView {
-    /// The jobs, newest first.
-    pub fn items(&self) -> &[Job] {
-        &self.items
-    }
-
-    /// The jobs on the screen.
-    pub fn visible(&self) -> impl Iterator<Item = &Job> {
-        self.items.iter().skip(self.top).take(self.height.max(1))
-    }
-
-    /// The job of that id, where it was read.
-    pub fn get(&self, id: JobId) -> Option<&Job> {
-        self.items.iter().find(|job| job.id == id)
-    }
-
-    /// The id under the cursor.
-    pub fn cursor(&self) -> Option<JobId> {
-        self.cursor
-    }
-
-    /// The cursor's place in the list.
-    pub fn position(&self) -> usize {
-        let at = self.items.iter().position(|job| Some(job.id) == self.cursor);
-        at.unwrap_or(0)
-    }
-
-    /// Moves the cursor to a place, or to the last one.
-    pub fn go(&mut self, place: usize) {
-        let place = place.min(self.items.len().saturating_sub(1));
-        self.cursor = self.items.get(place).map(|job| job.id);
-        self.follow();
-    }
-
-    /// Rows that fit on the screen.
-    pub fn set_height(&mut self, height: usize) {
-        self.height = height.max(1);
-        self.follow();
-    }
-
-    /// A list that was read. The cursor stays on its job.
-    pub fn put(&mut self, items: Vec<Job>) {
-        let place = self.position();
-        self.items = items;
-        self.complete = true;
-        if self.cursor.is_none_or(|id| self.get(id).is_none()) {
-            self.go(place);
-        }
-        self.follow();
-    }
-
-    /// A job as a reply shows it.
-    pub fn put_one(&mut self, job: Job) {
-        match self.items.iter_mut().find(|other| other.id == job.id) {
-            Some(other) => *other = job,
-            None => self.items.insert(0, job),
-        }
-        if self.cursor.is_none() {
-            self.go(0);
-        }
-    }
-
-    fn follow(&mut self) {
-        let at = self.position();
-        let height = self.height.max(1);
-        self.top = self.top.clamp((at + 1).saturating_sub(height), at);
-    }
-
     /// Answers of a session that ended will not come any more.
     pub fn interrupted(&mut self) {
-        self.reading = false;
-        self.again = false;
+        self.list.interrupted();
         self.question = None;
         if let Some(detail) = &mut self.detail {
             detail.reading = false;

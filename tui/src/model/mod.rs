@@ -18,6 +18,7 @@ mod jobs;
 mod link;
 mod list;
 mod list_export;
+mod listed;
 mod login;
 mod members;
 mod new_system;
@@ -62,6 +63,7 @@ pub use jobs::{JobChange, JobDetail, JobQuestion, JobsView, change_of, job_kind}
 pub use link::{Link, ServerClock};
 pub use list::{List, ListScope};
 pub use list_export::{ExportForm, ExportFormat, ListExport};
+pub use listed::{Identified, Listed};
 pub use login::{Login, LoginStep};
 pub use members::{DualList, Side};
 pub use new_system::{NewSystemField, NewSystemView, Recipe};

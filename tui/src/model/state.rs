@@ -341,7 +341,7 @@ impl State {
         {
             question.shown_at.get_or_insert(now);
         }
-        self.jobs.drawn = self.jobs.cursor().filter(|_| page == Page::Jobs);
+        self.jobs.list.was_drawn(page == Page::Jobs);
         if let Some(question) = &mut self.jobs.question
             && matches!(page, Page::Jobs | Page::Job(_))
         {
@@ -356,7 +356,7 @@ impl State {
     fn commands_drawn(&mut self, now: Moment) {
         let page = self.page;
         let commands = &mut self.commands;
-        commands.drawn = commands.cursor().filter(|_| page == Page::Commands);
+        commands.list.was_drawn(page == Page::Commands);
         if let Some(question) = &mut commands.question
             && matches!(page, Page::Commands | Page::Command(_))
         {

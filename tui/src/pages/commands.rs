@@ -17,10 +17,10 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, body: Rect) {
     let rest = if small { "" } else { "  EXIT  AGE BY" };
     let heading = format!("  {:<7}{:<11}{:<17}{:<19}{rest}", "ID", "STATE", "ACTION", "HOST");
     canvas.put(body, 0, 0, &heading, theme.dim());
-    if state.commands.items().is_empty() {
-        let said = match &state.commands.error {
+    if state.commands.list.items().is_empty() {
+        let said = match &state.commands.list.error {
             Some(error) => clean(error),
-            None if !state.commands.complete => "reading the commands".to_owned(),
+            None if !state.commands.list.complete => "reading the commands".to_owned(),
             None => "No commands yet. Open a system and press r: it runs what its own configuration allows."
                 .to_owned(),
         };
@@ -29,14 +29,14 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, body: Rect) {
         }
         return;
     }
-    for (command, row) in state.commands.visible().zip(1..body.height) {
+    for (command, row) in state.commands.list.visible().zip(1..body.height) {
         line(state, command, small, canvas, (body, row));
     }
 }
 
 fn line(state: &State, command: &Command, small: bool, canvas: &mut Canvas<'_>, (body, row): (Rect, u16)) {
     let theme = canvas.theme;
-    let here = state.commands.cursor() == Some(command.id);
+    let here = state.commands.list.cursor() == Some(command.id);
     canvas.put(body, row, 0, if here { ">" } else { " " }, theme.title());
     let style = if here { theme.cursor() } else { Style::new() };
     let column = canvas.put(body, row, 2, &format!("{:<7}", command.id.to_string()), style);

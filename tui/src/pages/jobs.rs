@@ -24,10 +24,10 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, body: Rect) {
     };
     let heading = format!("  {:<6}{:<9}{:<10}{progress}{rest}", "JOB", "WHAT", "STATE");
     canvas.put(body, 0, 0, &heading, theme.dim());
-    if state.jobs.items().is_empty() {
-        let said = match &state.jobs.error {
+    if state.jobs.list.items().is_empty() {
+        let said = match &state.jobs.list.error {
             Some(error) => clean(error),
-            None if !state.jobs.complete => "reading the jobs".to_owned(),
+            None if !state.jobs.list.complete => "reading the jobs".to_owned(),
             None => "No jobs yet. Mark systems in the list (2) and press a: one job does it to all of them."
                 .to_owned(),
         };
@@ -36,7 +36,7 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, body: Rect) {
         }
         return;
     }
-    for (job, row) in state.jobs.visible().zip(1..body.height) {
+    for (job, row) in state.jobs.list.visible().zip(1..body.height) {
         let column = lead(state, job, canvas, body, row);
         if !small {
             numbers(state, job, canvas, body, (row, column));
@@ -47,7 +47,7 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, body: Rect) {
 /// What it is and how far; answers the column after it.
 fn lead(state: &State, job: &Job, canvas: &mut Canvas<'_>, body: Rect, row: u16) -> u16 {
     let theme = canvas.theme;
-    let here = state.jobs.cursor() == Some(job.id);
+    let here = state.jobs.list.cursor() == Some(job.id);
     canvas.put(body, row, 0, if here { ">" } else { " " }, theme.title());
     let name = format!("{:<6}{:<9}", job.id.to_string(), verb(job));
     let style = if here { theme.cursor() } else { Style::new() };
@@ -140,7 +140,7 @@ fn progress(job: &Job) -> String {
 /// Draws one job with its systems.
 pub fn draw_one(state: &State, id: JobId, canvas: &mut Canvas<'_>, body: Rect) {
     let theme = canvas.theme;
-    let Some(job) = state.jobs.get(id) else {
+    let Some(job) = state.jobs.list.get(id) else {
         canvas.put(body, 0, 2, "this job is not in the list any more", theme.dim());
         return;
     };

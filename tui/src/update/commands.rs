@@ -32,11 +32,11 @@ pub(super) fn fetch(state: &mut State) -> Vec<Effect> {
     if state.obstacle("commands.list").is_some() {
         return Vec::new();
     }
-    if state.commands.reading {
-        state.commands.again = true;
+    if state.commands.list.reading {
+        state.commands.list.again = true;
         return Vec::new();
     }
-    state.commands.reading = true;
+    state.commands.list.reading = true;
     vec![ask(state, CommandCall::List)]
 }
 
@@ -72,7 +72,7 @@ pub(super) fn changed(state: &mut State, change: &events::Change) -> Vec<Effect>
 
 /// Reads a command that is older than those of the list.
 fn fetch_unlisted(state: &State, id: CommandId) -> Option<Effect> {
-    let listed = state.commands.items().iter().any(|command| command.id == id);
+    let listed = state.commands.list.items().iter().any(|command| command.id == id);
     (!listed).then(|| ask(state, CommandCall::Show(id)))
 }
 
@@ -95,17 +95,17 @@ fn shown(
 }
 
 fn listed(state: &mut State, page: Result<CommandPage, Failure>, now: Moment) -> Vec<Effect> {
-    state.commands.reading = false;
-    let again = std::mem::take(&mut state.commands.again);
+    state.commands.list.reading = false;
+    let again = std::mem::take(&mut state.commands.list.again);
     state.mark(Dirty::Data);
     match page {
         Ok(page) => {
-            state.commands.error = None;
-            state.commands.put(page.items);
+            state.commands.list.error = None;
+            state.commands.list.put(page.items);
             if again { fetch(state) } else { Vec::new() }
         }
         Err(failure) => {
-            state.commands.error = Some(failure.to_string());
+            state.commands.list.error = Some(failure.to_string());
             session::failed(state, "commands", &failure, now)
         }
     }
@@ -152,7 +152,7 @@ pub(super) fn open(state: &mut State, id: CommandId, now: Moment) -> Vec<Effect>
 pub(super) fn scroll(state: &mut State, action: Action) -> Vec<Effect> {
     let page = usize::from(state.size.1.saturating_sub(super::LIST_CHROME)).max(1);
     if state.page == Page::Commands {
-        let at = state.commands.position();
+        let at = state.commands.list.position();
         let place = match action {
             Action::Down => at + 1,
             Action::Up => at.saturating_sub(1),
@@ -162,7 +162,7 @@ pub(super) fn scroll(state: &mut State, action: Action) -> Vec<Effect> {
             Action::Bottom => usize::MAX / 2,
             _ => at,
         };
-        state.commands.go(place);
+        state.commands.list.go(place);
     } else if let Some(detail) = &mut state.commands.detail {
         let most = detail.lines.len().saturating_sub(1);
         detail.back = match action {
@@ -189,8 +189,8 @@ pub(super) fn act(state: &mut State, action: Action, now: Moment) -> Vec<Effect>
     let (id, drawn) = match state.page {
         Page::Command(id) => (Some(id), true),
         _ => (
-            state.commands.cursor(),
-            state.commands.drawn == state.commands.cursor(),
+            state.commands.list.cursor(),
+            state.commands.list.drawn == state.commands.list.cursor(),
         ),
     };
     let Some(command) = id.and_then(|id| state.commands.get(id)).cloned() else {
@@ -270,7 +270,7 @@ fn cancelled(
             } else {
                 format!("command {id} is stopped as soon as its system asks")
             };
-            state.commands.put_one(*command);
+            state.commands.list.put_one(*command);
             state.toast(ToastKind::Done, text, now);
             Vec::new()
         }

@@ -82,8 +82,8 @@ pub(super) fn scroll(state: &mut State, action: Action) -> Vec<Effect> {
         _ => at,
     };
     if state.page == Page::Jobs {
-        let at = state.jobs.position();
-        state.jobs.go(step(at));
+        let at = state.jobs.list.position();
+        state.jobs.list.go(step(at));
         return Vec::new();
     }
     let Some(detail) = &mut state.jobs.detail else {
@@ -111,9 +111,12 @@ pub(super) fn acts(action: Action) -> bool {
 pub(super) fn act(state: &mut State, action: Action, now: Moment) -> Vec<Effect> {
     let (id, drawn) = match state.page {
         Page::Job(id) => (Some(id), true),
-        _ => (state.jobs.cursor(), state.jobs.drawn == state.jobs.cursor()),
+        _ => (
+            state.jobs.list.cursor(),
+            state.jobs.list.drawn == state.jobs.list.cursor(),
+        ),
     };
-    let Some(job) = id.and_then(|id| state.jobs.get(id)).cloned() else {
+    let Some(job) = id.and_then(|id| state.jobs.list.get(id)).cloned() else {
         state.toast(ToastKind::Note, "there is no job here", now);
         return Vec::new();
     };

@@ -96,7 +96,7 @@ fn watch(state: &mut State, job: Job, now: Moment) -> Vec<Effect> {
     };
     state.toast(ToastKind::Note, text, now);
     state.jobs.watched.insert(job.id);
-    state.jobs.put_one(job);
+    state.jobs.list.put_one(job);
     fetch(state)
 }
 
@@ -105,11 +105,11 @@ pub(super) fn fetch(state: &mut State) -> Vec<Effect> {
     if state.obstacle("jobs.list").is_some() {
         return Vec::new();
     }
-    if state.jobs.reading {
-        state.jobs.again = true;
+    if state.jobs.list.reading {
+        state.jobs.list.again = true;
         return Vec::new();
     }
-    state.jobs.reading = true;
+    state.jobs.list.reading = true;
     vec![call(state, Call::Jobs)]
 }
 
@@ -133,13 +133,13 @@ pub(super) fn changed(state: &mut State) -> Vec<Effect> {
 
 /// The list.
 pub(super) fn listed(state: &mut State, page: Result<JobPage, Failure>, now: Moment) -> Vec<Effect> {
-    state.jobs.reading = false;
-    let again = std::mem::take(&mut state.jobs.again);
+    state.jobs.list.reading = false;
+    let again = std::mem::take(&mut state.jobs.list.again);
     state.mark(Dirty::Data);
     match page {
         Ok(page) => {
-            state.jobs.error = None;
-            state.jobs.put(page.items);
+            state.jobs.list.error = None;
+            state.jobs.list.put(page.items);
             let mut effects = tell_ends(state, now);
             if again {
                 effects.extend(fetch(state));
@@ -147,7 +147,7 @@ pub(super) fn listed(state: &mut State, page: Result<JobPage, Failure>, now: Mom
             effects
         }
         Err(failure) => {
-            state.jobs.error = Some(failure.to_string());
+            state.jobs.list.error = Some(failure.to_string());
             session::failed(state, "jobs", &failure, now)
         }
     }
@@ -157,6 +157,7 @@ pub(super) fn listed(state: &mut State, page: Result<JobPage, Failure>, now: Mom
 fn tell_ends(state: &mut State, now: Moment) -> Vec<Effect> {
     let over: Vec<Job> = state
         .jobs
+        .list
         .items()
         .iter()
         .filter(|job| job.state.is_over() && state.jobs.watched.contains(&job.id))

@@ -102,9 +102,9 @@ pub fn resize(state: &mut State, columns: u16, rows: u16) {
     state.audit.set_height(height.saturating_sub(audit::CHROME));
     state.groups.set_height(height);
     state.access.set_height(height);
-    state.jobs.set_height(height);
+    state.jobs.list.set_height(height);
     state.backups.set_height(height);
-    state.commands.set_height(height);
+    state.commands.list.set_height(height);
     state.upgrades.set_height(height);
     state.organization.set_height(height);
     state.mark(Dirty::Key);

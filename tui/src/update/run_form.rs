@@ -229,7 +229,7 @@ pub(super) fn created(
                 clean(&command.hostname)
             );
             let id = command.id;
-            state.commands.put_one(*command);
+            state.commands.list.put_one(*command);
             state.toast(ToastKind::Done, text, now);
             if here {
                 state.commands.form = None;

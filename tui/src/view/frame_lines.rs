@@ -115,7 +115,7 @@ pub(super) fn place(state: &State, canvas: &mut Canvas<'_>, row: Rect) {
             crate::pages::access::forbidden(state),
         )),
         Page::Jobs => Some((
-            state.jobs.items().len(),
+            state.jobs.list.items().len(),
             state
                 .obstacle("jobs.cancel")
                 .map(|reason| format!("x r: {reason}")),
@@ -127,7 +127,7 @@ pub(super) fn place(state: &State, canvas: &mut Canvas<'_>, row: Rect) {
                 .map(|reason| format!("n: {reason}")),
         )),
         Page::Commands => Some((
-            state.commands.items().len(),
+            state.commands.list.items().len(),
             state
                 .obstacle("commands.cancel")
                 .map(|reason| format!("x: {reason}")),
