@@ -8,7 +8,7 @@ use crate::clock::Moment;
 use crate::message::Steer;
 use scm_protocol::ids::{RolloutId, UpgradeId};
 use scm_protocol::systems::SystemStatus;
-use scm_protocol::upgrades::offer::offer;
+use scm_protocol::upgrades::offer::{NotOffered, offer};
 use scm_protocol::upgrades::package::Package;
 use scm_protocol::upgrades::platform::Platform;
 use scm_protocol::upgrades::rollout::Rollout;
@@ -194,12 +194,17 @@ impl UpgradesView {
 
     /// The version that is offered to the system of a row.
     pub fn offered(&self, row: &Row) -> Option<&str> {
+        self.offer(row)?.ok()
+    }
+
+    /// The version that is offered to the system of a row, or why none is; nothing where there is nothing to offer at all.
+    pub fn offer(&self, row: &Row) -> Option<Result<&str, NotOffered>> {
         if row.status != SystemStatus::Active || self.packages.is_empty() {
             return None;
         }
         let platform = Platform::of(&row.arch, &row.os_family);
         let found = offer(&self.packages, platform.as_ref(), &row.version, None);
-        found.ok().map(|package| package.version.as_str())
+        Some(found.map(|package| package.version.as_str()))
     }
 
     /// Answers of a session that ended will not come any more; what was typed stays.

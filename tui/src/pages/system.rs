@@ -185,16 +185,17 @@ fn identity(state: &State, detail: &SystemDetail, theme: Theme, width: usize) ->
         whole("cert", certificate(detail)),
     ];
     // Only where there is something to say: a small terminal has no line to spare.
-    let offered = state
-        .fleet
-        .get(system.id)
-        .and_then(|row| state.upgrades.offered(row));
-    lines.extend(offered.map(|version| {
-        let mut line = whole("upgrade", format!("{}: a, then U", theme.upgrade(version)));
-        if let Some(value) = line.spans.get_mut(1) {
-            value.style = theme.warn();
+    let row = state.fleet.get(system.id);
+    let offer = row.and_then(|row| state.upgrades.offer(row));
+    lines.extend(offer.map(|offer| match offer {
+        Ok(version) => {
+            let mut line = whole("upgrade", format!("{}: a, then U", theme.upgrade(version)));
+            if let Some(value) = line.spans.get_mut(1) {
+                value.style = theme.warn();
+            }
+            line
         }
-        line
+        Err(why) => whole("upgrade", format!("none: {why}")),
     }));
     lines.extend(key_history(detail).map(|history| whole("key", history)));
     lines

@@ -95,6 +95,14 @@ fn where_nothing_is_newer_nothing_is_offered() {
     driver.keys("2");
     settled(&mut driver);
     assert!(!driver.screen().contains("Upgrade"), "{}", driver.screen());
+    // Its page says why.
+    driver.keys("Enter");
+    settled(&mut driver);
+    let screen = driver.screen();
+    assert!(
+        screen.contains("none: it runs 0.1.0, and the package for x86_64-linux is 0.1.0"),
+        "{screen}"
+    );
 }
 
 #[test]
