@@ -32,7 +32,7 @@ pub struct Order {
     /// What kind of thing to do: `run_action` or `upgrade`.
     pub kind: String,
     /// What exactly, as JSON; for `run_action` [`RunAction`], for `upgrade`
-    /// [`UpgradeOrder`](crate::upgrades::order::UpgradeOrder).
+    /// [`UpgradeOrder`].
     pub body: String,
     /// When it was handed out, by the server's clock.
     pub issued_ms: UnixMillis,

@@ -100,6 +100,7 @@ fn listed(state: &mut State, page: Result<CommandPage, Failure>, now: Moment) ->
     state.mark(Dirty::Data);
     match page {
         Ok(page) => {
+            super::replies::told(state, page.server_time_ms, now);
             state.commands.list.error = None;
             state.commands.list.put(page.items);
             if again { fetch(state) } else { Vec::new() }

@@ -138,6 +138,7 @@ pub(super) fn listed(state: &mut State, page: Result<JobPage, Failure>, now: Mom
     state.mark(Dirty::Data);
     match page {
         Ok(page) => {
+            super::replies::told(state, page.server_time_ms, now);
             state.jobs.list.error = None;
             state.jobs.list.put(page.items);
             let mut effects = tell_ends(state, now);

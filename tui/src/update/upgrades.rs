@@ -27,11 +27,15 @@ pub(super) fn reply(state: &mut State, answer: UpgradeReply, now: Moment) -> Vec
             read(state, list, now)
         }
         UpgradeReply::Rollouts(page) => {
-            let page = page.map(|page| state.upgrades.put_rollouts(page.items));
+            let page = page.map(|page| {
+                super::replies::told(state, page.server_time_ms, now);
+                state.upgrades.put_rollouts(page.items);
+            });
             read(state, page, now)
         }
         UpgradeReply::List { only, page } => {
             let page = page.map(|page| {
+                super::replies::told(state, page.server_time_ms, now);
                 if only == state.upgrades.only {
                     state.upgrades.put_upgrades(page.items);
                 }
