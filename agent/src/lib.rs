@@ -12,6 +12,7 @@ pub mod decide;
 pub mod enroll;
 pub mod execute;
 pub mod identity;
+pub mod log;
 pub mod platform;
 pub mod pulse;
 pub mod random;

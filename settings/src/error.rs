@@ -49,4 +49,12 @@ pub enum Error {
         /// What is wrong, and what was expected or meant.
         message: String,
     },
+    /// A setting that does not stand in a file, but where an operating system keeps such things.
+    #[error("{place}: {message}")]
+    Value {
+        /// Where.
+        place: String,
+        /// What is wrong, and what was expected or meant.
+        message: String,
+    },
 }

@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 
 pub use document::{Document, MAX_BYTES};
 pub use error::Error;
+pub use words::meant;
 
 /// Reads a configuration file.
 ///

@@ -81,16 +81,21 @@ fn unknown<'a>(text: &'a str, opening: &str) -> Option<(&'a str, Vec<&'a str>)> 
     Some((&rest[..cut], known))
 }
 
-fn meant(name: &str, known: &[&str]) -> String {
+/// What was meant by a name that is not known, as the end of a sentence: `, did you mean …?`, or what is known.
+pub fn meant(name: &str, known: &[&str]) -> String {
     let nearest = known
         .iter()
-        .map(|candidate| (strsim::jaro_winkler(&name.to_lowercase(), candidate), candidate))
+        .map(|candidate| (likeness(name, candidate), candidate))
         .max_by(|left, right| left.0.total_cmp(&right.0));
     match nearest {
         Some((likeness, candidate)) if likeness >= LIKENESS => format!(", did you mean `{candidate}`?"),
         Some(_) => format!(", expected {}", list(known)),
         None => String::new(),
     }
+}
+
+fn likeness(name: &str, candidate: &str) -> f64 {
+    strsim::jaro_winkler(&name.to_lowercase(), &candidate.to_lowercase())
 }
 
 fn list(known: &[&str]) -> String {

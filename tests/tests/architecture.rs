@@ -17,7 +17,12 @@ const MAY_DEPEND: &[(&str, &[&str])] = &[
         "scmserver",
         &["scm-protocol", "scm-rules", "scm-settings", "scm-tls"],
     ),
-    ("scmclient", &["scm-protocol", "scm-settings", "scm-tls"]),
+    // Empty but on Windows.
+    ("scm-windows", &[]),
+    (
+        "scmclient",
+        &["scm-protocol", "scm-settings", "scm-tls", "scm-windows"],
+    ),
     (
         "scmtui",
         &["scm-protocol", "scm-rules", "scm-settings", "scm-tls"],

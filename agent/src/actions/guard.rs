@@ -59,6 +59,7 @@ const SHELLS: &[&str] = &[
     "nu",
     "xonsh",
     "elvish",
+    "mshta",
     "yash",
     "rc",
     "es",
@@ -100,6 +101,14 @@ const LAUNCHERS: &[&str] = &[
     "capsh",
     "expect",
     "socat",
+    "rundll32",
+    "regsvr32",
+    "forfiles",
+    "runas",
+    "psexec",
+    "schtasks",
+    "wsl",
+    "wmic",
 ];
 /// Interpreters with the arguments by which code is given on the command line.
 const INLINE: &[(&str, &[&str])] = &[
@@ -139,7 +148,9 @@ impl Protected {
     pub fn new(paths: impl IntoIterator<Item = PathBuf>, units: &'static [&'static str]) -> Self {
         let mut all = Vec::new();
         for path in paths {
-            all.extend(path.canonicalize().ok().filter(|real| *real != path));
+            let real = path.canonicalize().ok().map(|real| platform::comparable(&real));
+            let path = platform::comparable(&path);
+            all.extend(real.filter(|real| *real != path));
             all.push(path);
         }
         Protected { paths: all, units }
@@ -151,33 +162,27 @@ impl Protected {
     }
 
     fn touched_by(&self, argument: &str) -> Option<Refused> {
-        // A path may stand behind `--option=`, or in a list.
-        let mut parts = argument
-            .split(['=', ',', ':', ' ', ';', '\'', '"'])
-            .filter(|part| !part.is_empty());
-        parts.find_map(|part| {
-            if self.units.contains(&part) {
-                return Some(Refused::of(
-                    "one of its arguments names the agent's own unit",
-                    part,
-                ));
-            }
-            let path = Path::new(part);
-            if !path.is_absolute() {
-                return None;
-            }
-            let plain = plain(path);
+        let mut parts = argument.split(['=', ',', ':', ' ', ';', '\'', '"']);
+        if let Some(unit) = parts.find(|part| self.units.iter().any(|unit| platform::is_unit(part, unit))) {
+            return Some(Refused::of(
+                "one of its arguments names the agent's own unit",
+                unit,
+            ));
+        }
+        platform::named_paths(argument).into_iter().find_map(|path| {
+            let plain = plain(&path);
             let hit = [real(&plain), plain].iter().any(|path| self.covers(path));
             hit.then(|| {
-                Refused::of(
+                Refused::path(
                     "one of its arguments names what belongs to the agent itself",
-                    part,
+                    &path,
                 )
             })
         })
     }
 
     fn covers(&self, path: &Path) -> bool {
+        let path = platform::comparable(path);
         self.paths.iter().any(|own| path.starts_with(own))
     }
 }
@@ -231,7 +236,7 @@ pub(super) fn refusal(action: &Action, protected: &Protected) -> Option<Refused>
         }
     }
     match std::fs::metadata(&real) {
-        Ok(metadata) if platform::is_executable(&metadata) => {}
+        Ok(metadata) if platform::is_executable(&real, &metadata) => {}
         Ok(_) => return Some(Refused::path("its program is no program", program)),
         Err(error) => return Some(unusable(program, &error)),
     }
@@ -265,12 +270,12 @@ pub(super) fn account(user: &str) -> Result<Account, Refused> {
         )
     })?;
     let account =
-        found.ok_or_else(|| Refused::of("the user that it is to run as is not in /etc/passwd", user))?;
+        found.ok_or_else(|| Refused::of("the user that it is to run as is not known here", user))?;
     if platform::may_switch_user(account) {
         Ok(account)
     } else {
         Err(Refused::of(
-            "it is to run as another user, and the agent does not run as root",
+            "it is to run as another user, which the agent may not do",
             user,
         ))
     }
@@ -280,7 +285,7 @@ pub(super) fn account(user: &str) -> Result<Account, Refused> {
 fn tampering(path: &Path) -> Option<Refused> {
     path.ancestors().find_map(|part| match std::fs::metadata(part) {
         Ok(metadata) => {
-            let reason = platform::tampering(&metadata)?;
+            let reason = platform::tampering(part, &metadata)?;
             Some(Refused::of(
                 "others could change its program or a folder above it",
                 format!("{} {reason}", part.display()),

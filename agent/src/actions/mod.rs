@@ -182,8 +182,8 @@ pub fn protected(config: &std::path::Path, state_folder: &std::path::Path) -> Pr
         .ok()
         .into_iter()
         .chain(crate::upgrade::installed_program());
-    let fixed = platform::PROTECTED_PATHS.iter().map(PathBuf::from);
-    let paths = fixed
+    let paths = platform::protected_paths()
+        .into_iter()
         .chain([config.to_owned(), state_folder.to_owned()])
         .chain(own);
     Protected::new(paths, platform::PROTECTED_UNITS)

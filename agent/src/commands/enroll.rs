@@ -4,8 +4,8 @@ use super::{EnrollArguments, on_behalf, print, status};
 use crate::clock::{Clock, SystemClock};
 use crate::decide::Standing;
 use crate::enroll::{Prepared, plan, try_folder};
-use crate::platform::DEFAULT_STATE_FOLDER;
 use crate::platform::user::owner_to_act_for;
+use crate::platform::{default_state_folder, service};
 use crate::random::random_hex;
 use crate::stop::Stop;
 use crate::upgrade::Upgrades;
@@ -24,8 +24,8 @@ use zeroize::Zeroizing;
 pub(super) fn enroll(path: &Path, arguments: EnrollArguments) -> anyhow::Result<ExitCode> {
     let text = given(arguments.string)?;
     if arguments.only_try_folder {
-        let folder = arguments.state_folder.as_deref();
-        try_folder(folder.unwrap_or(Path::new(DEFAULT_STATE_FOLDER)))?;
+        let folder = arguments.state_folder.clone();
+        try_folder(&folder.unwrap_or_else(default_state_folder))?;
         return Ok(ExitCode::SUCCESS);
     }
     let bootstrap: Bootstrap = text.parse()?;
@@ -42,7 +42,7 @@ pub(super) fn enroll(path: &Path, arguments: EnrollArguments) -> anyhow::Result<
             former.display()
         ))?;
     }
-    let enrolled = register(prepared)?;
+    let enrolled = register(prepared, path)?;
     print(&describe(&bootstrap, &enrolled, path))?;
     if let Some(trouble) = &enrolled.trouble {
         eprintln!("scmclient: {trouble}");
@@ -78,7 +78,7 @@ fn given(argument: Option<String>) -> anyhow::Result<Zeroizing<String>> {
     Ok(text)
 }
 
-fn register(prepared: Prepared) -> anyhow::Result<Enrolled> {
+fn register(prepared: Prepared, path: &Path) -> anyhow::Result<Enrolled> {
     let config = prepared.config;
     let server = config
         .servers
@@ -95,6 +95,7 @@ fn register(prepared: Prepared) -> anyhow::Result<Enrolled> {
         offer: Arc::default(),
         upgrades: Arc::new(Upgrades::none(folder, Arc::new(SystemClock))),
         trial: None,
+        config: path.to_owned(),
     };
     let worker = Worker::new(around, server, client, config.telemetry)?;
     worker.enroll().context("nothing was sent")
@@ -119,7 +120,7 @@ fn describe(bootstrap: &Bootstrap, enrolled: &Enrolled, path: &Path) -> String {
         let _ = writeln!(text, "{name:<15}{value}");
     }
     if enrolled.trouble.is_none() {
-        text += next(enrolled.standing);
+        text += &next(enrolled.standing);
     }
     text
 }
@@ -136,16 +137,17 @@ fn state(enrolled: &Enrolled) -> &'static str {
     }
 }
 
-fn next(standing: Standing) -> &'static str {
+fn next(standing: Standing) -> String {
+    let start = format!(
+        "{} (or, in the foreground, scmclient run).",
+        service::HOW_TO_START
+    );
     match standing {
         Standing::Pending => {
-            "\nNext: compare these words in the console and approve.\n\
-             Start the agent: systemctl enable --now scmclient (or, in the foreground, scmclient run)."
+            format!("\nNext: compare these words in the console and approve.\nStart the agent: {start}")
         }
-        Standing::Active => {
-            "\nNext: start the agent: systemctl enable --now scmclient (or, in the foreground, scmclient run)."
-        }
-        _ => "",
+        Standing::Active => format!("\nNext: start the agent: {start}"),
+        _ => String::new(),
     }
 }
 

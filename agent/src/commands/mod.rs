@@ -7,8 +7,9 @@ mod rotate;
 mod run;
 mod serving;
 mod status;
+mod uninstall;
 
-use crate::platform::DEFAULT_CONFIG;
+use crate::platform::{DEFAULT_CONFIG, service};
 use crate::version::VERSION;
 use clap::{Args, Parser, Subcommand};
 use std::fmt;
@@ -29,7 +30,7 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs in the foreground until SIGTERM or SIGINT (the default)
+    /// Runs in the foreground until SIGTERM or SIGINT, or as a service where one is started (the default)
     Run,
     /// Shows identity and state; exit code 0 active, 3 pending, 4 not registered, 5 denied, revoked or quarantined, 1 unknown
     Status(StatusArguments),
@@ -39,6 +40,9 @@ enum Command {
     Rotate,
     /// Configures and registers this machine by a bootstrap string; exit codes as of `status`
     Enroll(EnrollArguments),
+    /// Removes the agent's identity, its log and its configuration in the registry: what the Windows package does when it is removed
+    #[command(hide = true)]
+    Uninstall,
 }
 
 #[derive(Debug, Args)]
@@ -74,10 +78,14 @@ impl fmt::Debug for EnrollArguments {
 pub fn execute(arguments: Arguments) -> ExitCode {
     let path = &arguments.config;
     let result = match arguments.command.unwrap_or(Command::Run) {
-        Command::Run => run::run(path).map(|()| ExitCode::SUCCESS),
+        Command::Run => {
+            let path = path.clone();
+            service::supervised(move || run::run(&path))
+        }
         Command::Status(options) => status::status(path, options.json),
         Command::Enroll(arguments) => enroll::enroll(path, arguments),
         Command::Rotate => rotate::rotate(path).map(|()| ExitCode::SUCCESS),
+        Command::Uninstall => uninstall::uninstall(path).map(|()| ExitCode::SUCCESS),
         Command::CheckConfig => check_config::check_config(path).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {

@@ -8,7 +8,8 @@ use super::serving::{Event, Served, serve, told};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config};
 use crate::identity::{Error, StateFolder};
-use crate::platform::{StopSignals, service};
+use crate::log;
+use crate::platform::{self, Became, REPLACES_ITSELF, StopSignals, service};
 use crate::random::random_hex;
 use crate::upgrade::launch::{self, KILLED, Next};
 use crate::upgrade::record::confirm;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
+use tracing::level_filters::LevelFilter;
 
 /// How long a former program, which was killed, may hold the state folder's lock still.
 const LOCK_PATIENCE: Duration = Duration::from_secs(20);
@@ -37,34 +39,63 @@ pub(super) struct Life {
     pub(super) events: Receiver<Event>,
 }
 
-/// Runs until a signal, or until no worker is left.
-pub(super) fn run(path: &Path) -> anyhow::Result<()> {
-    let config = config::load(path)?;
-    log_to_stderr(&config)?;
+/// What a program exits with that ran as the child of another, and asks that one to run a newer program in its place.
+const SUCCEED_ME: u8 = 75;
+
+/// Runs until a signal, or until no worker is left. What this process exits with.
+pub(super) fn run(path: &Path) -> anyhow::Result<u8> {
+    let ended = prepared(path).and_then(|life| life.run());
+    if let Err(error) = &ended
+        && service::log_file(&platform::default_state_folder()).is_some()
+    {
+        // Nobody reads the standard error of such a service.
+        tracing::error!("ended: {error:#}");
+    }
+    ended
+}
+
+/// Everything that comes before the first contact.
+fn prepared(path: &Path) -> anyhow::Result<Life> {
+    let config = config::load(path).inspect_err(|_| {
+        if let Some(file) = service::log_file(&platform::default_state_folder()) {
+            // There is nowhere else to say so.
+            let _ = log::start(LevelFilter::INFO, Some(&file));
+        }
+    })?;
+    let file = service::log_file(&config.state_folder);
+    log::start(config.log_level, file.as_deref())?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let role = Role::of_this_process();
     let (sender, events) = mpsc::channel();
     listen_for_signals(sender.clone())?;
     let policy = Policy::of_this_program(config.upgrade.enabled, config.upgrade.keys.clone());
-    let life = Life {
+    Ok(Life {
         config,
         path: path.to_owned(),
         policy,
         sender,
         events,
-    };
-    tracing::info!(agent.version = VERSION, agent.role = ?role, config.file = %path.display(), "started");
-    match role {
-        Role::OnTrial(mark) => life.on_trial(&mark),
-        role => life.live(&role),
-    }
+    })
 }
 
 impl Life {
+    fn run(&self) -> anyhow::Result<u8> {
+        let role = Role::of_this_process();
+        tracing::info!(
+            agent.version = VERSION, agent.role = ?role, config.file = %self.path.display(), "started"
+        );
+        match role {
+            Role::OnTrial(mark) => self.on_trial(&mark).map(|()| 0),
+            role => self.live(&role),
+        }
+    }
+
     /// Serves, tries what is to be tried, becomes what proved itself.
-    fn live(&self, role: &Role) -> anyhow::Result<()> {
+    fn live(&self, role: &Role) -> anyhow::Result<u8> {
+        if *role == Role::Launched && !REPLACES_ITSELF {
+            listen_for_parent(self.sender.clone())?;
+        }
         let mut ended = Watched {
             reason: KILLED.to_owned(),
             stopped: false,
@@ -75,23 +106,51 @@ impl Life {
             let folder = Arc::new(self.open_folder(role)?);
             let mut record = launch::settle(&folder, &ended.reason, SystemClock.now())?;
             if ended.stopped {
-                return Ok(());
+                return Ok(0);
             }
-            if may_become {
-                let next = launch::next(&folder, &mut record, role, &self.policy)?;
+            if may_become && let Next::Program(path) = launch::next(&folder, &mut record, role, &self.policy)?
+            {
                 // A signal that came until here would be lost with this program.
-                if next != Next::Own && self.is_asked_to_stop() {
-                    return Ok(());
+                if self.is_asked_to_stop() {
+                    return Ok(0);
                 }
-                become_it(&next);
+                // The lock is the other program's from here on.
+                drop(folder);
+                match self.become_it(role, &path)? {
+                    Succession::Over(code) => return Ok(code),
+                    Succession::LookAgain => {}
+                    Succession::GoOn => may_become = false,
+                }
+                continue;
             }
             let record = self.without_strangers(&folder, record)?;
             let (ready, former) = match serve(self, folder, record, None)? {
-                Served::Stopped => return Ok(()),
+                Served::Stopped => return Ok(0),
                 Served::Ready(ready, former) => (ready, former),
             };
             ended = self.try_out(&ready, *former)?;
             may_become = true;
+        }
+    }
+
+    /// Has the newer program run in this one's place.
+    fn become_it(&self, role: &Role, path: &Path) -> anyhow::Result<Succession> {
+        if *role == Role::Launched && !REPLACES_ITSELF {
+            tracing::info!(program.path = %path.display(), "asking the installed program to run the newer one");
+            return Ok(Succession::Over(SUCCEED_ME));
+        }
+        tracing::info!(program.path = %path.display(), "becoming the newer program");
+        match trial::become_program(path, &arguments(), self.pulse()) {
+            Became::Failed(error) => {
+                tracing::error!(program.path = %path.display(), %error, "the newer program cannot be started: going on as {VERSION}");
+                Ok(Succession::GoOn)
+            }
+            Became::Stopped => Ok(Succession::Over(0)),
+            Became::Ended(status) => match status.code() {
+                Some(0) => Ok(Succession::Over(0)),
+                Some(code) if code == i32::from(SUCCEED_ME) => Ok(Succession::LookAgain),
+                _ => bail!("the newer program ended: {status}"),
+            },
         }
     }
 
@@ -224,32 +283,25 @@ impl Life {
     }
 }
 
+/// What follows once another program was to take this one's place.
+enum Succession {
+    /// This process has nothing more to do: what it exits with.
+    Over(u8),
+    /// A newer one still may have to run.
+    LookAgain,
+    /// It did not come to it: this program goes on.
+    GoOn,
+}
+
 /// What a serving leaves for a trial.
 pub(super) struct Former {
     pub(super) folder: Arc<StateFolder>,
     pub(super) record: Record,
 }
 
-/// Returns where there is nothing to become, or it cannot be become.
-fn become_it(next: &Next) {
-    let Next::Program(path) = next else { return };
-    tracing::info!(program.path = %path.display(), "becoming the newer program");
-    let error = trial::become_program(next, &arguments());
-    tracing::error!(program.path = %path.display(), %error, "the newer program cannot be started: going on as {VERSION}");
-}
-
 /// What this program was called with.
 fn arguments() -> Vec<OsString> {
     std::env::args_os().skip(1).collect()
-}
-
-fn log_to_stderr(config: &Config) -> anyhow::Result<()> {
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .with_max_level(config.log_level)
-        .finish();
-    tracing::subscriber::set_global_default(subscriber).context("cannot log")
 }
 
 fn listen_for_signals(sender: Sender<Event>) -> anyhow::Result<()> {

@@ -80,6 +80,7 @@ pub(super) fn serve(
         )),
         upgrades: upgrades.clone(),
         trial,
+        config: life.path.clone(),
     };
     let workers = start_workers(life, &around)?;
     drop(around);

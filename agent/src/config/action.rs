@@ -1,10 +1,11 @@
 //! The checks of `[[action]]`: what is written down must make sense. Whether the host lets it run is another question,
 //! which [`crate::actions`] answers when the agent starts.
 
+use super::Source;
 use super::file::{ActionSettings, ParameterSettings};
 use crate::actions::{Action, Template};
 use scm_protocol::commands::catalogue::{MAX_ACTIONS, MAX_VALUE_BYTES, OfferedAction, Parameter};
-use scm_settings::{Document, Error};
+use scm_settings::Error;
 
 /// Most arguments of a program.
 const MAX_ARGUMENTS: usize = 64;
@@ -12,17 +13,17 @@ const MAX_ARGUMENTS: usize = 64;
 pub(super) const DEFAULT_TIMEOUT_SECS: u32 = 60;
 
 /// The actions that the file lists.
-pub(super) fn actions(document: &Document, settings: Vec<ActionSettings>) -> Result<Vec<Action>, Error> {
+pub(super) fn actions(source: &dyn Source, settings: Vec<ActionSettings>) -> Result<Vec<Action>, Error> {
     if settings.len() > MAX_ACTIONS {
         let reason = format!(
             "lists {} actions, at most {MAX_ACTIONS} are allowed",
             settings.len()
         );
-        return Err(document.refuse("action", reason));
+        return Err(source.refuse("action", reason));
     }
     let mut actions: Vec<Action> = Vec::with_capacity(settings.len());
     for (index, settings) in settings.into_iter().enumerate() {
-        let refuse = |key: &str, reason: String| document.refuse(&format!("action.{index}.{key}"), reason);
+        let refuse = |key: &str, reason: String| source.refuse(&format!("action.{index}.{key}"), reason);
         let action = action(settings).map_err(|(key, reason)| refuse(&key, reason))?;
         if actions
             .iter()

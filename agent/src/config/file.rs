@@ -1,7 +1,7 @@
 //! The file's sections and keys as they are written down, each with its default.
 
 use super::Secret;
-use crate::platform::DEFAULT_STATE_FOLDER;
+use crate::platform::default_state_folder;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -97,7 +97,7 @@ pub struct AgentSettings {
 impl Default for AgentSettings {
     fn default() -> Self {
         AgentSettings {
-            state_folder: PathBuf::from(DEFAULT_STATE_FOLDER),
+            state_folder: default_state_folder(),
             proxy: None,
         }
     }

@@ -1,10 +1,11 @@
-//! The agent's configuration file: what may stand in it, and what is made of it.
+//! The agent's configuration: what may stand in its file, or in the registry, and what is made of it.
 //!
 //! Invariants: unknown keys and values that will not do are refused with their place; nothing but `https://` is accepted;
 //! there is no way to switch verification off; the enrollment token is never shown, not even by `Debug`.
 
 mod action;
 mod file;
+pub mod registry;
 mod secret;
 mod server;
 
@@ -91,6 +92,9 @@ pub struct Telemetry {
 /// # Errors
 /// [`Error`], which names file, line, key and reason.
 pub fn load(path: &Path) -> Result<Config, Error> {
+    if let Some(key) = platform::registry::read(path) {
+        return registry::load(path, key);
+    }
     let document = Document::read(path)?;
     let settings: Settings = document.parse()?;
     let mut config = check(&document, settings)?;
@@ -107,13 +111,40 @@ pub fn load(path: &Path) -> Result<Config, Error> {
     Ok(config)
 }
 
-/// Checks what was read from `document`.
+/// Where settings were read from, which can say so of each.
+pub trait Source {
+    /// The error for a `key` (dotted, as in the file) whose value will not do. `reason` follows the key's name.
+    fn refuse(&self, key: &str, reason: String) -> Error;
+}
+
+impl Source for Document {
+    fn refuse(&self, key: &str, reason: String) -> Error {
+        Document::refuse(self, key, reason)
+    }
+}
+
+/// Forgets the enrollment token for a server with which the machine is enrolled, where the agent may: in the registry, which every
+/// user of the machine can read. A file is left as its owner wrote it.
+///
+/// # Errors
+/// As the operating system says.
+pub fn forget_token(path: &Path, server: &ServerTag) -> std::io::Result<()> {
+    let Some(key) = platform::registry::read(path) else {
+        return Ok(());
+    };
+    for settled in registry::settled(&key?, server) {
+        platform::registry::write(&settled.path(path), &settled.kept, &settled.removed)?;
+    }
+    Ok(())
+}
+
+/// Checks what was read from `source`.
 ///
 /// # Errors
 /// As [`load`].
-pub fn check(document: &Document, settings: Settings) -> Result<Config, Error> {
-    let refuse = |key: &str, reason: String| document.refuse(key, reason);
-    let servers = servers(document, settings.server)?;
+pub fn check(source: &dyn Source, settings: Settings) -> Result<Config, Error> {
+    let refuse = |key: &str, reason: String| source.refuse(key, reason);
+    let servers = servers(source, settings.server)?;
     if !settings.agent.state_folder.is_absolute() {
         return Err(refuse(
             "agent.state_folder",
@@ -124,7 +155,7 @@ pub fn check(document: &Document, settings: Settings) -> Result<Config, Error> {
         crate::wire::check_proxy(proxy.reveal()).map_err(|reason| refuse("agent.proxy", reason))?;
     }
     let log_level = log_level(&settings.log.level).map_err(|reason| refuse("log.level", reason))?;
-    let actions = action::actions(document, settings.action)?;
+    let actions = action::actions(source, settings.action)?;
     let keys = release_keys(settings.upgrade.release_key.as_deref(), BUILT_IN_KEY)
         .map_err(|reason| refuse("upgrade.release_key", reason))?;
     if let Some(secs) = settings.upgrade.trial_secs

@@ -1,37 +1,37 @@
 //! The checks of `[server]`, and of each `[[server]]` where there are several.
 
 use super::file::{ServerSettings, Servers};
-use super::{Secret, Server};
+use super::{Secret, Server, Source};
 use crate::identity::ServerTag;
 use scm_protocol::ids::Organization;
-use scm_settings::{Document, Error};
+use scm_settings::Error;
 use scm_tls::Trust;
 use std::path::PathBuf;
 
 /// The servers to report to; each is checked by itself, and no two may share their files.
-pub(super) fn servers(document: &Document, settings: Servers) -> Result<Vec<Server>, Error> {
+pub(super) fn servers(source: &dyn Source, settings: Servers) -> Result<Vec<Server>, Error> {
     let several = match settings {
-        Servers::One(server) => return Ok(vec![server_of(document, "server", *server)?]),
+        Servers::One(server) => return Ok(vec![server_of(source, "server", *server)?]),
         Servers::Several(several) => several,
     };
     let mut servers: Vec<Server> = Vec::with_capacity(several.len());
     for (index, settings) in several.into_iter().enumerate() {
         let section = format!("server.{index}");
-        let server = server_of(document, &section, settings)?;
+        let server = server_of(source, &section, settings)?;
         if servers.iter().any(|other| other.tag == server.tag) {
             let reason = "names a server that is configured above already";
-            return Err(document.refuse(&format!("{section}.url"), reason));
+            return Err(source.refuse(&format!("{section}.url"), reason.to_owned()));
         }
         servers.push(server);
     }
     if servers.is_empty() {
-        return Err(document.refuse("server", "must name at least one server"));
+        return Err(source.refuse("server", "must name at least one server".to_owned()));
     }
     Ok(servers)
 }
 
-fn server_of(document: &Document, section: &str, settings: ServerSettings) -> Result<Server, Error> {
-    let refuse = |key: &str, reason: String| document.refuse(&format!("{section}.{key}"), reason);
+fn server_of(source: &dyn Source, section: &str, settings: ServerSettings) -> Result<Server, Error> {
+    let refuse = |key: &str, reason: String| source.refuse(&format!("{section}.{key}"), reason);
     let url = server_url(&settings.url).map_err(|reason| refuse("url", reason))?;
     let organization = match settings.organization {
         Some(name) => name

@@ -25,7 +25,7 @@ fn a_url_is_all_that_is_needed() {
     assert_eq!(server.trust, Trust::System);
     assert!(server.enrollment_token.is_none() && server.server_key_pin.is_none());
     assert!(config.telemetry.enabled && config.telemetry.containers);
-    assert_eq!(config.state_folder, Path::new(platform::DEFAULT_STATE_FOLDER));
+    assert_eq!(config.state_folder, platform::default_state_folder());
     assert_eq!(config.log_level, tracing::level_filters::LevelFilter::INFO);
 }
 

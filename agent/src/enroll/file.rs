@@ -112,7 +112,8 @@ impl Configuration {
     /// Whether what is there holds a secret and is open to others.
     fn is_exposed(&self) -> bool {
         let metadata = std::fs::metadata(&self.path);
-        self.secret && metadata.is_ok_and(|found| platform::exposure(&found) == Some(OTHERS_MAY_READ))
+        self.secret
+            && metadata.is_ok_and(|found| platform::exposure(&self.path, &found) == Some(OTHERS_MAY_READ))
     }
 
     fn temporary(&self, path: &Path) -> Result<(), NotWritten> {

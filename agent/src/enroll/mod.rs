@@ -6,11 +6,15 @@
 //! on from there.
 
 mod file;
+mod registry;
 
 pub use file::{Configuration, NotWritten};
+pub use registry::Values;
 
 use crate::config::{self, Config};
 use crate::identity::{self, StateFolder};
+use crate::platform::user::User;
+use crate::platform::{self, service};
 use scm_protocol::bootstrap::Bootstrap;
 use scm_settings::Document;
 use std::path::{Path, PathBuf};
@@ -30,8 +34,8 @@ pub enum Error {
     NotWritten(#[from] NotWritten),
     /// An agent runs.
     #[error(
-        "the agent is running on {}: stop it (`systemctl stop scmclient`), enroll again, then start it",
-        path.display()
+        "the agent is running on {}: stop it (`{}`), enroll again, then start it",
+        path.display(), service::HOW_TO_STOP
     )]
     Running {
         /// Its state folder.
@@ -58,8 +62,50 @@ pub struct Prepared {
 pub struct Plan {
     /// What it says.
     pub config: Config,
-    /// Its file.
-    pub file: Configuration,
+    /// Where it goes.
+    pub file: Destination,
+}
+
+/// Where a configuration is kept.
+#[derive(Debug)]
+pub enum Destination {
+    /// In a file.
+    File(Configuration),
+    /// In a registry.
+    Registry(Values),
+}
+
+impl Destination {
+    /// Refuses to replace another configuration, unless by `force`.
+    ///
+    /// # Errors
+    /// [`NotWritten`].
+    pub fn may_be_written(&self, force: bool) -> Result<(), NotWritten> {
+        match self {
+            Destination::File(file) => file.may_be_written(force),
+            Destination::Registry(values) => values.may_be_written(force),
+        }
+    }
+
+    /// The group of that user may read it as well: the agent that runs as it.
+    pub fn readable_by(&mut self, user: User) {
+        match self {
+            Destination::File(file) => file.readable_by(user),
+            // Everyone may read it there, which is why tokens do not stay in it.
+            Destination::Registry(_) => {}
+        }
+    }
+
+    /// Writes it, unless it is there. Where another one was, that is kept beside it: its path.
+    ///
+    /// # Errors
+    /// [`NotWritten::Io`].
+    pub fn write(&self, stamp_secs: i64) -> Result<Option<PathBuf>, NotWritten> {
+        match self {
+            Destination::File(file) => file.write(stamp_secs),
+            Destination::Registry(values) => values.write(stamp_secs),
+        }
+    }
 }
 
 /// Makes the configuration for `bootstrap` and looks whether it may be written to `path`. `force` replaces a configuration
@@ -73,12 +119,36 @@ pub fn plan(
     state_folder: Option<&Path>,
     force: bool,
 ) -> Result<Plan, Error> {
+    let (config, file) = if platform::registry::is_key(path) {
+        in_registry(bootstrap, path, state_folder)?
+    } else {
+        in_file(bootstrap, path, state_folder)?
+    };
+    file.may_be_written(force)?;
+    Ok(Plan { config, file })
+}
+
+fn in_file(
+    bootstrap: &Bootstrap,
+    path: &Path,
+    state_folder: Option<&Path>,
+) -> Result<(Config, Destination), Error> {
     let text = configuration(bootstrap, state_folder)?;
     let document = Document::new(text.as_str(), path);
     let config = config::check(&document, document.parse()?)?;
     let file = Configuration::new(path, text, bootstrap.enrollment_token.is_some());
-    file.may_be_written(force)?;
-    Ok(Plan { config, file })
+    Ok((config, Destination::File(file)))
+}
+
+fn in_registry(
+    bootstrap: &Bootstrap,
+    path: &Path,
+    state_folder: Option<&Path>,
+) -> Result<(Config, Destination), Error> {
+    let values = Values::new(path, bootstrap, state_folder.map(printable).transpose()?);
+    let (origin, settings) = config::registry::settings(path, values.key())?;
+    let config = config::check(&origin, settings)?;
+    Ok((config, Destination::Registry(values)))
 }
 
 /// Sees whether the state folder can be opened and written.
@@ -108,13 +178,17 @@ impl Plan {
 fn configuration(bootstrap: &Bootstrap, state_folder: Option<&Path>) -> Result<Zeroizing<String>, Error> {
     let mut text = Zeroizing::new(bootstrap.configuration());
     if let Some(folder) = state_folder {
-        let folder = folder.to_str().filter(|_| folder.is_absolute());
-        let folder = folder.filter(|folder| !folder.chars().any(char::is_control));
-        let folder = folder.ok_or(Error::StateFolder)?;
-        let quoted = folder.replace('\\', "\\\\").replace('"', "\\\"");
+        let quoted = printable(folder)?.replace('\\', "\\\\").replace('"', "\\\"");
         text.push_str(&format!("\n[agent]\nstate_folder = \"{quoted}\"\n"));
     }
     Ok(text)
+}
+
+/// A path that can be written down.
+fn printable(folder: &Path) -> Result<&str, Error> {
+    let text = folder.to_str().filter(|_| folder.is_absolute());
+    text.filter(|text| !text.chars().any(char::is_control))
+        .ok_or(Error::StateFolder)
 }
 
 fn open(path: &Path) -> Result<StateFolder, Error> {

@@ -2,12 +2,12 @@
 //! place where something is executed, and it is to be read in one go.
 //!
 //! Invariants: never a shell, the program is started by its path with its arguments as they are; its environment is empty
-//! but for [`ENVIRONMENT`], its standard input is empty, it works in `/`, in a process group of its own; when it ends, runs
+//! but for [`platform::environment`], its standard input is empty, it works in `/`, in a process group of its own; when it ends, runs
 //! out of time or is stopped, whatever is left of that group is killed before its leader is reaped, so that no other group
 //! can be hit; its output is read to the end, passed on as it comes.
 
 use crate::actions::Program;
-use crate::platform;
+use crate::platform::{self, Group};
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -15,14 +15,6 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The whole environment of a program.
-pub const ENVIRONMENT: [(&str, &str); 2] = [
-    (
-        "PATH",
-        "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    ),
-    ("LANG", "C.UTF-8"),
-];
 /// How long a group that was asked to end may take before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
 /// How often a wish to stop is looked for.
@@ -76,11 +68,10 @@ enum Event {
 
 /// Runs it to its end. `wrote` takes what it writes, standard output and standard error in the order of arrival.
 pub fn run(program: &Program, wish: &Wish, mut wrote: impl FnMut(Vec<u8>)) -> Ending {
-    let mut child = match spawn(program) {
-        Ok(child) => child,
+    let (mut child, group) = match spawn(program) {
+        Ok(started) => started,
         Err(error) => return Ending::NotStarted(error.to_string()),
     };
-    let leader = child.id();
     let (sender, events) = mpsc::sync_channel(WAITING_PARTS);
     let mut open = 0;
     for pipe in [child.stdout.take().map(pipe), child.stderr.take().map(pipe)]
@@ -90,35 +81,36 @@ pub fn run(program: &Program, wish: &Wish, mut wrote: impl FnMut(Vec<u8>)) -> En
         let sender = sender.clone();
         open += usize::from(start("action output", move || pass_on(pipe, &sender)));
     }
-    let waiting = start("action end", move || {
-        // The answer is the same whatever the reason: the child is to be looked at.
-        let _ = platform::wait_for_end(leader);
-        let _ = sender.send(Event::Ended);
+    let waiting = group.leader().is_ok_and(|leader| {
+        start("action end", move || {
+            // The answer is the same whatever the reason: the child is to be looked at.
+            let _ = leader.wait_for_end();
+            let _ = sender.send(Event::Ended);
+        })
     });
     let why = if waiting {
-        watch(leader, program.timeout, wish, &events, &mut open, &mut wrote)
+        watch(&group, program.timeout, wish, &events, &mut open, &mut wrote)
     } else {
         Why::Stopped
     };
     // Unreaped still, so the group is still this program's. There may be nothing left of it.
-    let _ = platform::kill_group(leader);
+    let _ = group.kill();
     let ending = ending(&mut child, why);
     drain(&events, open, &mut wrote);
     ending
 }
 
-fn spawn(program: &Program) -> std::io::Result<Child> {
+fn spawn(program: &Program) -> std::io::Result<(Child, Group)> {
     let mut command = Command::new(&program.path);
     command
         .args(&program.arguments)
         .env_clear()
-        .envs(ENVIRONMENT)
-        .current_dir("/")
+        .envs(platform::environment())
+        .current_dir(platform::working_folder())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    platform::isolate(&mut command, program.account);
-    command.spawn()
+    Group::start(&mut command, program.account)
 }
 
 fn pipe(read: impl Read + Send + 'static) -> Box<dyn Read + Send> {
@@ -152,7 +144,7 @@ enum Why {
 
 /// Reads until the leader ended, or time is up, or it is to stop; in the latter cases the group is asked to end first.
 fn watch(
-    leader: u32,
+    group: &Group,
     timeout: Duration,
     wish: &Wish,
     events: &Receiver<Event>,
@@ -173,7 +165,7 @@ fn watch(
                 Why::TimedOut
             };
             deadline = now + GRACE;
-            let _ = platform::terminate_group(leader);
+            let _ = group.terminate();
         } else if now >= deadline {
             return why;
         }

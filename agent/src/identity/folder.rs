@@ -69,7 +69,7 @@ impl StateFolder {
                 reason: "it is not a folder",
             });
         }
-        if let Some(reason) = platform::exposure(&metadata) {
+        if let Some(reason) = platform::exposure(path, &metadata) {
             let path = path.to_owned();
             return Err(Error::Exposed { path, reason });
         }
@@ -225,7 +225,7 @@ impl StateFolder {
     pub fn keep_private(&self, name: &str) -> Result<(), Error> {
         let path = self.path.join(name);
         let metadata = std::fs::metadata(&path).map_err(io_error("read", &path))?;
-        match platform::exposure(&metadata) {
+        match platform::exposure(&path, &metadata) {
             None => Ok(()),
             Some(platform::OTHERS_MAY_READ) => {
                 tracing::warn!(

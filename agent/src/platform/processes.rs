@@ -1,14 +1,20 @@
 //! Unix: whose programs are trusted, as whom and how they are run, and how they are ended.
 
+use super::Became;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use std::ffi::OsString;
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Command, ExitStatus};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus};
+use std::time::Duration;
 
-/// What belongs to the agent wherever it is installed, besides what its configuration says.
-pub const PROTECTED_PATHS: &[&str] = &[
+/// Whether a program can take this one's place in its own process.
+pub const REPLACES_ITSELF: bool = true;
+
+const PROTECTED_PATHS: &[&str] = &[
     "/etc/openscm",
     "/usr/local/etc/openscm",
     "/var/lib/openscm/client",
@@ -22,6 +28,41 @@ pub const PROTECTED_PATHS: &[&str] = &[
 ];
 /// What service managers call the agent.
 pub const PROTECTED_UNITS: &[&str] = &["scmclient", "scmclient.service"];
+
+/// What belongs to the agent wherever it is installed, besides what its configuration says.
+pub fn protected_paths() -> Vec<PathBuf> {
+    PROTECTED_PATHS.iter().map(PathBuf::from).collect()
+}
+
+/// The whole environment of a program that a server has run.
+pub fn environment() -> Vec<(&'static str, OsString)> {
+    let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    vec![("PATH", path.into()), ("LANG", "C.UTF-8".into())]
+}
+
+/// Where such a program works.
+pub fn working_folder() -> PathBuf {
+    PathBuf::from("/")
+}
+
+/// A path in the form in which two of them are compared.
+pub fn comparable(path: &Path) -> PathBuf {
+    path.to_owned()
+}
+
+/// The absolute paths that an argument names: it itself, or one behind `--option=`, or in a list.
+pub fn named_paths(argument: &str) -> Vec<PathBuf> {
+    let parts = argument.split(['=', ',', ':', ' ', ';', '\'', '"']);
+    parts
+        .filter(|part| part.starts_with('/'))
+        .map(PathBuf::from)
+        .collect()
+}
+
+/// Whether this text is that name of a unit.
+pub fn is_unit(text: &str, unit: &str) -> bool {
+    text == unit
+}
 
 /// A user to run as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +100,7 @@ pub fn may_switch_user(account: Account) -> bool {
 /// Who besides root and the agent's own user could replace or change what lies here. None: nobody.
 ///
 /// In a folder with the sticky bit others may make entries, but not replace or rename those of root and the agent's user.
-pub fn tampering(metadata: &Metadata) -> Option<&'static str> {
+pub fn tampering(_path: &Path, metadata: &Metadata) -> Option<&'static str> {
     const STICKY: u32 = 0o1000;
     let me = rustix::process::geteuid().as_raw();
     if ![0, me].contains(&metadata.uid()) {
@@ -73,63 +114,83 @@ pub fn tampering(metadata: &Metadata) -> Option<&'static str> {
 }
 
 /// Whether someone may execute it.
-pub fn is_executable(metadata: &Metadata) -> bool {
+pub fn is_executable(_path: &Path, metadata: &Metadata) -> bool {
     metadata.is_file() && metadata.mode() & 0o111 != 0
-}
-
-/// Has a program run in a process group of its own, as that user, without the agent's supplementary groups.
-pub fn isolate(command: &mut Command, account: Option<Account>) {
-    command.process_group(0);
-    if let Some(account) = account {
-        // Started by root, the standard library drops all supplementary groups before it switches.
-        command.gid(account.gid).uid(account.uid);
-    }
 }
 
 /// Becomes another program: the same process with the same id, so that who started it keeps watching. Returns only when that
 /// fails. Files are closed by it, and locks released.
-pub fn replace_process(command: &mut Command) -> io::Error {
-    command.exec()
+pub fn become_program(command: &mut Command, _stop: impl FnMut(Duration) -> bool) -> Became {
+    Became::Failed(command.exec())
 }
 
-/// Waits until a child ended and leaves it unreaped, so that its process group cannot become another's meanwhile.
-///
-/// # Errors
-/// As the operating system says.
-pub fn wait_for_end(child: u32) -> io::Result<()> {
-    let pid = pid(child)?;
-    loop {
-        match waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
-            Err(rustix::io::Errno::INTR) => {}
-            other => return other.map(|_| ()).map_err(io::Error::from),
+/// A program with all that it started and that did not leave its process group.
+#[derive(Clone, Copy, Debug)]
+pub struct Group(Pid);
+
+/// The program that a group began with.
+#[derive(Clone, Copy, Debug)]
+pub struct Leader(Pid);
+
+impl Group {
+    /// Starts a program in a process group of its own, as that user, without the agent's supplementary groups.
+    ///
+    /// # Errors
+    /// As the operating system says; nothing runs then.
+    pub fn start(command: &mut Command, account: Option<Account>) -> io::Result<(Child, Self)> {
+        command.process_group(0);
+        if let Some(account) = account {
+            // Started by root, the standard library drops all supplementary groups before it switches.
+            command.gid(account.gid).uid(account.uid);
         }
+        let child = command.spawn()?;
+        let group = Group(Pid::from_child(&child));
+        Ok((child, group))
+    }
+
+    /// By which its end is heard.
+    ///
+    /// # Errors
+    /// None here.
+    pub fn leader(&self) -> io::Result<Leader> {
+        Ok(Leader(self.0))
+    }
+
+    /// Asks all of it to end.
+    ///
+    /// # Errors
+    /// As the operating system says; also when nothing is left of it.
+    pub fn terminate(&self) -> io::Result<()> {
+        Ok(kill_process_group(self.0, Signal::TERM)?)
+    }
+
+    /// Ends all of it at once.
+    ///
+    /// # Errors
+    /// As [`Group::terminate`].
+    pub fn kill(&self) -> io::Result<()> {
+        Ok(kill_process_group(self.0, Signal::KILL)?)
     }
 }
 
-/// Asks a whole process group to end.
-///
-/// # Errors
-/// As the operating system says; also when nothing is left of it.
-pub fn terminate_group(leader: u32) -> io::Result<()> {
-    Ok(kill_process_group(pid(leader)?, Signal::TERM)?)
-}
-
-/// Ends a whole process group at once.
-///
-/// # Errors
-/// As [`terminate_group`].
-pub fn kill_group(leader: u32) -> io::Result<()> {
-    Ok(kill_process_group(pid(leader)?, Signal::KILL)?)
+impl Leader {
+    /// Waits until it ended and leaves it unreaped, so that its process group cannot become another's meanwhile.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    pub fn wait_for_end(self) -> io::Result<()> {
+        loop {
+            match waitid(WaitId::Pid(self.0), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
+                Err(rustix::io::Errno::INTR) => {}
+                other => return other.map(|_| ()).map_err(io::Error::from),
+            }
+        }
+    }
 }
 
 /// The signal that ended a program which did not exit by itself.
 pub fn ended_by(status: ExitStatus) -> i32 {
     status.signal().unwrap_or_default()
-}
-
-fn pid(id: u32) -> io::Result<Pid> {
-    let raw = i32::try_from(id).ok().and_then(Pid::from_raw);
-    raw.ok_or_else(|| io::Error::other("no process has this id"))
 }
 
 #[cfg(test)]

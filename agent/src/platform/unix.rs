@@ -6,7 +6,7 @@ use std::fs::{DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Where the configuration is read from.
@@ -15,12 +15,6 @@ pub const DEFAULT_CONFIG: &str = if cfg!(target_os = "freebsd") {
 } else {
     "/etc/openscm/scmclient.config"
 };
-/// Where identities are kept.
-pub const DEFAULT_STATE_FOLDER: &str = if cfg!(target_os = "freebsd") {
-    "/var/db/openscm/client"
-} else {
-    "/var/lib/openscm/client"
-};
 /// Container runtimes and the sockets they listen on.
 pub const RUNTIMES: &[(&str, &str)] = &[
     ("docker", "/var/run/docker.sock"),
@@ -28,6 +22,15 @@ pub const RUNTIMES: &[(&str, &str)] = &[
 ];
 /// What [`exposure`] says of a file that more than its owner may read.
 pub const OTHERS_MAY_READ: &str = "others than its owner may read it";
+
+/// Where identities are kept.
+pub fn default_state_folder() -> PathBuf {
+    PathBuf::from(if cfg!(target_os = "freebsd") {
+        "/var/db/openscm/client"
+    } else {
+        "/var/lib/openscm/client"
+    })
+}
 
 /// A connection to a service on this host.
 pub type LocalStream = UnixStream;
@@ -101,7 +104,7 @@ pub fn make_executable(path: &Path) -> io::Result<()> {
 }
 
 /// Why what lies here cannot be trusted: someone else owns it or may write it. None when it can.
-pub fn exposure(metadata: &Metadata) -> Option<&'static str> {
+pub fn exposure(_path: &Path, metadata: &Metadata) -> Option<&'static str> {
     let me = rustix::process::geteuid().as_raw();
     if metadata.uid() != me {
         Some("it belongs to another user")

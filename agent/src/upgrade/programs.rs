@@ -37,7 +37,7 @@ impl Programs {
             |action: &'static str| move |error: std::io::Error| Trouble::io(action, &self.path, &error);
         platform::create_private_folder(&self.path).map_err(failed("create"))?;
         let metadata = std::fs::symlink_metadata(&self.path).map_err(failed("read"))?;
-        let reason = match platform::exposure(&metadata) {
+        let reason = match platform::exposure(&self.path, &metadata) {
             _ if !metadata.is_dir() => "it is not a folder",
             Some(reason) => reason,
             None => return platform::restrict_folder(&self.path).map_err(failed("restrict")),
@@ -56,7 +56,8 @@ impl Programs {
     /// A verified program.
     pub fn program(&self, version: &str, sha256: &str) -> PathBuf {
         let short = sha256.get(..16).unwrap_or(sha256);
-        self.path.join(format!("scmclient-{version}-{short}"))
+        let ending = std::env::consts::EXE_SUFFIX;
+        self.path.join(format!("scmclient-{version}-{short}{ending}"))
     }
 
     /// Whether there is room for what is still missing of this package.

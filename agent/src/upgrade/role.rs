@@ -1,6 +1,7 @@
 //! As what this process runs, said by the one that started it.
 
 use crate::identity::ServerTag;
+use crate::platform::service;
 use scm_protocol::agent::AgentStatus;
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -66,6 +67,7 @@ pub(super) fn start_as(command: &mut Command, role: &Role) {
     if let Some(installed) = installed_program() {
         command.env(INSTALLED, installed);
     }
+    service::pass_on(command);
 }
 
 /// What a program on trial has to do: to complete a signed check-in with the server that ordered it.

@@ -4,12 +4,11 @@
 //! end nothing of the child's process group is left, unless it ended itself; whatever happens, the watching program is the one
 //! that goes on, or becomes the new one.
 
-use super::launch::Next;
 use super::record::{self, Job, Record, Step};
 use super::role::start_as;
 use super::{Ready, Role};
 use crate::identity::{Error, StateFolder};
-use crate::platform;
+use crate::platform::{self, Became, Group};
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -61,15 +60,14 @@ pub fn watch(
         reason,
         stopped: false,
     };
-    let mut child = match spawn(ready.installed.path(), mark, arguments) {
-        Ok(child) => child,
+    let (mut child, group) = match spawn(ready.installed.path(), mark, arguments) {
+        Ok(started) => started,
         Err(error) => return failed(format!("the new program could not be started: {error}")),
     };
-    let leader = child.id();
     // Closed with this program's end, however that comes: by it the child knows.
     let leash = child.stdin.take();
-    let Some(ended) = wait_aside(leader) else {
-        let _ = platform::kill_group(leader);
+    let Some(ended) = wait_aside(&group) else {
+        let _ = group.kill();
         let _ = child.wait();
         return failed("there was no thread to watch the new program".to_owned());
     };
@@ -82,7 +80,7 @@ pub fn watch(
         }
     }
     // Unreaped still, so the group is still the child's. There may be nothing left of it.
-    let _ = platform::kill_group(leader);
+    let _ = group.kill();
     drop(leash);
     let status = child.wait();
     Watched {
@@ -91,18 +89,16 @@ pub fn watch(
     }
 }
 
-/// Becomes another program, in place of this one. Returns only when that fails.
-pub fn become_program(next: &Next, arguments: &[OsString]) -> std::io::Error {
-    let Next::Program(path) = next else {
-        return std::io::Error::other("there is nothing to become");
-    };
+/// Becomes another program, in place of this one. Returns only when that fails, or where the system has no such thing: then it
+/// ran as this one's child, and has ended. `stop` waits for so long at most, and says whether the agent is to stop.
+pub fn become_program(path: &Path, arguments: &[OsString], stop: impl FnMut(Duration) -> bool) -> Became {
     let mut command = Command::new(path);
     command.args(arguments);
     start_as(&mut command, &Role::Launched);
-    platform::replace_process(&mut command)
+    platform::become_program(&mut command, stop)
 }
 
-fn spawn(path: &Path, mark: &str, arguments: &[OsString]) -> std::io::Result<Child> {
+fn spawn(path: &Path, mark: &str, arguments: &[OsString]) -> std::io::Result<(Child, Group)> {
     let mut command = Command::new(path);
     command.args(arguments).stdin(Stdio::piped());
     start_as(&mut command, &Role::OnTrial(mark.to_owned()));
@@ -110,10 +106,9 @@ fn spawn(path: &Path, mark: &str, arguments: &[OsString]) -> std::io::Result<Chi
     for variable in platform::service::VARIABLES {
         command.env_remove(variable);
     }
-    platform::isolate(&mut command, None);
     let mut tries = 0;
     loop {
-        match command.spawn() {
+        match Group::start(&mut command, None) {
             Err(error) if error.kind() == ErrorKind::ExecutableFileBusy && tries < BUSY_TRIES => {
                 tries += 1;
                 thread::sleep(STEP);
@@ -124,11 +119,12 @@ fn spawn(path: &Path, mark: &str, arguments: &[OsString]) -> std::io::Result<Chi
 }
 
 /// Hears when the child ends, and leaves it unreaped.
-fn wait_aside(leader: u32) -> Option<Receiver<()>> {
+fn wait_aside(group: &Group) -> Option<Receiver<()>> {
+    let leader = group.leader().ok()?;
     let (sender, ended) = mpsc::channel();
     let wait = move || {
         // The answer is the same whatever the reason: the child is to be looked at.
-        let _ = platform::wait_for_end(leader);
+        let _ = leader.wait_for_end();
         let _ = sender.send(());
     };
     let thread = thread::Builder::new().name("trial".to_owned()).spawn(wait);

@@ -31,6 +31,7 @@ use rotation::Rotation;
 use scm_protocol::agent::HostFacts;
 use scm_protocol::identity::PublicKey;
 use scm_protocol::ids::{SystemId, UnixMillis};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use upgrading::Upgrading;
@@ -55,6 +56,8 @@ pub struct Surroundings {
     pub upgrades: Arc<Upgrades>,
     /// This program has to prove itself: it checks in and does nothing else.
     pub trial: Option<OnTrial>,
+    /// Where the configuration came from, in which an enrollment token may be of no use any more.
+    pub config: PathBuf,
 }
 
 /// Serves one server.
@@ -86,6 +89,8 @@ pub struct Worker {
     send_actions: bool,
     /// The upgrade that its server ordered, as far as this run knows of it.
     upgrading: Upgrading,
+    /// The enrollment token has done its work, and nobody needs to read it any more.
+    token_forgotten: bool,
 }
 
 /// What came of registering once.
@@ -134,6 +139,7 @@ impl Worker {
             server_clock: ServerClock::default(),
             send_actions: false,
             upgrading: Upgrading::default(),
+            token_forgotten: false,
         })
     }
 

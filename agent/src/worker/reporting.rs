@@ -1,7 +1,8 @@
 //! What an attempt leaves behind: the worker's state, the log, and what `scmclient status` shows.
 
 use super::{Worker, log};
-use crate::decide::{Action, Change, Note, Situation};
+use crate::config;
+use crate::decide::{Action, Change, Note, Situation, Standing};
 use crate::identity::Identity;
 use crate::report::Report;
 use crate::version::VERSION;
@@ -29,9 +30,24 @@ impl Worker {
             last_error: None,
             last_error_ms: None,
         };
+        self.forget_token(identity);
         match &action.note {
             Note::Fine => self.write_report(),
             Note::Trouble(reason) | Note::Security { reason, .. } => self.fail(reason),
+        }
+    }
+
+    /// Once the machine is enrolled beyond doubt, the token is taken out of where everyone could read it.
+    fn forget_token(&mut self, identity: &Identity) {
+        let enrolled = self.standing == Standing::Active && identity.server_key().is_some();
+        if self.token_forgotten || !enrolled || self.server.enrollment_token.is_none() {
+            return;
+        }
+        match config::forget_token(&self.around.config, &self.server.tag) {
+            Ok(()) => self.token_forgotten = true,
+            Err(error) => {
+                tracing::warn!(server.url = %self.server.url, %error, "the enrollment token cannot be removed, trying again");
+            }
         }
     }
 

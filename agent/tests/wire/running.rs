@@ -49,6 +49,7 @@ impl Running {
                 drop,
             )),
             trial: None,
+            config: PathBuf::new(),
         };
         let client = Client::new(server, None).unwrap();
         let telemetry = Telemetry {
