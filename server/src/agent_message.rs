@@ -9,6 +9,7 @@ use crate::auth;
 use crate::call::Call;
 use crate::error::Error;
 use crate::signing::SigningOrganization;
+use ed25519_dalek::{Signature, Signer};
 use scm_protocol::agent::{AgentStatus, CheckInReply, MAX_BODY_BYTES, MAX_CLOCK_SKEW_SECS, RegisterReply};
 use scm_protocol::certificates::CertificateReply;
 use scm_protocol::commands::report::ResultsReply;
@@ -170,8 +171,12 @@ impl Envelope<'_> {
                 .pinned
                 .filter(|_| !delivers)
                 .and_then(|pinned| organization.former.signer(&pinned, now));
+            let signer: &dyn Signer<Signature> = match former {
+                Some(former) => former,
+                None => &organization.replies,
+            };
             sign_response(
-                former.unwrap_or(&organization.key),
+                signer,
                 &organization.name,
                 echo,
                 answer.status,

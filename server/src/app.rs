@@ -13,7 +13,7 @@ use crate::pki::{FINGERPRINT_BYTES, Pki};
 use crate::rules::RulesCache;
 use crate::signing::{MasterKey, Organizations};
 use crate::storage::Storage;
-use crate::systems::{BatchContext, CheckinQueue, Holds, Intervals, KeyCache};
+use crate::systems::{BatchContext, CheckinQueue, Holds, Intervals, KeyCache, Verifiers};
 use scm_protocol::ids::{SystemId, UnixMillis};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,6 +33,8 @@ pub struct App {
     pub organization_settings: Arc<SettingsCache>,
     /// Seals what the database keeps secret.
     pub master: Arc<MasterKey>,
+    /// Signatures of check-ins go here.
+    pub verifiers: Verifiers,
     /// Verified check-ins go here.
     pub checkins: CheckinQueue,
     /// Decoded keys of systems.
@@ -134,6 +136,7 @@ impl App {
             rules: rules.clone(),
         };
         Arc::new(App {
+            verifiers: Verifiers::start(parts.settings.max_queue),
             checkins: CheckinQueue::start(parts.settings.max_queue, context),
             keys: KeyCache::default(),
             holds: Holds::default(),

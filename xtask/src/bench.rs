@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: check-ins per second of a release build, the server alone on one processor.
 
 use crate::bench_audit;
+use crate::bench_ratios;
 use crate::bench_rules;
 use crate::build::{self, Profile};
 use crate::process;
@@ -34,6 +35,9 @@ pub(crate) struct Options {
     /// a held connection costs the server.
     #[arg(long, conflicts_with_all = ["audit_entries", "rules_systems", "rate"])]
     held: bool,
+    /// Measure what the server does beyond the bare work of a check-in: on SQLite and PostgreSQL, with 20 rules.
+    #[arg(long, conflicts_with_all = ["audit_entries", "rules_systems", "held", "rate", "json"])]
+    ratios: bool,
     /// Write the figures there as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -43,6 +47,14 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<()> {
     two_processors()?;
     let programs = build::programs(Profile::Release)?;
+    if options.ratios {
+        let load = bench_ratios::Load {
+            agents: options.agents,
+            connections: options.connections,
+            duration_secs: options.duration,
+        };
+        return bench_ratios::measure(&programs, load);
+    }
     let mut site = Site::start(
         &programs,
         &Settings {
@@ -50,6 +62,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             interval_secs: 60,
             log_level: "warn",
             server_prefix: &["taskset", "-c", "0"],
+            database: None,
         },
     )?;
     match (options.audit_entries, options.rules_systems) {

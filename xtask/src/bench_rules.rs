@@ -43,13 +43,14 @@ const CONDITIONS: &str = r#"[{"field":"os_family","operator":"equals","value":"l
     {"field":"any_container_image","operator":"contains","value":"nginx"}]"#;
 
 /// Asks the API by `curl`.
-struct Client<'a> {
+pub(crate) struct Client<'a> {
     site: &'a Site,
     header: PathBuf,
 }
 
 impl<'a> Client<'a> {
-    fn new(site: &'a Site) -> Result<Self> {
+    /// A client with the local administrator's rights.
+    pub(crate) fn new(site: &'a Site) -> Result<Self> {
         // In a file: a command line can be read by everybody on the machine.
         let header = site.folder().join("authorization");
         let token = fs::read_to_string(site.token_file())?;
@@ -58,7 +59,7 @@ impl<'a> Client<'a> {
     }
 
     /// The answer, and how long the request took in milliseconds, connecting included.
-    fn ask(&self, method: &str, path: &str, body: &str) -> Result<(String, f64)> {
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> Result<(String, f64)> {
         let mut curl = Command::new("curl");
         curl.args(["--silent", "--show-error", "--fail-with-body", "--cacert"])
             .arg(self.site.ca_file());
@@ -137,7 +138,7 @@ fn insert(database: &Path, systems: u32) -> Result<()> {
 }
 
 /// The first number of that name in a JSON document.
-fn number(json: &str, name: &str) -> Result<u64> {
+pub(crate) fn number(json: &str, name: &str) -> Result<u64> {
     let rest = json.split_once(&format!("\"{name}\":"));
     let digits: String = rest
         .map(|(_, rest)| rest.chars().take_while(char::is_ascii_digit).collect())

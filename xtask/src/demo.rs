@@ -48,6 +48,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             interval_secs: 5,
             log_level: "info",
             server_prefix: &[],
+            database: None,
         },
     )?;
     if options.keep {

@@ -6,6 +6,7 @@
 
 mod bench;
 mod bench_audit;
+mod bench_ratios;
 mod bench_rules;
 mod build;
 mod demo;

@@ -1,7 +1,7 @@
 //! A PostgreSQL cluster for one test run: on a Unix socket in a temporary folder, gone afterwards.
 //!
-//! PostgreSQL refuses to run as root, so root hands it to `postgres` or `nobody`. Durability is off: nothing here outlives
-//! the run, and tests kill our server, never this one.
+//! PostgreSQL refuses to run as root, so root hands it to `postgres` or `nobody`. Tests need no durability: nothing here outlives
+//! the run, and they kill our server, never this one.
 
 use crate::needs::on_path;
 use crate::process::{Program, output, run};
@@ -15,6 +15,15 @@ use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
 
+/// Whether what was committed outlives a crash of the machine.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// Not: quick, for tests.
+    Off,
+    /// Yes: for measurements, on the second processor.
+    Synced,
+}
+
 /// A running cluster.
 pub(crate) struct Cluster {
     // Declared before the folder: stopped before its files go.
@@ -25,7 +34,7 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     /// Makes and starts one.
-    pub(crate) fn start() -> Result<Self> {
+    pub(crate) fn start(durability: Durability) -> Result<Self> {
         let programs = programs().context("PostgreSQL is not installed")?;
         let folder = tempfile::Builder::new().prefix("scm-postgres-").tempdir()?;
         let user = user()?;
@@ -46,13 +55,15 @@ impl Cluster {
             bail!("initdb failed in {}", data.display());
         }
         let mut postgres = as_user(user, &programs.join("postgres"));
+        if durability == Durability::Synced {
+            postgres = on_second_processor(&postgres);
+        }
         postgres.arg("-D").arg(&data).arg("-k").arg(folder.path());
-        for setting in [
-            "listen_addresses=",
-            "fsync=off",
-            "full_page_writes=off",
-            "max_connections=200",
-        ] {
+        let mut settings = vec!["listen_addresses=", "max_connections=200"];
+        if durability == Durability::Off {
+            settings.extend(["fsync=off", "full_page_writes=off"]);
+        }
+        for setting in settings {
             postgres.args(["-c", setting]);
         }
         let log = folder.path().join("log");
@@ -141,6 +152,13 @@ fn make_folder(folder: &Path, data: &Path, user: Option<&str>) -> Result<()> {
     let mut chown = Command::new("chown");
     chown.arg("-R").arg(user).arg(folder);
     run(chown)
+}
+
+fn on_second_processor(command: &Command) -> Command {
+    let mut pinned = Command::new("taskset");
+    pinned.args(["-c", "1"]).arg(command.get_program());
+    pinned.args(command.get_args());
+    pinned
 }
 
 fn as_user(user: Option<&str>, program: &Path) -> Command {

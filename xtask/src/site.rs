@@ -26,6 +26,8 @@ pub(crate) struct Settings {
     pub log_level: &'static str,
     /// Words in front of the server's command line, for example to bind it to one processor.
     pub server_prefix: &'static [&'static str],
+    /// `[database] url`; an SQLite file of its own without it.
+    pub database: Option<String>,
 }
 
 /// A running server and what belongs to it.
@@ -204,8 +206,14 @@ fn server_config(settings: &Settings, state: &Path) -> String {
          [agents]\n\
          checkin_interval_secs = {interval}\n\
          pending_interval_secs = {interval}\n\n\
+         {database}\
          [log]\n\
          level = \"{level}\"\n",
+        database = settings
+            .database
+            .as_ref()
+            .map(|url| format!("[database]\nurl = \"{url}\"\n\n"))
+            .unwrap_or_default(),
         name = settings.name,
         state = state.display(),
         interval = settings.interval_secs,

@@ -3,7 +3,7 @@
 use crate::build::{self, Profile};
 use crate::fuzz;
 use crate::needs::{self, on_path};
-use crate::postgres::Cluster;
+use crate::postgres::{Cluster, Durability};
 use crate::process;
 use anyhow::Result;
 use std::process::Command;
@@ -28,7 +28,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     build::next_agent()?;
     let programs = build::programs(Profile::Dev)?;
     let python = needs::venv()?;
-    let cluster = Cluster::start()?;
+    let cluster = Cluster::start(Durability::Off)?;
     let with_surroundings = |mut command: Command| {
         command
             .env("SCM_BIN_DIR", &programs)

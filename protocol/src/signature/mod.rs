@@ -5,8 +5,11 @@
 //! [`Verified`] body can be parsed. `docs/protocol.md` describes the same for strangers.
 //!
 //! Invariants: signatures are verified over the parameter text as received, never over a re-serialization; the covered
-//! components are exactly the ones listed here; one signature per message; strict Ed25519 verification.
+//! components are exactly the ones listed here; one signature per message; strict Ed25519 verification,
+//! but for requests that are verified together, see `batch`.
 
+#[cfg(feature = "batch")]
+mod batch;
 mod digest;
 mod fields;
 mod keyid;
@@ -16,6 +19,8 @@ mod response;
 mod vectors;
 mod webhook;
 
+#[cfg(feature = "batch")]
+pub use batch::{AwaitsProof, SignatureClaim, Verdict, verify_claims};
 pub use digest::content_digest;
 pub use keyid::{KeyId, Signer};
 pub use request::{RequestClaims, Unverified, VerifiedRequest, sign_request};

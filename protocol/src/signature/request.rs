@@ -8,7 +8,7 @@ use super::{
 use crate::identity::PublicKey;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ed25519_dalek::{Signature, Signer as _, SigningKey};
+use ed25519_dalek::{Signature, Signer as SignsWith};
 
 const COMPONENTS: [&str; 3] = ["\"@method\"", "\"@path\"", "\"content-digest\""];
 
@@ -40,7 +40,7 @@ impl RequestClaims {
 
 /// Signs a request.
 pub fn sign_request(
-    key: &SigningKey,
+    key: &dyn SignsWith<Signature>,
     line: RequestLine<'_>,
     body: &[u8],
     claims: &RequestClaims,
@@ -79,11 +79,11 @@ fn base(components: &[&str], line: RequestLine<'_>, content_digest: &str, params
 /// A received request whose claims may be read to find the key, and whose body may not be parsed yet.
 #[derive(Debug)]
 pub struct Unverified<'a> {
-    claims: RequestClaims,
-    base: String,
-    signature: Signature,
-    content_digest: &'a str,
-    body: &'a [u8],
+    pub(super) claims: RequestClaims,
+    pub(super) base: String,
+    pub(super) signature: Signature,
+    pub(super) content_digest: &'a str,
+    pub(super) body: &'a [u8],
 }
 
 /// What a request claims, and its body, after its signature held.

@@ -8,7 +8,7 @@ use crate::identity::PublicKey;
 use crate::ids::Organization;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ed25519_dalek::{Signature, Signer as _, SigningKey};
+use ed25519_dalek::{Signature, Signer};
 
 /// `tag` of a server's signatures.
 pub const SERVER_TAG: &str = "openscm-server";
@@ -32,9 +32,9 @@ pub struct RequestEcho<'a> {
     pub fields: SignatureFields<'a>,
 }
 
-/// Signs a reply with the organization's key.
+/// Signs a reply with the organization's key, whichever library holds it.
 pub fn sign_response(
-    key: &SigningKey,
+    key: &dyn Signer<Signature>,
     organization: &Organization,
     echo: RequestEcho<'_>,
     status: u16,

@@ -176,13 +176,8 @@ mod tests {
         drop(Storage::open(&url).unwrap());
         let mut conn = url.connect().unwrap();
         let key = SigningKey::from_bytes(&[3; 32]);
-        let organization = SigningOrganization {
-            id: 1,
-            name: "default".parse().unwrap(),
-            public_key: key.verifying_key().into(),
-            key,
-            former: FormerKeys::default(),
-        };
+        let former = FormerKeys::default();
+        let organization = SigningOrganization::new(1, "default".parse().unwrap(), key, former).unwrap();
         let public = hex(organization.public_key.as_bytes());
         conn.batch_execute(&format!(
             "INSERT INTO organizations (id, name, sealed_signing_key, public_key, created_ms) VALUES (1, 'x', x'', x'{public}', 0)"

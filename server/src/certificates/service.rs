@@ -122,7 +122,7 @@ pub(super) async fn issue(
     unverified: Unverified<'_>,
     (presented, address): (&Presented, IpAddr),
 ) -> Result<CertificateReply, Refusal> {
-    let asked = systems::authenticate(app, organization, unverified).await?;
+    let asked = systems::authenticate(app, organization, unverified, systems::Verification::Alone).await?;
     let _request: Verified<CertificateRequest> = asked.body.parse()?;
     let now = app.clock.now();
     let application = Application {

@@ -59,7 +59,7 @@ pub(super) async fn take(
     unverified: Unverified<'_>,
     (presented, peer): (&Presented, IpAddr),
 ) -> Result<ResultsReply, Refusal> {
-    let asked = systems::authenticate(app, organization, unverified).await?;
+    let asked = systems::authenticate(app, organization, unverified, systems::Verification::Alone).await?;
     let request: Verified<ResultsRequest> = asked.body.parse()?;
     let request = request.into_inner();
     let (system, key, now) = (asked.id, asked.body.key, app.clock.now());

@@ -8,11 +8,13 @@ mod master;
 mod rotation;
 mod rotation_store;
 pub mod routes;
+mod signer;
 mod store;
 
 pub use former::FormerKeys;
 pub use master::MasterKey;
 pub use rotation::keep_keys;
+pub use signer::ReplySigner;
 
 use crate::clock::random;
 use crate::error::Error;
@@ -29,12 +31,31 @@ pub struct SigningOrganization {
     pub id: i64,
     /// Its name.
     pub name: Organization,
-    /// Signs replies.
+    /// Signs what is kept: commands, anchors of the audit.
     pub key: SigningKey,
+    /// The same, for replies.
+    pub replies: ReplySigner,
     /// What agents pin.
     pub public_key: PublicKey,
     /// What they pinned before.
     pub former: FormerKeys,
+}
+
+impl SigningOrganization {
+    /// An organization that signs with `key`.
+    ///
+    /// # Errors
+    /// When the key cannot be used.
+    pub fn new(id: i64, name: Organization, key: SigningKey, former: FormerKeys) -> Result<Self, Error> {
+        Ok(SigningOrganization {
+            id,
+            name,
+            replies: ReplySigner::new(&key)?,
+            public_key: key.verifying_key().into(),
+            key,
+            former,
+        })
+    }
 }
 
 impl std::fmt::Debug for SigningOrganization {
@@ -277,16 +298,10 @@ fn open(
             row.name
         ))
     })?;
-    let public_key = key.verifying_key().into();
     let name = row
         .name
         .parse()
         .map_err(|error| Error::internal(format!("{error}")))?;
-    Ok(SigningOrganization {
-        id: row.id,
-        name,
-        key,
-        public_key,
-        former: FormerKeys::open(former, &row.name, master)?,
-    })
+    let former = FormerKeys::open(former, &row.name, master)?;
+    SigningOrganization::new(row.id, name, key, former)
 }

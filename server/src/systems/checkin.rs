@@ -2,7 +2,7 @@
 
 use super::decide::{Arrived, Outcome, reply_after_hold};
 use super::hold::Place;
-use super::request::authenticate;
+use super::request::{Verification, authenticate};
 use super::store;
 
 use crate::app::App;
@@ -44,7 +44,7 @@ pub(super) async fn check_in(
 ) -> Result<CheckInReply, Refusal> {
     let (presented, peer) = (origin.presented, origin.peer);
     let mark = unverified.mark();
-    let asked = authenticate(app, organization, unverified).await?;
+    let asked = authenticate(app, organization, unverified, Verification::Together).await?;
     let checkin: Verified<CheckIn> = asked.body.parse()?;
     let (id, key, now) = (asked.id, asked.body.key, app.clock.now());
     let arrived = Arrived {

@@ -10,7 +10,6 @@ use crate::storage::schema::{system_states, systems, telemetry_samples};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use scm_protocol::agent::HostFacts;
-use scm_protocol::identity::PublicKey;
 use scm_protocol::ids::{SystemId, UnixMillis};
 use scm_protocol::systems::SystemStatus;
 use scm_protocol::telemetry::Telemetry;
@@ -95,10 +94,9 @@ pub(super) fn load(conn: &mut Conn, ids: &[i64]) -> Result<HashMap<SystemId, Bat
 
 fn batch_system(system: SystemPart, state: StatePart) -> Result<BatchSystem, Error> {
     let damaged = || Error::internal(format!("the row of system {} is damaged", system.id));
-    let key: [u8; 32] = system.public_key.as_slice().try_into().map_err(|_| damaged())?;
     let known = Known {
         id: SystemId(system.id),
-        public_key: PublicKey::from_bytes(&key).map_err(|_| damaged())?,
+        public_key: system.public_key.as_slice().try_into().map_err(|_| damaged())?,
         status: SystemStatus::parse(&system.status).ok_or_else(damaged)?,
         replay: ReplayWindow::from_columns(state.replay_high, state.replay_window),
         replay_mark: state.replay_mark,

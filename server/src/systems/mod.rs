@@ -33,6 +33,7 @@ mod rotate;
 mod rotate_store;
 pub mod routes;
 mod service;
+mod signatures;
 mod silence;
 mod silence_store;
 mod store;
@@ -49,7 +50,10 @@ pub use keys::KeyCache;
 pub use machine::{Machine, machines};
 pub use overview_store::Fleet;
 pub use replay::ReplayWindow;
-pub use request::{Admitted, Asked, admit, admit_run, authenticate, lock_row, note_actions, take_number};
+pub use request::{
+    Admitted, Asked, Verification, admit, admit_run, authenticate, lock_row, note_actions, take_number,
+};
 pub use service::{Decided, Order, decide, exists, fleet, held_names, names, status_in, tell};
+pub use signatures::Verifiers;
 pub use silence::watch_silence;
 pub use view::Instants;

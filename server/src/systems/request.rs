@@ -12,7 +12,7 @@ use crate::storage::Conn;
 use scm_protocol::identity::PublicKey;
 use scm_protocol::ids::{SystemId, UnixMillis};
 use scm_protocol::refusal::{Refusal, RefusalCode};
-use scm_protocol::signature::{RequestClaims, Signer, Unverified};
+use scm_protocol::signature::{RequestClaims, SignatureError, Signer, Unverified, VerifiedRequest};
 use scm_protocol::systems::SystemStatus;
 
 /// Seconds after which a system of which there are two machines may ask for more than a check-in again.
@@ -33,6 +33,15 @@ pub struct Asked<'a> {
     pub created_secs: i64,
 }
 
+/// How a signature is verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verification {
+    /// By itself, strictly.
+    Alone,
+    /// With others that wait: for what comes by the thousand.
+    Together,
+}
+
 /// Verifies with the registered key; a forgery ends here, before anything is parsed or queued.
 ///
 /// # Errors
@@ -41,8 +50,9 @@ pub async fn authenticate<'a>(
     app: &App,
     organization: &SigningOrganization,
     unverified: Unverified<'a>,
+    verification: Verification,
 ) -> Result<Asked<'a>, Refusal> {
-    let (claims, body, id) = verify(app, organization, unverified).await?;
+    let (claims, body, id) = verify(app, organization, unverified, verification).await?;
     check_clock(app, &claims, Some(id))?;
     let sequence = claims
         .sequence()
@@ -59,6 +69,7 @@ async fn verify<'a>(
     app: &App,
     organization: &SigningOrganization,
     unverified: Unverified<'a>,
+    verification: Verification,
 ) -> Result<(RequestClaims, Received<'a>, SystemId), Refusal> {
     let now = app.clock.now();
     let Signer::System(id) = unverified.claims().keyid.signer else {
@@ -77,12 +88,16 @@ async fn verify<'a>(
             ..refusal
         });
     };
-    let (error, unverified) = match unverified.try_verify(&known.key) {
+    let tried = match verification {
+        Verification::Alone => unverified.try_verify(&known.key).map_err(|failed| *failed),
+        Verification::Together => together(app, id, unverified, &known.key).await?,
+    };
+    let (error, unverified) = match tried {
         Ok((claims, body)) => {
             let key = known.key;
             return Ok((claims, Received { body, key, now }, id));
         }
-        Err(failed) => *failed,
+        Err(failed) => failed,
     };
     // The key may have been replaced through another server.
     let newer = app.keys.newer(&app.storage, id, &known, now).await;
@@ -93,6 +108,25 @@ async fn verify<'a>(
         .verify(&key)
         .map_err(|error| bad_signature(app, id, &error.to_string()))?;
     Ok((claims, Received { body, key, now }, id))
+}
+
+/// The request, verified; or why not, and the request as it was.
+type Tried<'a> = Result<VerifiedRequest<'a>, (SignatureError, Unverified<'a>)>;
+
+async fn together<'a>(
+    app: &App,
+    id: SystemId,
+    unverified: Unverified<'a>,
+    key: &PublicKey,
+) -> Result<Tried<'a>, Refusal> {
+    let (waiting, claim) = unverified
+        .claim(key)
+        .map_err(|error| bad_signature(app, id, &error.to_string()))?;
+    let verdict = app.verifiers.verify(id, claim).await;
+    let verdict = verdict.map_err(|error| failed(&error, app.clock.now()))?;
+    Ok(waiting
+        .conclude(verdict)
+        .map_err(|unverified| (SignatureError::Signature, *unverified)))
 }
 
 fn bad_signature(app: &App, id: SystemId, reason: &str) -> Refusal {

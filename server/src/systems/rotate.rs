@@ -6,7 +6,7 @@
 use super::conflict_service;
 use super::conflict_store;
 use super::decide::{Arrived, Intervals, Known, Outcome, decide};
-use super::request::authenticate;
+use super::request::{Verification, authenticate};
 use super::rotate_store;
 use crate::agent_message::failed;
 use crate::app::App;
@@ -49,7 +49,7 @@ pub(super) async fn rotate(
 ) -> Result<RotateReply, Refusal> {
     let now = app.clock.now();
     let mark = unverified.mark();
-    let asked = authenticate(app, organization, unverified).await?;
+    let asked = authenticate(app, organization, unverified, Verification::Alone).await?;
     let (id, old) = (asked.id, asked.body.key);
     let request = asked.body.parse::<RotateRequest>()?.into_inner();
     let invalid = |field: &str, reason: &str| Refusal {

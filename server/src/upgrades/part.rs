@@ -42,7 +42,7 @@ pub(super) async fn give(
     unverified: Unverified<'_>,
     (presented, peer): (&Presented, IpAddr),
 ) -> Result<Vec<u8>, Refusal> {
-    let asked = systems::authenticate(app, organization, unverified).await?;
+    let asked = systems::authenticate(app, organization, unverified, systems::Verification::Alone).await?;
     let request: Verified<PackagePartRequest> = asked.body.parse()?;
     let (system, key, now) = (asked.id, asked.body.key, app.clock.now());
     let message = Message {

@@ -21,6 +21,8 @@ pub(super) struct Surroundings {
     pub(super) endpoint: Endpoint,
     /// The organization to register with.
     pub(super) organization: Organization,
+    /// Approves whoever registers with it.
+    pub(super) enrollment_token: Option<String>,
     /// Whether replies' signatures are verified.
     pub(super) verify: bool,
     /// Where acknowledged things go.
@@ -153,7 +155,7 @@ impl Machine {
             facts: self.facts.clone(),
             agent_version: self.version.clone(),
             boot_id: self.boot_id.clone(),
-            enrollment_token: None,
+            enrollment_token: around.enrollment_token.clone(),
         };
         let body = serde_json::to_vec(&body).map_err(|_| Failure::kind("unserializable"))?;
         self.sequence += 1;

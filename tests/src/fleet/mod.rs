@@ -26,6 +26,7 @@ use anyhow::{Context, Result, ensure};
 use machine::{Machine, Surroundings};
 use report::Report;
 use scm_tls::Trust;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tally::Tally;
@@ -47,6 +48,7 @@ pub async fn run(options: Options) -> Result<()> {
     let around = Arc::new(Surroundings {
         endpoint,
         organization: options.organization.clone(),
+        enrollment_token: token(options.enrollment_token.as_deref())?,
         verify: !options.no_verify,
         acks: AckLog::open(options.ack_log.as_deref())?,
         fail_upgrades: options.fail_upgrades,
@@ -56,6 +58,14 @@ pub async fn run(options: Options) -> Result<()> {
     fleet.save()?;
     outcome?;
     fleet.report.print(&fleet.options)
+}
+
+fn token(path: Option<&Path>) -> Result<Option<String>> {
+    let read = |path: &Path| {
+        let text = std::fs::read_to_string(path);
+        text.with_context(|| format!("cannot read {}", path.display()))
+    };
+    Ok(path.map(read).transpose()?.map(|text| text.trim().to_owned()))
 }
 
 /// Fleets up to this size find room among those that may wait by default.

@@ -25,6 +25,9 @@ pub struct Options {
     /// agent, and 256 without this option.
     #[arg(long, value_name = "C")]
     pub connections: Option<usize>,
+    /// File with an enrollment token that approves every agent as it registers.
+    #[arg(long, value_name = "FILE")]
+    pub enrollment_token: Option<PathBuf>,
     /// Host names begin with this.
     #[arg(long, default_value = "sim", value_name = "TEXT")]
     pub hostname_prefix: String,

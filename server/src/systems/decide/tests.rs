@@ -17,7 +17,7 @@ fn key(seed: u8) -> PublicKey {
 fn known(status: SystemStatus) -> Known {
     Known {
         id: SystemId(42),
-        public_key: key(1),
+        public_key: *key(1).as_bytes(),
         status,
         replay: ReplayWindow::default().accept(9).unwrap(),
         replay_mark: Some(1),
@@ -156,7 +156,7 @@ fn a_held_reply_tells_what_the_system_is_by_then() {
     let with = |verified_with, status: Option<SystemStatus>, key_rotation_asked| {
         let standing = status.map(|status| HeldStanding {
             status,
-            public_key: key(1),
+            public_key: *key(1).as_bytes(),
             key_rotation_asked,
         });
         reply_after_hold(

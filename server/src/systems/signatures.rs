@@ -1,0 +1,87 @@
+//! Signatures of check-ins are verified together where several wait: half the work (`scm_protocol::signature`).
+//!
+//! Invariants: nobody waits for others to come: what is there is verified; what waits is bounded; a forgery makes those beside
+//! it cost more once, and for a while afterwards each is verified by itself, so that forgeries cannot make honest requests
+//! cost more than they would without this room.
+
+use crate::error::Error;
+use scm_protocol::ids::SystemId;
+use scm_protocol::signature::{SignatureClaim, Verdict, verify_claims};
+use tokio::sync::{mpsc, oneshot};
+
+/// Most signatures in one equation; beyond, little is gained and others wait longer.
+const MAX_TOGETHER: usize = 32;
+/// How many are verified one by one after a forgery.
+const WARY_FOR: usize = 1_000;
+
+type Waiting = (SignatureClaim, oneshot::Sender<Verdict>);
+
+/// The tasks that verify.
+#[derive(Clone, Debug)]
+pub struct Verifiers {
+    lanes: Vec<mpsc::Sender<Waiting>>,
+}
+
+impl Verifiers {
+    /// Starts as many tasks as there are processors; in each, `capacity` signatures may wait.
+    pub fn start(capacity: usize) -> Self {
+        let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let lane = |_| {
+            let (sender, receiver) = mpsc::channel(capacity);
+            tokio::spawn(serve(receiver));
+            sender
+        };
+        Verifiers {
+            lanes: (0..count).map(lane).collect(),
+        }
+    }
+
+    /// Verifies a signature that claims to be of this system.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when too many wait.
+    pub(super) async fn verify(&self, id: SystemId, claim: SignatureClaim) -> Result<Verdict, Error> {
+        let (reply, verdict) = oneshot::channel();
+        let lane = usize::try_from(id.0).unwrap_or_default() % self.lanes.len().max(1);
+        let lane = self.lanes.get(lane).ok_or_else(Error::shutting_down)?;
+        lane.try_send((claim, reply)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Error::Busy,
+            mpsc::error::TrySendError::Closed(_) => Error::shutting_down(),
+        })?;
+        verdict.await.map_err(|_| Error::shutting_down())
+    }
+}
+
+async fn serve(mut receiver: mpsc::Receiver<Waiting>) {
+    let mut waiting = Vec::with_capacity(MAX_TOGETHER);
+    let mut wariness = Wariness::default();
+    while receiver.recv_many(&mut waiting, MAX_TOGETHER).await > 0 {
+        let (claims, replies): (Vec<_>, Vec<_>) = waiting.drain(..).unzip();
+        for (verdict, reply) in wariness.verify(claims).into_iter().zip(replies) {
+            // Whoever hung up meanwhile needs no verdict.
+            let _ = reply.send(verdict);
+        }
+        // Whoever else is ready goes first: more arrive meanwhile.
+        tokio::task::yield_now().await;
+    }
+}
+
+/// For how many signatures a forgery is remembered.
+#[derive(Debug, Default)]
+struct Wariness(usize);
+
+impl Wariness {
+    fn verify(&mut self, claims: Vec<SignatureClaim>) -> Vec<Verdict> {
+        let alone = self.0 > 0;
+        self.0 = self.0.saturating_sub(claims.len());
+        let verdicts = if alone {
+            claims.into_iter().map(SignatureClaim::verify).collect()
+        } else {
+            verify_claims(claims)
+        };
+        if verdicts.iter().any(|verdict| !verdict.holds()) {
+            self.0 = WARY_FOR;
+        }
+        verdicts
+    }
+}

@@ -1,0 +1,194 @@
+//! `cargo xtask bench --ratios`: durable check-ins per second of one processor, against the bare work of one, in the same run.
+//!
+//! Each load comes from the simulator on another processor. `ceiling` answers signed check-ins and keeps nothing; the server has
+//! the whole fleet approved, rules in force and every reply after its commit, on SQLite and on PostgreSQL that syncs. A load that
+//! the simulator's own processor limits is seen by the server's processor time, which is told besides.
+
+use crate::bench_rules::{Client, number};
+use crate::postgres::{Cluster, Durability};
+use crate::process::{self, Program};
+use crate::signals::wait_for;
+use crate::site::{Settings, Site};
+use anyhow::{Context, Result};
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// What is loaded, and how.
+#[derive(Clone, Copy)]
+pub(crate) struct Load {
+    pub agents: u32,
+    pub connections: u32,
+    pub duration_secs: u32,
+}
+
+/// Rules in force while check-ins are measured.
+const RULES: u32 = 20;
+
+/// What a load came to.
+struct Figures {
+    per_second: f64,
+    cpu_us: f64,
+    p50_ms: f64,
+    p99_ms: f64,
+    failed: u64,
+    registered_per_second: f64,
+    resident_mib: f64,
+}
+
+/// Measures and prints.
+pub(crate) fn measure(programs: &Path, load: Load) -> Result<()> {
+    let ceiling = ceiling(programs, load)?;
+    print("bare work, nothing kept", &ceiling, None);
+    let sqlite = on_sqlite(programs, load, None)?;
+    print("SQLite, synchronous=FULL", &sqlite, Some(&ceiling));
+    let half = Some(sqlite.per_second / 2.0);
+    print("SQLite, at half of that load", &on_sqlite(programs, load, half)?, None);
+    let postgres = on_postgres(programs, load)?;
+    print("PostgreSQL, synchronous_commit=on", &postgres, Some(&ceiling));
+    Ok(())
+}
+
+fn print(what: &str, figures: &Figures, ceiling: Option<&Figures>) {
+    println!(
+        "{what}: {:.0} check-ins/s, {:.1} us of the server's processor each, p50 {:.1} ms, p99 {:.1} ms, {} failed; \
+         {:.0} registrations/s; {:.0} MiB resident",
+        figures.per_second,
+        figures.cpu_us,
+        figures.p50_ms,
+        figures.p99_ms,
+        figures.failed,
+        figures.registered_per_second,
+        figures.resident_mib,
+    );
+    if let Some(ceiling) = ceiling {
+        println!(
+            "    of the bare work: {:.0} % by check-ins per second, {:.0} % by processor time",
+            100.0 * figures.per_second / ceiling.per_second,
+            100.0 * ceiling.cpu_us / figures.cpu_us,
+        );
+    }
+}
+
+fn ceiling(programs: &Path, load: Load) -> Result<Figures> {
+    let folder = TempDir::new()?;
+    let mut command = Command::new("taskset");
+    command.args(["-c", "0"]).arg(programs.join("ceiling"));
+    command.arg("--folder").arg(folder.path());
+    let mut program = Program::background("the bare work", command, &folder.path().join("log"))?;
+    let port = wait_for("the bare work", Duration::from_secs(30), || {
+        program.must_run()?;
+        Ok(fs::read_to_string(folder.path().join("port")).ok())
+    })?;
+    let mut fleet = simulator(programs);
+    fleet.arg("--server").arg(format!("https://localhost:{port}"));
+    fleet.arg("--ca-file").arg(folder.path().join("ca.pem"));
+    run(fleet, load, None, program.id(), &folder.path().join("report"))
+}
+
+fn on_sqlite(programs: &Path, load: Load, rate: Option<f64>) -> Result<Figures> {
+    on_server(programs, load, rate, None)
+}
+
+fn on_postgres(programs: &Path, load: Load) -> Result<Figures> {
+    let cluster = Cluster::start(Durability::Synced)?;
+    on_server(programs, load, None, Some(cluster.url()))
+}
+
+fn on_server(programs: &Path, load: Load, rate: Option<f64>, database: Option<String>) -> Result<Figures> {
+    let settings = Settings {
+        name: "bench",
+        interval_secs: 60,
+        log_level: "warn",
+        server_prefix: &["taskset", "-c", "0"],
+        database,
+    };
+    let mut site = Site::start(programs, &settings)?;
+    let client = Client::new(&site)?;
+    rules(&client)?;
+    let token = enrollment_token(&client, &site)?;
+    let mut fleet = site.as_fleet(simulator(programs));
+    fleet.arg("--enrollment-token").arg(token);
+    let report = site.folder().join("report");
+    let figures = run(fleet, load, rate, site.server_id(), &report)?;
+    site.must_run()?;
+    Ok(figures)
+}
+
+fn simulator(programs: &Path) -> Command {
+    let mut command = Command::new("taskset");
+    command.args(["-c", "1"]).arg(programs.join("fleet"));
+    command
+}
+
+fn run(
+    mut fleet: Command,
+    load: Load,
+    rate: Option<f64>,
+    server: u32,
+    report: &Path,
+) -> Result<Figures> {
+    // Verifying every reply would cost the simulator more than the reply costs the server.
+    fleet.arg("--no-verify");
+    fleet.args(["--agents", &load.agents.to_string()]);
+    fleet.args(["--connections", &load.connections.to_string()]);
+    fleet.args(["--duration", &load.duration_secs.to_string()]);
+    fleet.args(["--server-process", &server.to_string()]);
+    if let Some(rate) = rate {
+        fleet.args(["--rate", &format!("{rate:.0}")]);
+    }
+    fleet.arg("--json").arg(report);
+    process::run(fleet)?;
+    let report: Value = serde_json::from_str(&fs::read_to_string(report)?)?;
+    read(&report).context("the simulator's report")
+}
+
+fn read(report: &Value) -> Option<Figures> {
+    let load = &report["phases"]["check_in"];
+    let failures = load["errors"].as_object()?;
+    Some(Figures {
+        per_second: load["per_second"].as_f64()?,
+        cpu_us: report["server"]["cpu_us_per_checkin"].as_f64()?,
+        p50_ms: load["latency_ms"]["p50"].as_f64()?,
+        p99_ms: load["latency_ms"]["p99"].as_f64()?,
+        failed: failures.values().filter_map(Value::as_u64).sum(),
+        registered_per_second: report["phases"]["register"]["per_second"].as_f64()?,
+        resident_mib: report["server"]["resident_kib_after"].as_f64()? / 1024.0,
+    })
+}
+
+/// Rules of one to three conditions, over what the host and its telemetry say.
+fn rules(client: &Client<'_>) -> Result<()> {
+    for index in 0..RULES {
+        let body = format!(r#"{{"name":"bench-{index}","kind":"auto"}}"#);
+        let (group, _) = client.ask("POST", "/api/v1/groups", &body)?;
+        let path = format!("/api/v1/groups/{}/rule", number(&group, "id")?);
+        client.ask("PUT", &path, &format!(r#"{{"conditions":[{}]}}"#, conditions(index)))?;
+    }
+    Ok(())
+}
+
+fn conditions(index: u32) -> String {
+    let host = format!(r#"{{"field":"hostname","operator":"contains","value":"{index}7"}}"#);
+    let linux = r#"{"field":"os_family","operator":"equals","value":"linux"}"#;
+    let image = r#"{"field":"any_container_image","operator":"contains","value":"nginx"}"#;
+    let pattern = format!(r#"{{"field":"hostname","operator":"regex","value":"^sim-?0*[0-9]*{index}$"}}"#);
+    match index % 4 {
+        0 => host,
+        1 => format!("{linux},{host}"),
+        2 => format!("{linux},{pattern}"),
+        _ => format!("{linux},{host},{image}"),
+    }
+}
+
+/// A file with a token that approves everybody.
+fn enrollment_token(client: &Client<'_>, site: &Site) -> Result<PathBuf> {
+    let (created, _) = client.ask("POST", "/api/v1/enrollment/tokens", r#"{"name":"bench"}"#)?;
+    let created: Value = serde_json::from_str(&created)?;
+    let path = site.folder().join("enrollment-token");
+    fs::write(&path, created["secret"].as_str().context("no secret")?)?;
+    Ok(path)
+}
