@@ -66,11 +66,11 @@ impl Received<'_> {
 
 /// A request whose organization is known and whose signature's fields were read, with everything its answer is bound to.
 #[derive(Debug)]
-pub struct Envelope<'a> {
+pub struct Envelope {
     /// The organization that the request is for.
     pub organization: Arc<SigningOrganization>,
     line: RequestLine<'static>,
-    fields: SignatureFields<'a>,
+    fields: OwnedSignatureFields,
     /// Which key of the server the agent knows, by its own word.
     pinned: Option<Fingerprint>,
 }
@@ -83,7 +83,7 @@ pub async fn open<'a>(
     app: &App,
     call: &'a Call,
     path: &'static str,
-) -> Result<(Envelope<'a>, Unverified<'a>), Box<Response>> {
+) -> Result<(Envelope, Unverified<'a>), Box<Response>> {
     let now = app.clock.now();
     let line = RequestLine { method: "POST", path };
     let unsigned = |refusal: Refusal| Box::new(respond(encode(Err::<(), _>(refusal)), None));
@@ -115,14 +115,14 @@ pub async fn open<'a>(
         Envelope {
             organization,
             line,
-            fields,
+            fields: fields.to_owned(),
             pinned: pinned(call),
         },
         unverified,
     ))
 }
 
-impl Envelope<'_> {
+impl Envelope {
     /// Whether the sender knows a key that the organization had before, by its own word.
     pub fn names_former_key(&self) -> bool {
         let former = &self.organization.former;
@@ -163,7 +163,7 @@ impl Envelope<'_> {
         let fields = sign.then(|| {
             let echo = RequestEcho {
                 line: self.line,
-                fields: self.fields,
+                fields: self.fields.as_fields(),
             };
             let organization = &self.organization;
             // Whoever has not followed yet is answered with the key that it knows, while that may still sign.

@@ -146,7 +146,8 @@ where
     let app = Arc::clone(app);
     called(name)
         .then(move |call: Call| {
-            let answer = handler(Arc::clone(&app), call);
+            // Boxed at once: the filters around it move it from one to the next.
+            let answer = Box::pin(handler(Arc::clone(&app), call));
             async move { answer.await.unwrap_or_else(|error| problem::reply(&error)) }
         })
         .boxed()

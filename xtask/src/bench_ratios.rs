@@ -46,7 +46,11 @@ pub(crate) fn measure(programs: &Path, load: Load) -> Result<()> {
     let sqlite = on_sqlite(programs, load, None)?;
     print("SQLite, synchronous=FULL", &sqlite, Some(&ceiling));
     let half = Some(sqlite.per_second / 2.0);
-    print("SQLite, at half of that load", &on_sqlite(programs, load, half)?, None);
+    print(
+        "SQLite, at half of that load",
+        &on_sqlite(programs, load, half)?,
+        None,
+    );
     let postgres = on_postgres(programs, load)?;
     print("PostgreSQL, synchronous_commit=on", &postgres, Some(&ceiling));
     Ok(())
@@ -124,13 +128,7 @@ fn simulator(programs: &Path) -> Command {
     command
 }
 
-fn run(
-    mut fleet: Command,
-    load: Load,
-    rate: Option<f64>,
-    server: u32,
-    report: &Path,
-) -> Result<Figures> {
+fn run(mut fleet: Command, load: Load, rate: Option<f64>, server: u32, report: &Path) -> Result<Figures> {
     // Verifying every reply would cost the simulator more than the reply costs the server.
     fleet.arg("--no-verify");
     fleet.args(["--agents", &load.agents.to_string()]);
@@ -166,7 +164,11 @@ fn rules(client: &Client<'_>) -> Result<()> {
         let body = format!(r#"{{"name":"bench-{index}","kind":"auto"}}"#);
         let (group, _) = client.ask("POST", "/api/v1/groups", &body)?;
         let path = format!("/api/v1/groups/{}/rule", number(&group, "id")?);
-        client.ask("PUT", &path, &format!(r#"{{"conditions":[{}]}}"#, conditions(index)))?;
+        client.ask(
+            "PUT",
+            &path,
+            &format!(r#"{{"conditions":[{}]}}"#, conditions(index)),
+        )?;
     }
     Ok(())
 }

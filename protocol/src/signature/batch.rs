@@ -155,10 +155,17 @@ mod tests {
     fn verdicts(all: &[Sent], forged: &[usize]) -> Vec<bool> {
         let other: PublicKey = SigningKey::from_bytes(&[99; 32]).verifying_key().into();
         let claims = all.iter().enumerate().map(|(index, sent)| {
-            let key = if forged.contains(&index) { other } else { sent.key.verifying_key().into() };
+            let key = if forged.contains(&index) {
+                other
+            } else {
+                sent.key.verifying_key().into()
+            };
             unverified(sent).claim(&key).unwrap().1
         });
-        verify_claims(claims.collect()).iter().map(Verdict::holds).collect()
+        verify_claims(claims.collect())
+            .iter()
+            .map(Verdict::holds)
+            .collect()
     }
 
     #[test]
@@ -178,7 +185,9 @@ mod tests {
     #[test]
     fn a_verdict_proves_its_own_request_alone() {
         let all: Vec<Sent> = (0..4).map(sent).collect();
-        let parted = all.iter().map(|sent| unverified(sent).claim(&sent.key.verifying_key().into()).unwrap());
+        let parted = all
+            .iter()
+            .map(|sent| unverified(sent).claim(&sent.key.verifying_key().into()).unwrap());
         let (mut waiting, claims): (Vec<_>, Vec<_>) = parted.unzip();
         let mut verdicts = verify_claims(claims);
         waiting.swap(0, 1);

@@ -57,6 +57,17 @@ pub struct OwnedSignatureFields {
     pub signature: String,
 }
 
+impl SignatureFields<'_> {
+    /// A copy that outlives what they were read from.
+    pub fn to_owned(&self) -> OwnedSignatureFields {
+        OwnedSignatureFields {
+            content_digest: self.content_digest.to_owned(),
+            signature_input: self.signature_input.to_owned(),
+            signature: self.signature.to_owned(),
+        }
+    }
+}
+
 impl OwnedSignatureFields {
     /// The fields by reference.
     pub fn as_fields(&self) -> SignatureFields<'_> {

@@ -2,15 +2,19 @@
 
 use crate::error::Error;
 use crate::per_backend;
-use crate::storage::Conn;
 use crate::storage::schema::{commands, system_actions, systems};
+use crate::storage::{Conn, one_of};
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use diesel::upsert::excluded;
 use scm_protocol::commands::CommandState;
 use scm_protocol::ids::{CommandId, JobId, SystemId, UnixMillis};
 
 /// States of commands that are not over.
 const OPEN: [&str; 3] = ["created", "dispatched", "running"];
+/// The same as the index `commands_open` has it, which is used for this very condition alone.
+const IS_OPEN: &str = "commands.state IN ('created', 'dispatched', 'running')";
 
 /// A command.
 #[derive(Clone, Debug, Queryable, Selectable)]
@@ -154,12 +158,14 @@ pub(super) fn page(
 
 /// Which of these systems have commands that are not over.
 pub(super) fn waiting(conn: &mut Conn, systems: &[i64]) -> Result<Vec<i64>, Error> {
-    Ok(commands::table
-        .filter(commands::system_id.eq_any(systems))
-        .filter(commands::state.eq_any(OPEN))
+    let open = commands::table
+        .filter(sql::<Bool>(IS_OPEN))
         .select(commands::system_id)
-        .distinct()
-        .load(conn)?)
+        .distinct();
+    Ok(match conn {
+        Conn::Sqlite(c) => open.filter(one_of(commands::system_id, systems)).load(c)?,
+        Conn::Postgres(c) => open.filter(commands::system_id.eq_any(systems)).load(c)?,
+    })
 }
 
 /// Commands of a system that are not over, oldest first, locked until the commit.

@@ -3,8 +3,8 @@
 use super::membership::Membership;
 use crate::error::Error;
 use crate::per_backend;
-use crate::storage::Conn;
 use crate::storage::schema::{enrollment_token_groups as chosen, group_members as members, groups, systems};
+use crate::storage::{Conn, one_of};
 use diesel::prelude::*;
 use scm_protocol::ids::{GroupId, SystemId, UnixMillis};
 use std::collections::HashMap;
@@ -100,11 +100,15 @@ pub(super) fn of_system(
 
 /// The memberships of these systems in automatic groups, of every generation.
 pub(super) fn auto(conn: &mut Conn, systems: &[i64]) -> Result<Vec<Membership>, Error> {
-    let rows: Vec<(i64, i64, i64)> = members::table
-        .filter(members::system_id.eq_any(systems))
-        .filter(members::generation.gt(0))
-        .select((members::group_id, members::generation, members::system_id))
-        .load(conn)?;
+    let automatic = members::table.filter(members::generation.gt(0)).select((
+        members::group_id,
+        members::generation,
+        members::system_id,
+    ));
+    let rows: Vec<(i64, i64, i64)> = match conn {
+        Conn::Sqlite(c) => automatic.filter(one_of(members::system_id, systems)).load(c)?,
+        Conn::Postgres(c) => automatic.filter(members::system_id.eq_any(systems)).load(c)?,
+    };
     let rows = rows.into_iter();
     Ok(rows
         .map(|(group, generation, system)| Membership {

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use http_body_util::{Either, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::{Request, Response};
+use hyper::header::HeaderValue;
+use hyper::http::request::Parts;
+use hyper::{Request, Response, Uri};
 
 use super::activity::{Activity, Noticed};
 use super::body::{BodyError, Budget, Held, read_limited};
@@ -74,6 +76,7 @@ impl<S: App> Guard<S> {
             self.peer
         };
         head.extensions.insert(peer);
+        let head = apart(head);
         let place = (head.method.clone(), head.uri.path().to_owned());
         let request = Request::from_parts(head, Full::new(bytes));
         match AssertUnwindSafe(call(self.service, request)).catch_unwind().await {
@@ -95,6 +98,20 @@ impl<S: App> Guard<S> {
             BodyError::NoRoom => refusal::busy(),
         }
     }
+}
+
+/// A request's head that holds no part of the connection's buffer: a held request would keep the whole of it.
+fn apart(mut head: Parts) -> Parts {
+    let own = |value: &HeaderValue| HeaderValue::from_maybe_shared(Bytes::copy_from_slice(value.as_bytes()));
+    for value in head.headers.values_mut() {
+        if let Ok(copy) = own(value) {
+            *value = copy;
+        }
+    }
+    if let Ok(copy) = Uri::from_maybe_shared(Bytes::from(head.uri.to_string())) {
+        head.uri = copy;
+    }
+    head
 }
 
 async fn call<S: App>(mut service: S, request: Request<Full<Bytes>>) -> Response<S::Body> {

@@ -9,6 +9,7 @@ mod bus;
 mod connection;
 mod lock;
 mod migrations;
+mod one_of;
 mod readers;
 pub mod schema;
 mod writer;
@@ -18,6 +19,7 @@ pub use bus::Bus;
 pub use connection::{Conn, DatabaseUrl};
 pub use lock::hold_organization;
 pub use migrations::known as migrations_known;
+pub use one_of::one_of;
 pub use readers::Readers;
 pub use writer::Writer;
 

@@ -31,17 +31,32 @@ pub(super) struct Origin<'a> {
     pub knows_former_key: bool,
 }
 
-/// Carries out a check-in. `organization` is the one whose keys the reply is to be signed with: the newer ones, where they
-/// were replaced while the check-in was held.
+/// What becomes of a check-in that was taken.
+pub(super) enum Decided<'a> {
+    /// There is something to tell, or nobody waits.
+    Told(Box<CheckInReply>),
+    /// There is nothing to tell yet.
+    Waits(Box<Waiting<'a>>),
+}
+
+/// A check-in that is held, and nothing that is needed no more.
+pub(super) struct Waiting<'a> {
+    place: Place<'a>,
+    waits: Waits,
+    /// What there was to tell at first.
+    reply: CheckInReply,
+}
+
+/// Carries out a check-in.
 ///
 /// # Errors
 /// A typed refusal; nothing was changed.
-pub(super) async fn check_in(
-    app: &App,
-    organization: &mut Arc<SigningOrganization>,
+pub(super) async fn check_in<'a>(
+    app: &'a App,
+    organization: &Arc<SigningOrganization>,
     unverified: Unverified<'_>,
     origin: Origin<'_>,
-) -> Result<CheckInReply, Refusal> {
+) -> Result<Decided<'a>, Refusal> {
     let (presented, peer) = (origin.presented, origin.peer);
     let mark = unverified.mark();
     let asked = authenticate(app, organization, unverified, Verification::Together).await?;
@@ -80,10 +95,10 @@ pub(super) async fn check_in(
                 reply.tasks = hand_out(app, organization, id).await?;
             }
             let told = reply.server_public_key.is_some() || reply.send_actions || !reply.tasks.is_empty();
-            match place {
-                Some(place) if may_wait && !told => hold(app, organization, place, waits, reply).await,
-                _ => Ok(reply),
-            }
+            Ok(match place {
+                Some(place) if may_wait && !told => Decided::Waits(Box::new(Waiting { place, waits, reply })),
+                _ => Decided::Told(Box::new(reply)),
+            })
         }
         Ok(Outcome::Refused(refusal)) => {
             log_refusal(&refusal, id, peer);
@@ -98,36 +113,50 @@ pub(super) async fn check_in(
 }
 
 /// What a held reply depends on besides the system's status.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Waits {
     verified_with: PublicKey,
     hold_secs: u32,
     has_server_key: bool,
 }
 
-/// Waits for something to tell; `reply` is what there was to tell at first.
-async fn hold(
-    app: &App,
-    organization: &mut Arc<SigningOrganization>,
-    place: Place<'_>,
-    waits: Waits,
-    reply: CheckInReply,
-) -> Result<CheckInReply, Refusal> {
-    let id = place.id();
-    if !place.wait(waits.hold_secs, app.stopping.clone()).await {
-        return Ok(CheckInReply {
-            server_time_ms: app.clock.now(),
-            ..reply
-        });
+impl Waiting<'_> {
+    /// Waits for something to tell. `organization` is the one whose keys the reply is to be signed with: the newer ones, where
+    /// they were replaced meanwhile.
+    ///
+    /// # Errors
+    /// The refusal that the system's next check-in would get.
+    pub(super) async fn told(
+        self,
+        app: &App,
+        organization: &mut Arc<SigningOrganization>,
+    ) -> Result<CheckInReply, Refusal> {
+        let Waiting { place, waits, reply } = self;
+        let id = place.id();
+        if !place.wait(waits.hold_secs, app.stopping.clone()).await {
+            return Ok(CheckInReply {
+                server_time_ms: app.clock.now(),
+                ..reply
+            });
+        }
+        *organization = app.organizations.present(organization);
+        Box::pin(news(app, organization, id, waits)).await
     }
-    *organization = app.organizations.present(organization);
+}
+
+/// What there is to tell a system that waited, by what it is now.
+async fn news(
+    app: &App,
+    organization: &Arc<SigningOrganization>,
+    id: SystemId,
+    waits: Waits,
+) -> Result<CheckInReply, Refusal> {
     let read = app
         .storage
         .readers
         .run(move |conn| store::standing_of(conn, id))
         .await;
     let standing = read.map_err(|error| failed(app, &error))?;
-    let intervals = app.settings.intervals;
     let active = standing
         .as_ref()
         .is_some_and(|standing| standing.status == SystemStatus::Active);
@@ -135,7 +164,7 @@ async fn hold(
         (id, &waits.verified_with, standing),
         waits.has_server_key,
         &organization.public_key,
-        intervals,
+        app.settings.intervals,
         app.clock.now(),
     )?;
     let tasks = if active && waits.has_server_key {

@@ -2,13 +2,13 @@
 
 use super::decide::{Accepted, Known};
 use super::replay::ReplayWindow;
+use super::state_store::{self, StateRow};
 use crate::certificates::Issued;
 use crate::error::Error;
 use crate::per_backend;
-use crate::storage::Conn;
 use crate::storage::schema::{system_states, systems, telemetry_samples};
+use crate::storage::{Conn, one_of};
 use diesel::prelude::*;
-use diesel::upsert::excluded;
 use scm_protocol::agent::HostFacts;
 use scm_protocol::ids::{SystemId, UnixMillis};
 use scm_protocol::systems::SystemStatus;
@@ -76,7 +76,7 @@ pub(super) fn load(conn: &mut Conn, ids: &[i64]) -> Result<HashMap<SystemId, Bat
     let rows: Vec<(SystemPart, StatePart)> = match conn {
         Conn::Sqlite(c) => systems::table
             .inner_join(system_states::table)
-            .filter(systems::id.eq_any(ids))
+            .filter(one_of(systems::id, ids))
             .select((SystemPart::as_select(), StatePart::as_select()))
             .load(c)?,
         Conn::Postgres(c) => systems::table
@@ -133,31 +133,6 @@ fn batch_system(system: SystemPart, state: StatePart) -> Result<BatchSystem, Err
 }
 
 #[derive(Debug, Insertable)]
-#[diesel(table_name = system_states)]
-#[diesel(treat_none_as_default_value = false)]
-struct StateRow {
-    system_id: i64,
-    replay_high: i64,
-    replay_window: i64,
-    replay_mark: Option<i64>,
-    boot_id: String,
-    boots: String,
-    address: String,
-    interval_secs: i64,
-    last_seen_ms: Option<i64>,
-    clock_skew_ms: Option<i64>,
-    rebooted_ms: Option<i64>,
-    cpu_percent: Option<f64>,
-    mem_used_bytes: Option<i64>,
-    mem_total_bytes: Option<i64>,
-    disk_used_bytes: Option<i64>,
-    disk_total_bytes: Option<i64>,
-    uptime_secs: Option<i64>,
-    containers: Option<String>,
-    heartbeat_audited_ms: Option<i64>,
-}
-
-#[derive(Debug, Insertable)]
 #[diesel(table_name = telemetry_samples)]
 #[diesel(treat_none_as_default_value = false)]
 struct SampleRow {
@@ -189,7 +164,7 @@ pub(super) fn save(conn: &mut Conn, accepted: &[Written<'_>], now: UnixMillis) -
         .values()
         .map(|written| state_row(*written))
         .collect::<Vec<_>>();
-    save_states(conn, &states)?;
+    state_store::save(conn, &states)?;
     let samples = accepted
         .iter()
         .filter(|written| written.accepted.sample)
@@ -224,40 +199,6 @@ pub(super) fn save_actions_digest(conn: &mut Conn, id: SystemId, digest: &str) -
     diesel::update(systems::table.find(id.0))
         .set(systems::actions_digest.eq(digest))
         .execute(conn)?;
-    Ok(())
-}
-
-fn save_states(conn: &mut Conn, rows: &[StateRow]) -> Result<(), Error> {
-    use system_states as s;
-    per_backend!(conn, c => diesel::insert_into(s::table)
-        .values(rows)
-        .on_conflict(s::system_id)
-        .do_update()
-        .set((
-            (
-                s::replay_high.eq(excluded(s::replay_high)),
-                s::replay_window.eq(excluded(s::replay_window)),
-                s::replay_mark.eq(excluded(s::replay_mark)),
-                s::boot_id.eq(excluded(s::boot_id)),
-                s::boots.eq(excluded(s::boots)),
-                s::address.eq(excluded(s::address)),
-                s::interval_secs.eq(excluded(s::interval_secs)),
-                s::last_seen_ms.eq(excluded(s::last_seen_ms)),
-                s::clock_skew_ms.eq(excluded(s::clock_skew_ms)),
-                s::rebooted_ms.eq(excluded(s::rebooted_ms)),
-            ),
-            (
-                s::cpu_percent.eq(excluded(s::cpu_percent)),
-                s::mem_used_bytes.eq(excluded(s::mem_used_bytes)),
-                s::mem_total_bytes.eq(excluded(s::mem_total_bytes)),
-                s::disk_used_bytes.eq(excluded(s::disk_used_bytes)),
-                s::disk_total_bytes.eq(excluded(s::disk_total_bytes)),
-                s::uptime_secs.eq(excluded(s::uptime_secs)),
-                s::containers.eq(excluded(s::containers)),
-                s::heartbeat_audited_ms.eq(excluded(s::heartbeat_audited_ms)),
-            ),
-        ))
-        .execute(c))?;
     Ok(())
 }
 

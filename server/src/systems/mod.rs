@@ -36,6 +36,7 @@ mod service;
 mod signatures;
 mod silence;
 mod silence_store;
+mod state_store;
 mod store;
 mod view;
 

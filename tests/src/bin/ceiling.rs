@@ -89,7 +89,9 @@ fn certificate(options: &Options) -> Result<ServerConfig> {
     std::fs::write(options.folder.join("ca.pem"), certificate.pem())?;
     let private = PrivateKeyDer::try_from(key.serialize_der()).map_err(anyhow::Error::msg)?;
     let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
-    let builder = builder.with_safe_default_protocol_versions()?.with_no_client_auth();
+    let builder = builder
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth();
     Ok(builder.with_single_cert(vec![certificate.der().clone()], private)?)
 }
 
@@ -116,7 +118,11 @@ type Answer = fn(&Known, Unverified<'_>) -> Result<Vec<u8>>;
 
 fn route(path: &'static str, known: Arc<Known>, answer: Answer) -> BoxedFilter<(Response,)> {
     let here = move |found: warp::path::FullPath| async move {
-        if found.as_str() == path { Ok(()) } else { Err(warp::reject::not_found()) }
+        if found.as_str() == path {
+            Ok(())
+        } else {
+            Err(warp::reject::not_found())
+        }
     };
     warp::post()
         .and(warp::path::full().and_then(here).untuple_one())
