@@ -85,3 +85,84 @@ impl Wariness {
         verdicts
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ed25519_dalek::SigningKey;
+    use scm_protocol::ids::Organization;
+    use scm_protocol::signature::{KeyId, RequestClaims, RequestLine, Signer, Unverified, sign_request};
+
+    /// A signature of system `id`, said to be of the key made from `seed`.
+    fn claim(id: u8, seed: u8) -> SignatureClaim {
+        let line = RequestLine {
+            method: "POST",
+            path: "/agent/v1/checkin",
+        };
+        let claims = RequestClaims {
+            keyid: KeyId {
+                organization: Organization::default(),
+                signer: Signer::System(SystemId(i64::from(id))),
+            },
+            created_secs: 1_700_000_000,
+            nonce: "1".to_owned(),
+        };
+        let fields = sign_request(&SigningKey::from_bytes(&[id; 32]), line, b"{}", &claims);
+        let key = SigningKey::from_bytes(&[seed; 32]).verifying_key().into();
+        let unverified = Unverified::parse(line, fields.as_fields(), b"{}").unwrap();
+        unverified.claim(&key).unwrap().1
+    }
+
+    fn holds(verdicts: &[Verdict]) -> Vec<bool> {
+        verdicts.iter().map(Verdict::holds).collect()
+    }
+
+    #[test]
+    fn a_forgery_fails_alone_and_is_remembered_for_a_while() {
+        let mut wariness = Wariness::default();
+        let all = |forged: bool| -> Vec<SignatureClaim> {
+            let last = if forged { claim(5, 6) } else { claim(5, 5) };
+            (1..5).map(|id| claim(id, id)).chain([last]).collect()
+        };
+        assert_eq!(holds(&wariness.verify(all(false))), [true; 5]);
+        assert_eq!(wariness.0, 0);
+        assert_eq!(
+            holds(&wariness.verify(all(true))),
+            [true, true, true, true, false]
+        );
+        assert_eq!(wariness.0, WARY_FOR);
+        assert_eq!(holds(&wariness.verify(all(false))), [true; 5]);
+        assert_eq!(wariness.0, WARY_FOR - 5, "it is forgotten by and by");
+        assert_eq!(
+            holds(&wariness.verify(all(true))),
+            [true, true, true, true, false]
+        );
+        assert_eq!(wariness.0, WARY_FOR, "and remembered anew");
+    }
+
+    #[tokio::test]
+    async fn everybody_gets_the_verdict_on_their_own_signature() {
+        let verifiers = Verifiers::start(64);
+        let asked = (1..=60).map(|id| {
+            let (verifiers, honest) = (verifiers.clone(), id % 7 != 0);
+            async move {
+                let claim = claim(id, if honest { id } else { 200 });
+                let verdict = verifiers.verify(SystemId(i64::from(id)), claim).await.unwrap();
+                (verdict.holds(), honest)
+            }
+        });
+        for (holds, honest) in futures_util::future::join_all(asked).await {
+            assert_eq!(holds, honest);
+        }
+    }
+
+    #[tokio::test]
+    async fn beyond_what_may_wait_the_server_is_busy() {
+        let verifiers = Verifiers::start(1);
+        let same = SystemId(1);
+        let asked = (0..40).map(|_| verifiers.verify(same, claim(1, 1)));
+        let all = futures_util::future::join_all(asked).await;
+        assert!(all.iter().any(|one| matches!(one, Err(Error::Busy))));
+        assert!(all.iter().flatten().all(Verdict::holds) && all.iter().any(Result::is_ok));
+    }
+}

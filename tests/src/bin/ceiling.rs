@@ -154,14 +154,14 @@ fn respond(
     let now = clock::now().as_secs();
     let echo = RequestEcho { line, fields };
     let signed = sign_response(&known.key, &known.organization, echo, 200, &reply, now);
-    complete(reply, signed)
+    complete(reply, &signed)
 }
 
 fn field<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str> {
     Ok(headers.get(name).context(name)?.to_str()?)
 }
 
-fn complete(reply: Vec<u8>, signed: OwnedSignatureFields) -> Result<Response> {
+fn complete(reply: Vec<u8>, signed: &OwnedSignatureFields) -> Result<Response> {
     let mut response = reply.into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -156,7 +156,7 @@ fn a_held_reply_tells_what_the_system_is_by_then() {
     let with = |verified_with, status: Option<SystemStatus>, key_rotation_asked| {
         let standing = status.map(|status| HeldStanding {
             status,
-            public_key: *key(1).as_bytes(),
+            public_key: key(1),
             key_rotation_asked,
         });
         reply_after_hold(
