@@ -12,9 +12,10 @@ use crate::site::{Settings, Site};
 use anyhow::{Context, Result};
 use serde_json::Value;
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// What is loaded, and how.
@@ -25,8 +26,15 @@ pub(crate) struct Load {
     pub duration_secs: u32,
 }
 
+/// Synced writes of which the median is told.
+const SYNCS: u32 = 500;
 /// Rules in force while check-ins are measured.
 const RULES: u32 = 20;
+
+/// The server alone on the first processor.
+const ONE: &[&str] = &["taskset", "-c", "0"];
+/// The server on both, the simulator on one of them: its processor time for each check-in tells how it scales.
+const BOTH: &[&str] = &["taskset", "-c", "0,1"];
 
 /// What a load came to.
 struct Figures {
@@ -41,18 +49,22 @@ struct Figures {
 
 /// Measures and prints.
 pub(crate) fn measure(programs: &Path, load: Load) -> Result<()> {
+    println!("{}", disk()?);
     let ceiling = ceiling(programs, load)?;
     print("bare work, nothing kept", &ceiling, None);
-    let sqlite = on_sqlite(programs, load, None)?;
+    let sqlite = on_server(programs, load, None, ONE, None)?;
     print("SQLite, synchronous=FULL", &sqlite, Some(&ceiling));
-    let half = Some(sqlite.per_second / 2.0);
-    print(
-        "SQLite, at half of that load",
-        &on_sqlite(programs, load, half)?,
-        None,
-    );
-    let postgres = on_postgres(programs, load)?;
+    let half = on_server(programs, load, Some(sqlite.per_second / 2.0), ONE, None)?;
+    print("SQLite, at half of that load", &half, None);
+    let cluster = Cluster::start(Durability::Synced)?;
+    let postgres = on_server(programs, load, None, ONE, Some(cluster.url()))?;
     print("PostgreSQL, synchronous_commit=on", &postgres, Some(&ceiling));
+    let both = on_server(programs, load, None, BOTH, None)?;
+    print("SQLite, both processors shared with the simulator", &both, None);
+    println!(
+        "    1 to 2 processors: {:.2} times, by processor time for each check-in",
+        2.0 * sqlite.cpu_us / both.cpu_us
+    );
     Ok(())
 }
 
@@ -93,21 +105,18 @@ fn ceiling(programs: &Path, load: Load) -> Result<Figures> {
     run(fleet, load, None, program.id(), &folder.path().join("report"))
 }
 
-fn on_sqlite(programs: &Path, load: Load, rate: Option<f64>) -> Result<Figures> {
-    on_server(programs, load, rate, None)
-}
-
-fn on_postgres(programs: &Path, load: Load) -> Result<Figures> {
-    let cluster = Cluster::start(Durability::Synced)?;
-    on_server(programs, load, None, Some(cluster.url()))
-}
-
-fn on_server(programs: &Path, load: Load, rate: Option<f64>, database: Option<String>) -> Result<Figures> {
+fn on_server(
+    programs: &Path,
+    load: Load,
+    rate: Option<f64>,
+    server_prefix: &'static [&'static str],
+    database: Option<String>,
+) -> Result<Figures> {
     let settings = Settings {
         name: "bench",
         interval_secs: 60,
         log_level: "warn",
-        server_prefix: &["taskset", "-c", "0"],
+        server_prefix,
         database,
     };
     let mut site = Site::start(programs, &settings)?;
@@ -156,6 +165,25 @@ fn read(report: &Value) -> Option<Figures> {
         registered_per_second: report["phases"]["register"]["per_second"].as_f64()?,
         resident_mib: report["server"]["resident_kib_after"].as_f64()? / 1024.0,
     })
+}
+
+/// How long the disk of the temporary folder takes to make a small change durable: every commit waits for it.
+fn disk() -> Result<String> {
+    let file = tempfile::tempfile()?;
+    let mut took = Vec::with_capacity(SYNCS as usize);
+    for number in 0..SYNCS {
+        file.write_all_at(&[1; 8192], u64::from(number % 256) * 8192)?;
+        let begun = Instant::now();
+        file.sync_data()?;
+        took.push(begun.elapsed().as_secs_f64() * 1000.0);
+    }
+    took.sort_by(f64::total_cmp);
+    let at = |share: usize| took[took.len() * share / 100];
+    Ok(format!(
+        "disk: a synced write of 8 KiB takes {:.2} ms (median), {:.2} ms (99 %)",
+        at(50),
+        at(99)
+    ))
 }
 
 /// Rules of one to three conditions, over what the host and its telemetry say.
