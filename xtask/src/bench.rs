@@ -3,6 +3,7 @@
 use crate::bench_audit;
 use crate::bench_ratios;
 use crate::bench_rules;
+use crate::bench_stampede;
 use crate::build::{self, Profile};
 use crate::process;
 use crate::site::{Settings, Site, two_processors};
@@ -38,6 +39,10 @@ pub(crate) struct Options {
     /// Measure what the server does beyond the bare work of a check-in: on SQLite and PostgreSQL, with 20 rules.
     #[arg(long, conflicts_with_all = ["audit_entries", "rules_systems", "held", "rate", "json"])]
     ratios: bool,
+    /// Measure, instead of check-ins per second, how long it takes until all agents are served that come back at once after the
+    /// server was killed, and what memory the server needs for it.
+    #[arg(long, conflicts_with_all = ["audit_entries", "rules_systems", "rate", "held"])]
+    stampede: bool,
     /// Write the figures there as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -68,6 +73,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     match (options.audit_entries, options.rules_systems) {
         (Some(entries), _) => bench_audit::export(&site, entries)?,
         (None, Some(systems)) => bench_rules::measure(&site, systems)?,
+        (None, None) if options.stampede => {
+            bench_stampede::measure(&mut site, options.agents, options.json.as_deref())?;
+        }
         (None, None) => load(&site, options)?,
     }
     site.must_run()

@@ -8,6 +8,7 @@ mod bench;
 mod bench_audit;
 mod bench_ratios;
 mod bench_rules;
+mod bench_stampede;
 mod build;
 mod demo;
 mod fuzz;

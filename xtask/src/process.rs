@@ -85,6 +85,12 @@ impl Program {
         }
     }
 
+    /// SIGKILL: it has no chance to do anything.
+    pub(crate) fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        let _ = self.child.wait();
+    }
+
     /// SIGTERM, some patience, SIGKILL.
     pub(crate) fn stop(&mut self) {
         self.signal(Signal::TERM);

@@ -35,6 +35,7 @@ pub(crate) struct Site {
     // In the order in which they are to be dropped: clients, server, files.
     clients: Vec<Program>,
     server: Program,
+    server_prefix: &'static [&'static str],
     url: String,
     programs: PathBuf,
     folder: TempDir,
@@ -50,28 +51,23 @@ impl Site {
         fs::set_permissions(&state, Permissions::from_mode(0o700))?;
         let config = folder.path().join("scmserver.config");
         fs::write(&config, server_config(settings, &state))?;
-        let mut words = settings.server_prefix.iter();
-        let mut command = match words.next() {
-            Some(first) => Command::new(first),
-            None => Command::new(programs.join("scmserver")),
-        };
-        if !settings.server_prefix.is_empty() {
-            command.args(words).arg(programs.join("scmserver"));
-        }
-        command.args(["run", "--config"]).arg(&config);
-        let mut server = Program::background("the server", command, &folder.path().join("server.log"))?;
-        let bound = state.join("listening");
-        let port = wait_for("the server", Duration::from_secs(60), || {
-            server.must_run()?;
-            Ok(fs::read_to_string(&bound).ok().and_then(|text| port(&text)))
-        })?;
+        let (server, url) = start_server(programs, folder.path(), settings.server_prefix)?;
         Ok(Site {
             clients: Vec::new(),
             server,
-            url: format!("https://localhost:{port}"),
+            server_prefix: settings.server_prefix,
+            url,
             programs: programs.to_owned(),
             folder,
         })
+    }
+
+    /// Kills the server, as a crash would, and starts it again.
+    pub(crate) fn crash_and_start(&mut self) -> Result<()> {
+        self.server.kill();
+        fs::remove_file(self.folder.path().join("server/listening"))?;
+        (self.server, self.url) = start_server(&self.programs, self.folder.path(), self.server_prefix)?;
+        Ok(())
     }
 
     /// Starts an agent for this machine.
@@ -194,6 +190,28 @@ impl Site {
     pub(crate) fn keep(&mut self) {
         self.folder.disable_cleanup(true);
     }
+}
+
+/// Starts the server of a site; where it listens.
+fn start_server(programs: &Path, folder: &Path, prefix: &[&str]) -> Result<(Program, String)> {
+    let mut words = prefix.iter();
+    let mut command = match words.next() {
+        Some(first) => Command::new(first),
+        None => Command::new(programs.join("scmserver")),
+    };
+    if !prefix.is_empty() {
+        command.args(words).arg(programs.join("scmserver"));
+    }
+    command
+        .args(["run", "--config"])
+        .arg(folder.join("scmserver.config"));
+    let mut server = Program::background("the server", command, &folder.join("server.log"))?;
+    let bound = folder.join("server/listening");
+    let port = wait_for("the server", Duration::from_secs(60), || {
+        server.must_run()?;
+        Ok(fs::read_to_string(&bound).ok().and_then(|text| port(&text)))
+    })?;
+    Ok((server, format!("https://localhost:{port}")))
 }
 
 fn server_config(settings: &Settings, state: &Path) -> String {

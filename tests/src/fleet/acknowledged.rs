@@ -89,13 +89,15 @@ impl AckLog {
     }
 }
 
-/// Reads a log back.
+/// Reads a log back. While it is written to, its last line may be unfinished: it is left out.
 ///
 /// # Errors
 /// When the file cannot be read or holds something else.
 pub fn read(path: &Path) -> Result<Vec<Acknowledged>> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    text.lines()
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    whole
+        .lines()
         .map(|line| serde_json::from_str(line).with_context(|| format!("`{line}`")))
         .collect()
 }

@@ -1,8 +1,8 @@
 //! One simulated agent: its identity, and what it does with an answer.
 
 use super::acknowledged::{AckLog, Acknowledged};
+use super::skew::Skew;
 use super::vitals::{Vitals, facts};
-use crate::clock;
 use crate::http::{Connection, Endpoint, Reply};
 use crate::signed::{Answer, Signed, answer, new_key};
 use anyhow::Result;
@@ -51,6 +51,8 @@ pub(super) struct Machine {
     facts_due: bool,
     /// Version of its agent.
     pub(super) version: String,
+    /// What its clock says.
+    pub(super) clock: Skew,
 }
 
 /// Why a turn failed.
@@ -113,6 +115,7 @@ impl Machine {
             boot_id,
             facts_due: false,
             version: VERSION.to_owned(),
+            clock: Skew::default(),
         })
     }
 
@@ -159,7 +162,7 @@ impl Machine {
         };
         let body = serde_json::to_vec(&body).map_err(|_| Failure::kind("unserializable"))?;
         self.sequence += 1;
-        let now = clock::now();
+        let now = self.clock.now();
         let nonce = format!("{}-{}", now.0, self.sequence);
         let request = Signed::registration(&self.key, &around.organization, now.as_secs(), nonce, body);
         let given: RegisterReply = self.ask(around, connection, &request).await?;
@@ -228,7 +231,7 @@ impl Machine {
         let body = serde_json::to_vec(&body).map_err(|_| Failure::kind("unserializable"))?;
         self.sequence += 1;
         let sequence = self.sequence;
-        let created = clock::now().as_secs();
+        let created = self.clock.now().as_secs();
         let request = Signed::checkin(&self.key, &around.organization, system, created, sequence, body);
         let given: CheckInReply = self.ask(around, connection, &request).await?;
         self.facts_due = false;
@@ -285,6 +288,7 @@ impl Machine {
     fn refused(&mut self, refusal: &Refusal, connected: bool) -> Failure {
         match (refusal.code, refusal.next_sequence) {
             (RefusalCode::Replayed, Some(next)) => self.sequence = next.saturating_sub(1),
+            (RefusalCode::StaleClock, _) => self.clock.correct(refusal.server_time_ms),
             (RefusalCode::UnknownSystem, _) => {
                 self.system = None;
                 self.active = false;

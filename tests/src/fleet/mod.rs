@@ -1,7 +1,7 @@
 //! The fleet simulator: any number of signed agents with keys of their own, over real TLS, against a running server.
 //!
 //! Phases: register, approve (where asked), first check-in (where the server's key is learned), check-ins. Each is tallied
-//! by itself. All on one thread: it is meant to run on one processor with the server on another.
+//! by itself. In place of them, all agents may connect at once (a stampede). All on one thread: it is meant to run on one processor with the server on another.
 
 pub mod acknowledged;
 mod administrator;
@@ -11,6 +11,8 @@ mod machine;
 mod options;
 mod report;
 mod server_cost;
+mod skew;
+mod stampede;
 mod tally;
 mod upgrades;
 mod vitals;
@@ -26,6 +28,7 @@ use anyhow::{Context, Result, ensure};
 use machine::{Machine, Surroundings};
 use report::Report;
 use scm_tls::Trust;
+use skew::Skew;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,6 +86,9 @@ impl Fleet {
     fn new(options: Options, around: Arc<Surroundings>) -> Result<Self> {
         let machines = (0..options.agents).map(|index| Machine::new(&options.hostname_prefix, index));
         let mut machines = machines.collect::<Result<Vec<_>>>()?;
+        for (index, machine) in machines.iter_mut().enumerate() {
+            machine.clock = Skew::of(index, options.clock_skew);
+        }
         if let Some(path) = &options.identities {
             identities::load(path, &mut machines)?;
         }
@@ -94,7 +100,7 @@ impl Fleet {
         }
         let workers = shares
             .into_iter()
-            .map(|machines| Worker::new(around.clone(), machines, stop.clone()))
+            .map(|machines| Worker::new(around.clone(), machines, options.patience(), stop.clone()))
             .collect::<Result<_>>()?;
         Ok(Fleet {
             options,
@@ -107,6 +113,9 @@ impl Fleet {
 
     async fn live(&mut self) -> Result<()> {
         self.make_room().await?;
+        if self.options.stampede {
+            return self.stampede().await;
+        }
         let registering = self.phase(|_| Pace::OnceEach { tries: TRIES }).await?;
         self.report.add("register", registering);
         let registered = self
@@ -178,6 +187,29 @@ impl Fleet {
         self.report.add("told", held.told);
         self.report.held(held.memory);
         Ok(())
+    }
+
+    /// Everybody at once.
+    async fn stampede(&mut self) -> Result<()> {
+        let count = self.workers.len();
+        let machines: Vec<Machine> = self.machines().into_iter().cloned().collect();
+        let done = stampede::run(self.around.clone(), machines, self.options.patience(), &self.stop).await?;
+        for (index, machine) in done.machines.into_iter().enumerate() {
+            let worker = self.workers.get_mut(index % count.max(1));
+            if let Some(place) = worker.and_then(|worker| worker.machines.get_mut(index / count)) {
+                *place = machine;
+            }
+        }
+        self.report.add("stampede", done.served);
+        let cost = self.options.server_process.map(ServerCost::read).transpose()?;
+        self.report.stampede(done.outcome, cost.as_ref());
+        match (&self.options.admin_token, self.options.await_listed) {
+            (Some(token), Some(count)) => {
+                let mut administrator = Administrator::new(self.around.endpoint.clone(), token)?;
+                administrator.await_listed(count).await
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn load(&mut self) -> Result<()> {

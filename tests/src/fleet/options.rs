@@ -41,6 +41,16 @@ pub struct Options {
     /// and measure how long each takes to hear of it.
     #[arg(long, requires = "admin_token", conflicts_with_all = ["approve", "stay", "rate", "interval"])]
     pub held: bool,
+    /// Instead of a load: every agent connects at once, on a connection of its own, and tries as an agent does until it is
+    /// served; the largest latency is the time until all were.
+    #[arg(long, conflicts_with_all = ["held", "stay", "rate", "interval"])]
+    pub stampede: bool,
+    /// The clock of each agent is wrong by up to so many seconds, this way or that; it corrects itself by what the server says.
+    #[arg(long, default_value_t = 0, value_name = "SECS")]
+    pub clock_skew: i64,
+    /// Longest that one exchange may take before it is given up.
+    #[arg(long, default_value_t = 30.0, value_name = "SECS")]
+    pub patience: f64,
     /// After registering, wait until the server lists this many systems.
     #[arg(long, requires = "admin_token", value_name = "N")]
     pub await_listed: Option<i64>,
@@ -86,6 +96,11 @@ impl Options {
     pub fn offered_rate(&self) -> Option<f64> {
         let by_interval = self.interval.map(|secs| self.agents as f64 / secs);
         self.rate.or(by_interval)
+    }
+
+    /// Longest that one exchange may take.
+    pub fn patience(&self) -> Duration {
+        Duration::try_from_secs_f64(self.patience).unwrap_or(Duration::MAX)
     }
 
     /// How long to check in.

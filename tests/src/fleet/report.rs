@@ -14,6 +14,7 @@ pub(super) struct Report {
     phases: Vec<(&'static str, Tally)>,
     server: Option<Value>,
     held: Option<Value>,
+    stampede: Option<Value>,
 }
 
 impl Report {
@@ -38,6 +39,15 @@ impl Report {
         self.held = Some(memory).filter(|memory| !memory.is_null());
     }
 
+    /// Adds what a stampede came to, and the server's memory.
+    pub(super) fn stampede(&mut self, mut outcome: Value, server: Option<&ServerCost>) {
+        if let Some(server) = server {
+            outcome["resident_kib"] = json!(server.resident_kib);
+            outcome["peak_resident_kib"] = json!(server.peak_kib);
+        }
+        self.stampede = Some(outcome);
+    }
+
     /// Everything, for programs.
     pub(super) fn json(&self) -> Value {
         let phases: serde_json::Map<String, Value> = self
@@ -45,7 +55,7 @@ impl Report {
             .iter()
             .map(|(name, tally)| ((*name).replace([' ', '-'], "_"), tally.json()))
             .collect();
-        json!({ "phases": phases, "server": self.server, "held": self.held })
+        json!({ "phases": phases, "server": self.server, "held": self.held, "stampede": self.stampede })
     }
 
     fn table(&self) -> String {
@@ -70,6 +80,20 @@ impl Report {
                 held["connections"],
                 number("resident_kib_before") / 1024.0,
                 number("resident_kib_held") / 1024.0,
+            ));
+        }
+        if let Some(stampede) = &self.stampede {
+            let number = |key: &str| stampede[key].as_f64().unwrap_or_default();
+            lines.push(format!(
+                "stampede: {} of {} agents served within {:.1} s, {} of them registered anew, {} connections kept; \
+                 server: {:.1} MiB resident, {:.1} at most",
+                stampede["served"],
+                stampede["agents"],
+                number("all_served_secs"),
+                stampede["registered_anew"],
+                stampede["connections_kept"],
+                number("resident_kib") / 1024.0,
+                number("peak_resident_kib") / 1024.0,
             ));
         }
         lines.join("\n")

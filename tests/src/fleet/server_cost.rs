@@ -10,6 +10,8 @@ pub struct ServerCost {
     pub cpu_secs: f64,
     /// Resident memory, in KiB.
     pub resident_kib: u64,
+    /// The most that it ever was, in KiB.
+    pub peak_kib: u64,
 }
 
 impl ServerCost {
@@ -24,7 +26,8 @@ impl ServerCost {
         let ticks = cpu_ticks(&stat).context("/proc stat")? as f64;
         Ok(ServerCost {
             cpu_secs: ticks / rustix::param::clock_ticks_per_second() as f64,
-            resident_kib: resident_kib(&status).context("/proc status")?,
+            resident_kib: kib(&status, "VmRSS:").context("/proc status")?,
+            peak_kib: kib(&status, "VmHWM:").context("/proc status")?,
         })
     }
 }
@@ -37,8 +40,8 @@ fn cpu_ticks(stat: &str) -> Option<u64> {
     Some(user + system)
 }
 
-fn resident_kib(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+fn kib(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().strip_suffix(" kB")?.parse().ok()
 }
 
@@ -49,7 +52,7 @@ mod tests {
     #[test]
     fn this_process_can_be_read() {
         let cost = ServerCost::read(std::process::id()).unwrap();
-        assert!(cost.resident_kib > 100 && cost.cpu_secs >= 0.0);
+        assert!(cost.peak_kib >= cost.resident_kib && cost.resident_kib > 100 && cost.cpu_secs >= 0.0);
     }
 
     #[test]

@@ -2,7 +2,6 @@
 //! version from then on; or, for a share of the machines, goes back.
 
 use super::machine::{Failure, Machine, Surroundings};
-use crate::clock;
 use crate::http::Connection;
 use crate::signed::Signed;
 use scm_protocol::commands::order::SignedOrder;
@@ -84,7 +83,7 @@ impl Machine {
         };
         let system = self.system.unwrap_or(SystemId(0));
         self.sequence += 1;
-        let created = clock::now().as_secs();
+        let created = self.clock.now().as_secs();
         let signed = Signed::results(
             &self.key,
             &around.organization,

@@ -9,8 +9,6 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-/// Longest that one exchange may take.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// Pause after a failed connection, so that a server that is down is not hammered.
 const RECONNECT: Duration = Duration::from_millis(100);
 
@@ -46,6 +44,8 @@ pub(super) struct Worker {
     /// What happened since it was last taken.
     pub(super) tally: Tally,
     connection: Option<Connection>,
+    /// Longest that one exchange may take.
+    patience: Duration,
     stop: watch::Receiver<bool>,
 }
 
@@ -57,6 +57,7 @@ impl Worker {
     pub(super) fn new(
         around: Arc<Surroundings>,
         machines: Vec<Machine>,
+        patience: Duration,
         stop: watch::Receiver<bool>,
     ) -> Result<Self> {
         Ok(Worker {
@@ -64,6 +65,7 @@ impl Worker {
             machines,
             tally: Tally::new()?,
             connection: None,
+            patience,
             stop,
         })
     }
@@ -127,7 +129,7 @@ impl Worker {
 
     /// One turn, counted. True when it succeeded.
     async fn turn(&mut self, index: usize, due: Instant) -> bool {
-        let outcome = timeout(PATIENCE, self.exchange(index))
+        let outcome = timeout(self.patience, self.exchange(index))
             .await
             .unwrap_or_else(|_| Err(Failure::timeout()));
         let Err(failure) = outcome else {
