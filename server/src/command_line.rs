@@ -13,6 +13,10 @@ use scm_protocol::ids::Organization;
 use scm_protocol::upgrades::platform::Platform;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
+
+/// How long, after the server has stopped, its last background work may take.
+const LEFT_BEHIND: Duration = Duration::from_secs(5);
 
 /// OpenSCM server: agents and consoles talk to it over HTTPS.
 #[derive(Debug, Parser)]
@@ -162,7 +166,10 @@ fn carry_out(command: Command) -> anyhow::Result<()> {
                 .enable_all()
                 .build()
                 .context("starting")?;
-            runtime.block_on(run::run(config))
+            let outcome = runtime.block_on(run::run(config));
+            // What waits for a database that does not answer is not waited for.
+            runtime.shutdown_timeout(LEFT_BEHIND);
+            outcome
         }
     }
 }

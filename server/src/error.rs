@@ -90,20 +90,30 @@ impl Error {
 
 impl From<diesel::result::Error> for Error {
     fn from(error: diesel::result::Error) -> Self {
-        use diesel::result::{DatabaseErrorKind, Error as Diesel};
-        match &error {
-            // A full disk, a lock that is not given, a connection that went: the same request may work later.
-            Diesel::DatabaseError(
-                DatabaseErrorKind::Unknown
+        if may_pass(&error) {
+            Error::Unavailable(error.to_string())
+        } else {
+            Error::Internal(error.to_string())
+        }
+    }
+}
+
+/// A full disk, a lock that is not given, a connection that went: the same request may work later.
+fn may_pass(error: &diesel::result::Error) -> bool {
+    use diesel::result::{DatabaseErrorKind, Error as Diesel};
+    match error {
+        Diesel::DatabaseError(kind, _) => matches!(
+            kind,
+            DatabaseErrorKind::Unknown
                 | DatabaseErrorKind::ClosedConnection
                 | DatabaseErrorKind::UnableToSendCommand
                 | DatabaseErrorKind::ReadOnlyTransaction
-                | DatabaseErrorKind::SerializationFailure,
-                _,
-            )
-            | Diesel::BrokenTransactionManager => Error::Unavailable(error.to_string()),
-            _ => Error::Internal(error.to_string()),
-        }
+                | DatabaseErrorKind::SerializationFailure
+        ),
+        Diesel::BrokenTransactionManager => true,
+        // The connection went at the end of a transaction: rolling back failed, too.
+        Diesel::RollbackErrorOnCommit { commit_error, .. } => may_pass(commit_error),
+        _ => false,
     }
 }
 

@@ -35,7 +35,8 @@ pub fn document(error: &Error) -> Problem {
         }
         Error::Unavailable(inside) => {
             tracing::error!(error.inside = %inside, "database not available");
-            "the database is not available; nothing was changed; try again in a moment".to_owned()
+            // A commit whose answer is lost may have held: that nothing was changed cannot be said.
+            "the database is not available; try again in a moment".to_owned()
         }
         other => other.to_string(),
     };

@@ -5,8 +5,8 @@ use crate::audit::chain::{GENESIS, hex};
 use crate::audit::{Entry, record_all};
 use crate::error::Error;
 use crate::per_backend;
-use crate::storage::Conn;
 use crate::storage::schema::{backup_restores, backup_state, half_sessions, organizations, sessions};
+use crate::storage::{Conn, migrations_applied};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use scm_protocol::ids::UnixMillis;
@@ -38,17 +38,9 @@ pub(super) fn export_snapshot(conn: &mut Conn) -> Result<String, Error> {
     one_text(conn, "SELECT pg_export_snapshot() AS value")
 }
 
-/// Versions of the migrations that were applied to this database, oldest first.
-pub(super) fn applied(conn: &mut Conn) -> Result<Vec<String>, Error> {
-    let rows: Vec<OneText> =
-        diesel::sql_query("SELECT version AS value FROM __diesel_schema_migrations ORDER BY version")
-            .load(conn)?;
-    Ok(rows.into_iter().map(|row| row.value).collect())
-}
-
 /// What goes into the manifest.
 pub(super) fn facts(conn: &mut Conn) -> Result<Facts, Error> {
-    let schema_version = applied(conn)?.pop().unwrap_or_default();
+    let schema_version = migrations_applied(conn)?.pop().unwrap_or_default();
     let rows: Vec<(String, i64, i64, Vec<u8>)> = organizations::table
         .order(organizations::id)
         .select((

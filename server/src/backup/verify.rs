@@ -3,7 +3,7 @@
 use super::manifest::{Backend, Manifest};
 use super::{archive, postgres, store};
 use crate::audit::{chain, verify as audit};
-use crate::storage::{Conn, DatabaseUrl, migrations_known};
+use crate::storage::{Conn, DatabaseUrl, migrations_applied, migrations_known};
 use anyhow::{Context, bail, ensure};
 use std::path::Path;
 
@@ -54,7 +54,7 @@ fn newer(version: &str, known: &[String], manifest: &Manifest) -> anyhow::Result
 /// What is wrong with it.
 pub(super) fn database(conn: &mut Conn, manifest: &Manifest) -> anyhow::Result<()> {
     let known = migrations_known()?;
-    for version in store::applied(conn).context("reading its schema")? {
+    for version in migrations_applied(conn).context("reading its schema")? {
         newer(&version, &known, manifest)?;
     }
     let found = store::facts(conn).context("reading its organizations")?;

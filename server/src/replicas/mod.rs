@@ -14,17 +14,18 @@ use crate::events::Notice;
 use crate::organization_settings;
 use crate::storage::DatabaseUrl;
 use gathering::Gathering;
+use std::io;
 use std::sync::Arc;
-use std::sync::mpsc;
 use std::time::Duration;
 use tokio::time::Instant;
+use wire::Wire;
 
 /// How long telemetry is gathered before it is told: consoles gather for as long.
 const GATHER: Duration = Duration::from_millis(500);
 /// How long anything else is gathered: one change makes several notices.
 const SOON: Duration = Duration::from_millis(10);
-/// Messages that may wait for a slow database.
-const BACKLOG: usize = 64;
+/// How often to look whether the thread with the connection is stuck.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// Tells and hears, until the server stops.
 pub async fn keep_in_touch(app: Arc<App>) {
@@ -32,36 +33,33 @@ pub async fn keep_in_touch(app: Arc<App>) {
     if matches!(url, DatabaseUrl::Sqlite(_)) {
         return;
     }
-    let (sender, outgoing) = mpsc::sync_channel(BACKLOG);
     let (heard, mut incoming) = tokio::sync::mpsc::unbounded_channel();
-    let started = std::thread::Builder::new()
-        .name("replicas".to_owned())
-        .spawn(move || wire::run(&url, &outgoing, &heard));
-    if let Err(error) = started {
-        tracing::error!(%error, "other servers are not told what happens here: no thread can be started");
-        return;
-    }
     let hearing = Arc::clone(&app);
     tokio::spawn(async move {
         while let Some(notice) = incoming.recv().await {
             hear(&hearing, notice).await;
         }
     });
-    tell(&app, &sender).await;
+    let start = |lost| Wire::start(&url, &heard, lost);
+    if let Err(error) = tell(&app, start).await {
+        tracing::error!(%error, "other servers are not told what happens here: no thread can be started");
+    }
 }
 
-/// Passes on what happens here. The thread ends with the sender.
-async fn tell(app: &App, sender: &mpsc::SyncSender<String>) {
+/// Passes on what happens here. The thread ends with its wire.
+async fn tell(app: &App, start: impl Fn(bool) -> io::Result<Wire>) -> io::Result<()> {
     let mut stopping = app.stopping.clone();
     let mut happens = app.events.to_tell();
     let mut gathering = Gathering::default();
     let mut due: Option<Instant> = None;
+    let mut wire = start(false)?;
+    let mut look = tokio::time::interval(LOOK);
     loop {
         let until = due.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
         tokio::select! {
-            _ = stopping.wait_for(|stop| *stop) => return,
+            _ = stopping.wait_for(|stop| *stop) => return Ok(()),
             notice = happens.next() => {
-                let Some(notice) = notice else { return };
+                let Some(notice) = notice else { return Ok(()) };
                 let wait = if matches!(notice, Notice::Updated(..)) { GATHER } else { SOON };
                 let latest = Instant::now() + wait;
                 due = Some(due.map_or(latest, |due| due.min(latest)));
@@ -70,11 +68,15 @@ async fn tell(app: &App, sender: &mpsc::SyncSender<String>) {
             () = tokio::time::sleep_until(until) => {
                 due = None;
                 for message in message::pack(gathering.take()) {
-                    if sender.try_send(message).is_err() {
+                    if !wire.tell(message) {
                         gathering.add(Notice::Missed);
                         due = Some(Instant::now() + GATHER);
                     }
                 }
+            }
+            _ = look.tick() => if wire.is_stuck() {
+                tracing::warn!("the database does not answer: another connection to other servers is tried");
+                wire = start(true)?;
             }
         }
     }

@@ -1,56 +1,140 @@
-//! The thread with the connection over which replicas tell each other.
+//! The thread with the connection over which replicas tell each other, and another one in its place when it is stuck.
 
 use super::message::Message;
 use crate::clock::random;
 use crate::error::Error;
 use crate::events::Notice;
 use crate::storage::{Bus, DatabaseUrl};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::io;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
 /// How often to look for what others tell: the database cannot wake a connection that waits for something to tell.
 const PERIOD: Duration = Duration::from_millis(50);
+/// How often to ask whether the database is there, when nothing is told.
+const CHECK: Duration = Duration::from_secs(5);
 /// How long to wait before the database is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+/// A thread that did nothing for so long waits for an answer that does not come.
+const STUCK: Duration = Duration::from_secs(15);
+/// Messages that may wait for a slow database.
+const BACKLOG: usize = 64;
 
-/// Tells what is `outgoing` and gives what is heard to `heard`, until either ends.
-pub(super) fn run(url: &DatabaseUrl, outgoing: &Receiver<String>, heard: &UnboundedSender<Notice>) {
-    let from = match name() {
-        Ok(from) => from,
-        Err(error) => {
-            tracing::error!(%error, "other servers are not told what happens here");
-            return;
-        }
-    };
-    let mut lost = false;
-    loop {
-        match Bus::connect(url) {
-            Ok(mut bus) => {
-                if lost {
-                    tracing::info!("the connection to other servers is made again");
-                    if heard.send(Notice::Missed).is_err() {
-                        return;
-                    }
-                }
-                match again(&mut bus, &from, lost).and_then(|()| talk(&mut bus, &from, outgoing, heard)) {
-                    Ok(()) => return,
-                    Err(error) => {
-                        tracing::warn!(%error, "the connection to other servers is lost, another one is tried");
-                    }
-                }
-                // What was on its way is lost.
-                lost = true;
-            }
+/// A thread with its connection.
+pub(super) struct Wire {
+    outgoing: SyncSender<String>,
+    /// When it last got anywhere; none while it connects, which ends by itself.
+    alive: Arc<Mutex<Option<Instant>>>,
+}
+
+impl Wire {
+    /// Starts it; it gives what is heard to `heard`. With `lost`, both sides are told that they missed something.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub(super) fn start(url: &DatabaseUrl, heard: &UnboundedSender<Notice>, lost: bool) -> io::Result<Self> {
+        let (outgoing, waiting) = mpsc::sync_channel(BACKLOG);
+        let alive = Arc::new(Mutex::new(None));
+        let line = Line {
+            url: url.clone(),
+            outgoing: waiting,
+            heard: heard.clone(),
+            alive: Arc::clone(&alive),
+        };
+        std::thread::Builder::new()
+            .name("replicas".to_owned())
+            .spawn(move || line.run(lost))?;
+        Ok(Wire { outgoing, alive })
+    }
+
+    /// Tells the other replicas; false when too much waits already.
+    pub(super) fn tell(&self, message: String) -> bool {
+        self.outgoing.try_send(message).is_ok()
+    }
+
+    /// Whether the database has not answered for too long. Such a thread is dropped, ends when its connection does, and
+    /// another one is started.
+    pub(super) fn is_stuck(&self) -> bool {
+        lock(&self.alive).is_some_and(|since| since.elapsed() > STUCK)
+    }
+}
+
+fn lock(alive: &Mutex<Option<Instant>>) -> MutexGuard<'_, Option<Instant>> {
+    alive.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The thread's side.
+struct Line {
+    url: DatabaseUrl,
+    outgoing: Receiver<String>,
+    heard: UnboundedSender<Notice>,
+    alive: Arc<Mutex<Option<Instant>>>,
+}
+
+impl Line {
+    /// Until nobody has anything to tell or wants to hear any more.
+    fn run(self, mut lost: bool) {
+        let from = match name() {
+            Ok(from) => from,
             Err(error) => {
-                tracing::debug!(%error, "no connection to other servers yet");
-                lost = true;
+                tracing::error!(%error, "other servers are not told what happens here");
+                return;
+            }
+        };
+        loop {
+            match self.connected(&from, lost) {
+                Ok(()) => return,
+                Err(error) => tracing::warn!(%error, "no connection to other servers, another one is tried"),
+            }
+            // What was on its way is lost.
+            lost = true;
+            *lock(&self.alive) = None;
+            // Nothing is kept for a database that is away: the others hear later that they missed something.
+            if matches!(
+                self.outgoing.recv_timeout(RETRY),
+                Err(RecvTimeoutError::Disconnected)
+            ) {
+                return;
             }
         }
-        // Nothing is kept for a database that is away: the others hear later that they missed something.
-        if matches!(outgoing.recv_timeout(RETRY), Err(RecvTimeoutError::Disconnected)) {
-            return;
+    }
+
+    fn connected(&self, from: &str, lost: bool) -> Result<(), Error> {
+        let mut bus = Bus::connect(&self.url)?;
+        self.got_on();
+        if lost {
+            tracing::info!("the connection to other servers is made again");
+            bus.tell(&message(from, r#"["missed"]"#))?;
+            if self.heard.send(Notice::Missed).is_err() {
+                return Ok(());
+            }
         }
+        let mut checked = Instant::now();
+        loop {
+            self.got_on();
+            match self.outgoing.recv_timeout(PERIOD) {
+                Ok(notices) => bus.tell(&message(from, &notices))?,
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(RecvTimeoutError::Timeout) if checked.elapsed() > CHECK => {
+                    bus.check()?;
+                    checked = Instant::now();
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            for text in bus.heard()? {
+                for notice in read(&text, from) {
+                    if self.heard.send(notice).is_err() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    fn got_on(&self) {
+        *lock(&self.alive) = Some(Instant::now());
     }
 }
 
@@ -60,41 +144,8 @@ fn name() -> Result<String, Error> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Tells the others that they missed something, where they did.
-fn again(bus: &mut Bus, from: &str, lost: bool) -> Result<(), Error> {
-    if lost {
-        bus.tell(&message(from, r#"["missed"]"#))?;
-    }
-    Ok(())
-}
-
 fn message(from: &str, notices: &str) -> String {
     format!(r#"{{"from":"{from}","notices":{notices}}}"#)
-}
-
-/// Ends well when nobody has anything to tell or wants to hear any more.
-fn talk(
-    bus: &mut Bus,
-    from: &str,
-    outgoing: &Receiver<String>,
-    heard: &UnboundedSender<Notice>,
-) -> Result<(), Error> {
-    loop {
-        match outgoing.recv_timeout(PERIOD) {
-            Ok(notices) => {
-                bus.tell(&message(from, &notices))?;
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return Ok(()),
-        }
-        for text in bus.heard()? {
-            for notice in read(&text, from) {
-                if heard.send(notice).is_err() {
-                    return Ok(());
-                }
-            }
-        }
-    }
 }
 
 /// What another replica tells; a later version may tell what this one does not know.

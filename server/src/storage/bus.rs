@@ -41,6 +41,14 @@ impl Bus {
         Ok(())
     }
 
+    /// Asks the database itself: a connection whose other end is gone is silent, as one is over which nobody tells anything.
+    ///
+    /// # Errors
+    /// When the connection is lost.
+    pub fn check(&mut self) -> Result<(), Error> {
+        Ok(self.0.batch_execute("SELECT 1")?)
+    }
+
     /// What was told since the last call; does not wait.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //! Diesel's own `MultiConnection::establish` tries one backend after the other and would create an SQLite file named like
 //! a mistyped PostgreSQL URL; here the scheme decides and anything else is refused.
 
+use super::patience::{SESSION, WRITING, bounded};
 use crate::error::Error;
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection, SqliteConnection};
@@ -89,11 +90,24 @@ impl DatabaseUrl {
                 Ok(Conn::Sqlite(conn))
             }
             DatabaseUrl::Postgres(url) => {
-                let mut conn = PgConnection::establish(url).map_err(failed)?;
-                conn.batch_execute("SET application_name = 'scmserver'; SET lock_timeout = '10s'")?;
+                let mut conn = PgConnection::establish(&bounded(url)).map_err(failed)?;
+                conn.batch_execute(SESSION)?;
                 Ok(Conn::Postgres(conn))
             }
         }
+    }
+
+    /// As [`DatabaseUrl::connect`], for short transactions one after the other: PostgreSQL ends one that is left alone, so
+    /// that nobody waits for the locks of a server that was paused or cut off.
+    ///
+    /// # Errors
+    /// When the database cannot be reached or opened.
+    pub(super) fn connect_to_write(&self) -> Result<Conn, Error> {
+        let mut conn = self.connect()?;
+        if let Conn::Postgres(conn) = &mut conn {
+            conn.batch_execute(WRITING)?;
+        }
+        Ok(conn)
     }
 }
 
@@ -118,13 +132,45 @@ impl DatabaseUrl {
                 Ok(Conn::Sqlite(conn))
             }
             DatabaseUrl::Postgres(url) => {
-                let mut conn = PgConnection::establish(url).map_err(failed)?;
+                let mut conn = PgConnection::establish(&bounded(url)).map_err(failed)?;
                 conn.batch_execute(
                     "SET application_name = 'scmserver'; SET default_transaction_read_only = on",
                 )?;
                 Ok(Conn::Postgres(conn))
             }
         }
+    }
+}
+
+impl DatabaseUrl {
+    /// Opens a SQLite database that nobody else has open, keeps others out, and changes nothing in it.
+    ///
+    /// # Errors
+    /// When there is none, another program has it open, or the database is not SQLite.
+    pub fn connect_alone(&self) -> Result<Conn, Error> {
+        let DatabaseUrl::Sqlite(path) = self else {
+            return Err(Error::internal("only a SQLite database can be had alone"));
+        };
+        // Says so where there is none, instead of making an empty one.
+        drop(self.connect_read_only()?);
+        let taken = || {
+            Error::Unavailable(format!(
+                "another program has {} open: stop every scmserver that uses it first",
+                path.display()
+            ))
+        };
+        let path = path
+            .to_str()
+            .ok_or_else(|| Error::Unavailable(format!("the path {} is not UTF-8", path.display())))?;
+        let mut conn = SqliteConnection::establish(path)
+            .map_err(|error| Error::Unavailable(format!("cannot open {self}: {error}")))?;
+        // In WAL mode the first access takes the file for this connection alone, or fails.
+        conn.batch_execute(
+            "PRAGMA locking_mode = EXCLUSIVE; PRAGMA busy_timeout = 1000; BEGIN IMMEDIATE; ROLLBACK;",
+        )
+        .map_err(|_| taken())?;
+        conn.batch_execute("PRAGMA query_only = ON;")?;
+        Ok(Conn::Sqlite(conn))
     }
 }
 
@@ -188,6 +234,26 @@ mod tests {
         let mut conn = url.connect_read_only().unwrap();
         conn.batch_execute("SELECT x FROM t").unwrap();
         assert!(conn.batch_execute("DELETE FROM t").is_err());
+    }
+
+    #[test]
+    fn one_that_is_had_alone_is_not_open_elsewhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = DatabaseUrl::Sqlite(folder.path().join("test.db"));
+        assert!(url.connect_alone().is_err());
+        let mut other = url.connect().unwrap();
+        other.batch_execute("CREATE TABLE t (x TEXT)").unwrap();
+        assert!(url.connect_alone().is_err());
+        drop(other);
+        let mut alone = url.connect_alone().unwrap();
+        alone.batch_execute("SELECT x FROM t").unwrap();
+        assert!(alone.batch_execute("INSERT INTO t VALUES ('y')").is_err());
+        assert!(url.connect().is_err());
+        drop(alone);
+        url.connect()
+            .unwrap()
+            .batch_execute("INSERT INTO t VALUES ('y')")
+            .unwrap();
     }
 
     #[test]

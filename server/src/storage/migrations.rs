@@ -3,6 +3,8 @@
 use super::Conn;
 use crate::error::Error;
 use diesel::migration::{Migration, MigrationSource};
+use diesel::prelude::*;
+use diesel::sql_types::Text;
 use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
@@ -20,6 +22,21 @@ pub fn known() -> Result<Vec<String>, Error> {
     let mut versions: Vec<String> = versions.collect();
     versions.sort_unstable();
     Ok(versions)
+}
+
+/// Versions of the migrations that were applied to a database, oldest first.
+///
+/// # Errors
+/// When the database cannot be read, or is none of ours.
+pub fn applied(conn: &mut Conn) -> Result<Vec<String>, Error> {
+    #[derive(Debug, QueryableByName)]
+    struct Applied {
+        #[diesel(sql_type = Text)]
+        version: String,
+    }
+    let query = "SELECT version FROM __diesel_schema_migrations ORDER BY version";
+    let rows: Vec<Applied> = diesel::sql_query(query).load(conn)?;
+    Ok(rows.into_iter().map(|row| row.version).collect())
 }
 
 /// Brings the database to this version's schema.

@@ -10,6 +10,7 @@ mod connection;
 mod lock;
 mod migrations;
 mod one_of;
+mod patience;
 mod readers;
 pub mod schema;
 mod writer;
@@ -18,7 +19,7 @@ pub use alone::transaction;
 pub use bus::Bus;
 pub use connection::{Conn, DatabaseUrl};
 pub use lock::hold_organization;
-pub use migrations::known as migrations_known;
+pub use migrations::{applied as migrations_applied, known as migrations_known};
 pub use one_of::one_of;
 pub use readers::Readers;
 pub use writer::Writer;
@@ -46,16 +47,25 @@ pub struct Storage {
     pub readers: Readers,
 }
 
+/// A connection to a database that has this version's schema from then on.
+///
+/// # Errors
+/// When the database cannot be reached, or a migration fails.
+pub fn migrated(url: &DatabaseUrl) -> Result<Conn, Error> {
+    let mut conn = url.connect()?;
+    migrations::run(&mut conn)?;
+    Ok(conn)
+}
+
 impl Storage {
     /// Connects, migrates and starts the writer.
     ///
     /// # Errors
     /// When the database cannot be reached or created, or a migration fails.
     pub fn open(url: &DatabaseUrl) -> Result<Self, Error> {
-        let mut conn = url.connect()?;
-        migrations::run(&mut conn)?;
+        drop(migrated(url)?);
         Ok(Storage {
-            writer: Writer::start(url.clone(), conn)?,
+            writer: Writer::start(url)?,
             readers: Readers::new(url.clone()),
         })
     }

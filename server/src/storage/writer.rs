@@ -6,15 +6,21 @@
 //! Replicas over one PostgreSQL can wait for each other in a circle; PostgreSQL ends it by failing one of them. Work that
 //! failed for a reason of the database's is therefore done again, a few times, in a transaction after this one: by then
 //! this replica holds no lock that the other one waits for.
+//!
+//! A database that does not answer at all stops the thread, and nobody else: callers are answered in time, and another
+//! thread with another connection takes the place of the one that is stuck.
 
+use super::patience::{PATIENCE, PAUSE};
 use super::{Conn, DatabaseUrl};
 use crate::error::Error;
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::{Connection, PgConnection, SqliteConnection};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::Instant;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 /// Most pieces of work in one transaction.
 const MAX_JOBS: usize = 256;
@@ -40,23 +46,50 @@ enum Ran {
 #[derive(Clone, Debug)]
 pub struct Writer {
     jobs: mpsc::SyncSender<Job>,
+    desk: Arc<Desk>,
+}
+
+/// Where writing threads find their work: one at a time, and another one where that one is stuck.
+#[derive(Debug)]
+struct Desk {
+    url: DatabaseUrl,
+    waiting: Mutex<mpsc::Receiver<Job>>,
+    turn: Mutex<Turn>,
+}
+
+/// Which thread writes, and how it is.
+#[derive(Debug, Default)]
+struct Turn {
+    number: u64,
+    /// Since when it is in a transaction; connecting ends by itself.
+    busy: Option<Instant>,
 }
 
 impl Writer {
-    pub(super) fn start(url: DatabaseUrl, conn: Conn) -> Result<Self, Error> {
+    pub(super) fn start(url: &DatabaseUrl) -> Result<Self, Error> {
         let (jobs, waiting) = mpsc::sync_channel(MAX_WAITING);
-        std::thread::Builder::new()
-            .name("writer".to_owned())
-            .spawn(move || work(&url, conn, &waiting))
+        let desk = Desk {
+            url: url.clone(),
+            waiting: Mutex::new(waiting),
+            turn: Mutex::default(),
+        };
+        let writer = Writer {
+            jobs,
+            desk: Arc::new(desk),
+        };
+        writer
+            .desk
+            .employ(0)
             .map_err(|error| Error::internal(format!("starting the writer: {error}")))?;
-        Ok(Writer { jobs })
+        Ok(writer)
     }
 
     /// Runs `change` in a transaction; returns after it is durable.
     ///
     /// # Errors
     /// What `change` returns (its changes are undone then), [`Error::Busy`] when too much is waiting, and
-    /// [`Error::Unavailable`] when the database cannot be reached or the commit failed.
+    /// [`Error::Unavailable`] when the database cannot be reached, the commit failed, or PostgreSQL does not answer: whether
+    /// it was carried out is not known then.
     pub async fn run<T, F>(&self, change: F) -> Result<T, Error>
     where
         T: Send + 'static,
@@ -69,9 +102,72 @@ impl Writer {
                 mpsc::TrySendError::Full(_) => Error::Busy,
                 mpsc::TrySendError::Disconnected(_) => Error::shutting_down(),
             })?;
-        receiver
-            .await
-            .map_err(|_| Error::Unavailable("the database cannot be written".to_owned()))?
+        let answer = match self.desk.url {
+            // A file on this machine is not waited for in vain.
+            DatabaseUrl::Sqlite(_) => receiver.await,
+            DatabaseUrl::Postgres(_) => timeout(PATIENCE, receiver).await.map_err(|_| {
+                self.desk.replace_if_stuck();
+                Error::Unavailable("a change is not answered".to_owned())
+            })?,
+        };
+        answer.map_err(|_| Error::Unavailable("the database cannot be written".to_owned()))?
+    }
+}
+
+impl Desk {
+    fn turn(&self) -> MutexGuard<'_, Turn> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts the thread of that number.
+    fn employ(self: &Arc<Self>, number: u64) -> std::io::Result<()> {
+        let desk = Arc::clone(self);
+        std::thread::Builder::new()
+            .name("writer".to_owned())
+            .spawn(move || work(&desk, number))
+            .map(drop)
+    }
+
+    /// Has another thread go on where the one that writes got no answer for too long. The stuck one ends with its
+    /// connection; PostgreSQL ends its transaction, or commits it as one of another server.
+    fn replace_if_stuck(self: &Arc<Self>) {
+        let mut turn = self.turn();
+        if turn.busy.is_none_or(|since| since.elapsed() < PATIENCE) {
+            return;
+        }
+        let number = turn.number + 1;
+        match self.employ(number) {
+            Ok(()) => {
+                tracing::error!("the database does not answer: writing goes on over another connection");
+                *turn = Turn { number, busy: None };
+            }
+            Err(error) => tracing::error!(%error, "no other thread can write"),
+        }
+    }
+
+    /// The next piece of work; none when this thread was replaced, or the server ends.
+    fn next(&self, number: u64) -> Option<Job> {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.turn().number != number {
+            return None;
+        }
+        waiting.recv().ok()
+    }
+
+    /// As [`Desk::next`], where something waits already.
+    fn next_waiting(&self, number: u64) -> Option<Job> {
+        if self.turn().number != number {
+            return None;
+        }
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.try_recv().ok()
+    }
+
+    fn busy(&self, number: u64, busy: bool) {
+        let mut turn = self.turn();
+        if turn.number == number {
+            turn.busy = busy.then(Instant::now);
+        }
     }
 }
 
@@ -99,22 +195,30 @@ where
     })
 }
 
-fn work(url: &DatabaseUrl, conn: Conn, waiting: &mpsc::Receiver<Job>) {
-    let mut conn = Some(conn);
+fn work(desk: &Desk, number: u64) {
+    let mut conn = None;
+    let mut away: Option<Instant> = None;
     let mut again = VecDeque::new();
-    while let Some(first) = again.pop_front().or_else(|| waiting.recv().ok()) {
-        let opened = conn.take().map_or_else(|| url.connect(), Ok);
+    while let Some(first) = again.pop_front().or_else(|| desk.next(number)) {
+        if conn.is_none() && away.is_some_and(|until| Instant::now() < until) {
+            // Whoever asked is answered by its dropping.
+            continue;
+        }
+        let opened = conn.take().map_or_else(|| desk.url.connect_to_write(), Ok);
         conn = match opened {
             // A panic drops the connection, which undoes the transaction, and every answer with it.
             Ok(open) => {
-                let group = || group(open, first, waiting, &mut again);
+                desk.busy(number, true);
+                let group = || group(open, first, || desk.next_waiting(number), &mut again);
                 catch_unwind(AssertUnwindSafe(group)).unwrap_or_default()
             }
             Err(error) => {
                 tracing::error!(error = %error, "the database cannot be opened for writing");
+                away = Some(Instant::now() + PAUSE);
                 None
             }
         };
+        desk.busy(number, false);
     }
 }
 
@@ -123,7 +227,7 @@ fn work(url: &DatabaseUrl, conn: Conn, waiting: &mpsc::Receiver<Job>) {
 fn group(
     mut conn: Conn,
     first: Job,
-    waiting: &mpsc::Receiver<Job>,
+    waiting: impl Fn() -> Option<Job>,
     again: &mut VecDeque<Job>,
 ) -> Option<Conn> {
     if let Err(error) = begin(&mut conn) {
@@ -131,20 +235,25 @@ fn group(
         return None;
     }
     let mut answers = Vec::new();
-    let (mut next, mut count) = (Some(first), 1);
+    let (mut next, mut count, mut failed) = (Some(first), 1, false);
     while let Some(job) = next {
         match job(&mut conn) {
             Ran::Done(answer) => answers.push(answer),
-            Ran::Again(job) => again.push_back(job),
+            Ran::Again(job) => {
+                again.push_back(job);
+                // Whatever it was that failed, the others need not wait for it, too, one after the other.
+                failed = true;
+                break;
+            }
         }
-        next = (count < MAX_JOBS).then(|| waiting.try_recv().ok()).flatten();
+        next = (count < MAX_JOBS).then(&waiting).flatten();
         count += 1;
     }
     let committed = commit(&mut conn).map_err(|error| {
         tracing::error!(error = %error, "a commit failed, nothing of it was changed");
         Error::Unavailable(format!("commit: {error}"))
     });
-    let healthy = committed.is_ok() && !is_broken(&mut conn);
+    let healthy = committed.is_ok() && !failed && !is_broken(&mut conn);
     for answer in answers {
         answer(committed.clone());
     }

@@ -79,15 +79,31 @@ pub(super) fn dump(url: &str, state: &Path) -> Result<String> {
 pub fn execute(url: &str, statements: &str) -> Result<()> {
     const PYTHON: &str = "import sqlite3, sys\n\
         with sqlite3.connect(sys.argv[1], timeout=20) as database: database.executescript(sys.argv[2])";
+    ask(url, PYTHON, statements).map(drop)
+}
+
+/// What a query of one column of text without line breaks gives.
+///
+/// # Errors
+/// When the database's own client refuses it.
+pub(super) fn texts(url: &str, query: &str) -> Result<Vec<String>> {
+    const PYTHON: &str = "import sqlite3, sys\n\
+        with sqlite3.connect(sys.argv[1], timeout=20) as database:\n\
+        \x20   for row in database.execute(sys.argv[2]): print(row[0])";
+    Ok(ask(url, PYTHON, query)?.lines().map(str::to_owned).collect())
+}
+
+/// What the database's own client prints.
+fn ask(url: &str, python: &str, statements: &str) -> Result<String> {
     let mut command = match url.strip_prefix("sqlite://") {
         Some(path) => {
             let mut command = Command::new(env::var_os("SCM_PYTHON").unwrap_or_else(|| "python3".into()));
-            command.args(["-c", PYTHON, path, statements]);
+            command.args(["-c", python, path, statements]);
             command
         }
         None => {
             let mut command = client(url)?;
-            command.args(["--command", statements]);
+            command.args(["--tuples-only", "--no-align", "--command", statements]);
             command
         }
     };
@@ -97,7 +113,7 @@ pub fn execute(url: &str, statements: &str) -> Result<()> {
     if !output.status.success() {
         bail!("{statements}: {}", String::from_utf8_lossy(&output.stderr));
     }
-    Ok(())
+    Ok(String::from_utf8(output.stdout)?)
 }
 
 /// PostgreSQL's client on a database.
@@ -108,7 +124,7 @@ pub(super) fn client(url: &str) -> Result<Command> {
     Ok(command)
 }
 
-fn program(name: &str) -> PathBuf {
+pub(super) fn program(name: &str) -> PathBuf {
     match env::var_os("SCM_POSTGRES_BIN_DIR") {
         Some(folder) => Path::new(&folder).join(name),
         None => name.into(),

@@ -6,6 +6,7 @@
 mod admin;
 mod agent;
 mod backups;
+mod cluster;
 mod commanded;
 mod console;
 mod database;
@@ -18,11 +19,13 @@ mod process;
 mod proxy;
 mod rogue;
 mod server;
+mod simulated;
 mod upgraded;
 
 pub use admin::Admin;
 pub use agent::{Agent, AgentBuilder};
 pub use backups::{BACKUPS, printed};
+pub use cluster::{Cluster, Link};
 pub use commanded::{Commanded, Programs};
 pub use console::Console;
 pub use database::{Database, execute};
@@ -35,6 +38,7 @@ pub use process::{Process, binary};
 pub use proxy::{Direction, Message, Proxy};
 pub use rogue::Rogue;
 pub use server::{Server, ServerBuilder, mode};
+pub use simulated::{CheckIns, Simulated, checkins, must_be_listed};
 pub use upgraded::{NEXT, Upgraded, platform};
 
 use anyhow::{Context, Result, bail};

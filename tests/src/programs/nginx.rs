@@ -25,9 +25,22 @@ impl Nginx {
     /// # Errors
     /// When it does not listen.
     pub async fn start(server: &Server, socket: &Path) -> Result<Self> {
+        Self::balance(server, &[socket]).await
+    }
+
+    /// As [`Nginx::start`], in front of several servers with the authority of `server`, each by its socket.
+    ///
+    /// # Errors
+    /// When it does not listen.
+    pub async fn balance(server: &Server, sockets: &[&Path]) -> Result<Self> {
+        let list = server.state().join("pki/crl.pem");
+        eventually("the list of revoked certificates", 10, async || {
+            Ok(list.is_file().then_some(()))
+        })
+        .await?;
         let folder = tempfile::Builder::new().prefix("scm-nginx-").tempdir()?;
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-        let config = config(folder.path(), &server.state().join("pki"), socket, port);
+        let config = config(folder.path(), &server.state().join("pki"), sockets, port);
         fs::write(folder.path().join("nginx.conf"), config)?;
         let process = run(folder.path(), port).await?;
         Ok(Nginx {
@@ -57,6 +70,11 @@ impl Nginx {
     /// A real agent that reaches the server through it.
     pub fn agent(&self) -> AgentBuilder {
         AgentBuilder::new(&self.url(), &self.ca_file)
+    }
+
+    /// Certificate of the authority that it is trusted by.
+    pub fn ca_file(&self) -> &Path {
+        &self.ca_file
     }
 
     /// What it logged.
@@ -89,8 +107,12 @@ fn program() -> Result<PathBuf> {
     Ok(found)
 }
 
-fn config(folder: &Path, pki: &Path, socket: &Path, port: u16) -> String {
+fn config(folder: &Path, pki: &Path, sockets: &[&Path], port: u16) -> String {
     let folder = folder.display();
+    let servers: String = sockets
+        .iter()
+        .map(|socket| format!("        server unix:{} fail_timeout=2s;\n", socket.display()))
+        .collect();
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .iter()
         .map(|kind| format!("    {kind}_temp_path {folder}/{kind};\n"))
@@ -105,8 +127,7 @@ events {{ worker_connections 256; }}
 http {{
     access_log off;
 {temporary}    upstream openscm {{
-        server unix:{socket};
-        keepalive 16;
+{servers}        keepalive 16;
     }}
     server {{
         listen 127.0.0.1:{port} ssl;
@@ -129,7 +150,6 @@ http {{
     }}
 }}
 "#,
-        socket = socket.display(),
         pki = pki.display(),
     )
 }

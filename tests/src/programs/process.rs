@@ -68,8 +68,28 @@ impl Process {
     /// # Errors
     /// When it has ended before.
     pub fn terminate(&mut self) -> Result<()> {
+        self.signal(Signal::TERM)
+    }
+
+    /// Lets it do nothing until [`Process::resume`].
+    ///
+    /// # Errors
+    /// When it has ended before.
+    pub fn pause(&mut self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Errors
+    /// When it has ended before.
+    pub fn resume(&mut self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    pub(super) fn signal(&mut self, signal: Signal) -> Result<()> {
         self.must_run()?;
-        Ok(kill_process(Pid::from_child(&self.child), Signal::TERM)?)
+        Ok(kill_process(Pid::from_child(&self.child), signal)?)
     }
 
     /// SIGTERM, and waits for the end.
@@ -78,6 +98,10 @@ impl Process {
     /// When it does not end within 30 s.
     pub fn stop(&mut self) -> Result<ExitStatus> {
         self.terminate()?;
+        self.wait_for_the_end()
+    }
+
+    pub(super) fn wait_for_the_end(&mut self) -> Result<ExitStatus> {
         let end = Instant::now() + Duration::from_secs(30);
         while Instant::now() < end {
             if let Some(status) = self.child.try_wait()? {

@@ -23,6 +23,19 @@ impl Server {
         database::execute(&self.database_url, statements)
     }
 
+    /// What a query of one column of text gives.
+    ///
+    /// # Errors
+    /// When it cannot be carried out.
+    pub fn database_texts(&self, query: &str) -> Result<Vec<String>> {
+        database::texts(&self.database_url, query)
+    }
+
+    /// Where its database is.
+    pub fn database_url(&self) -> &str {
+        &self.database_url
+    }
+
     /// PostgreSQL's client on its database.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ use tempfile::TempDir;
 /// What a test wants of a server.
 pub struct ServerBuilder {
     database: Database,
+    database_url: Option<String>,
     interval_secs: u32,
     limits: String,
     sections: String,
@@ -26,6 +27,12 @@ impl ServerBuilder {
     /// Where its data is; SQLite.
     pub fn database(mut self, database: Database) -> Self {
         self.database = database;
+        self
+    }
+
+    /// The URL of a database that there is, in place of one of its own.
+    pub fn database_url(mut self, url: &str) -> Self {
+        self.database_url = Some(url.to_owned());
         self
     }
 
@@ -53,7 +60,10 @@ impl ServerBuilder {
     /// When it does not listen.
     pub async fn start(self) -> Result<Server> {
         let (folder, state) = folders()?;
-        let database_url = self.database.create(&state)?;
+        let database_url = match self.database_url {
+            Some(url) => url,
+            None => self.database.create(&state)?,
+        };
         let mut server = Server {
             process: None,
             folder,
@@ -96,6 +106,7 @@ impl Server {
     pub fn builder() -> ServerBuilder {
         ServerBuilder {
             database: Database::Sqlite,
+            database_url: None,
             interval_secs: 1,
             limits: String::new(),
             sections: String::new(),
