@@ -3,6 +3,7 @@
 use crate::audit::command::{self as audit, Expected};
 use crate::backup::command as backup;
 use crate::config::{Config, DEFAULT_PATH};
+use crate::migrate::command::migrate;
 use crate::organizations::command as organizations;
 use crate::packages::command as packages;
 use crate::{logging, run};
@@ -49,6 +50,14 @@ enum Command {
         /// Also where the database holds data: that is set aside. The backup is verified all the same.
         #[arg(long)]
         force: bool,
+    },
+    /// Copy the SQLite database into an empty PostgreSQL database; no server may be running.
+    MigrateTo {
+        #[command(flatten)]
+        config: ConfigArgument,
+        /// As postgres://user@host/database; give a password by ~/.pgpass or PGPASSWORD, not here, where others can read it.
+        #[arg(value_name = "URL")]
+        url: String,
     },
     /// Verify the audit.
     #[command(subcommand)]
@@ -155,6 +164,7 @@ fn carry_out(command: Command) -> anyhow::Result<()> {
         Command::Restore { config, file, force } => {
             backup::restore(&Config::load(&config.config)?, &file, force)
         }
+        Command::MigrateTo { config, url } => migrate(&Config::load(&config.config)?, &url),
         Command::Organization(OrganizationCommand::Add { config, name }) => {
             organizations::add(&Config::load(&config.config)?, &name)
         }

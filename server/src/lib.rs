@@ -23,6 +23,7 @@ pub mod integrity;
 pub mod jobs;
 pub mod listen;
 pub mod logging;
+pub mod migrate;
 pub mod openapi;
 pub mod organization_settings;
 pub mod organizations;
