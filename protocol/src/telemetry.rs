@@ -31,7 +31,7 @@ pub struct Telemetry {
 }
 
 /// A running container.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 pub struct Container {
     /// `docker` or `podman`.
     pub runtime: String,
@@ -89,16 +89,28 @@ impl Telemetry {
 }
 
 /// One point of a history chart: the average of the samples in its bucket.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TelemetryPoint {
     /// Start of the bucket.
     pub at_ms: UnixMillis,
     /// Average CPU, 0 to 100.
     pub cpu_percent: Option<f64>,
+    /// The lowest sample of CPU.
+    #[serde(default)]
+    pub cpu_percent_min: Option<f64>,
+    /// The highest sample of CPU.
+    #[serde(default)]
+    pub cpu_percent_max: Option<f64>,
     /// Average memory in use, in bytes.
     pub mem_used_bytes: Option<i64>,
+    /// The most memory in use, in bytes.
+    #[serde(default)]
+    pub mem_used_bytes_max: Option<i64>,
     /// Average space in use on the root volume, in bytes.
     pub disk_used_bytes: Option<i64>,
+    /// The most space in use on the root volume, in bytes.
+    #[serde(default)]
+    pub disk_used_bytes_max: Option<i64>,
 }
 
 /// `GET /api/v1/systems/{id}/telemetry?from_ms=&to_ms=&points=`.

@@ -4,6 +4,7 @@ use crate::test::Test;
 use scm_protocol::rules::{Field, Kind};
 use scm_protocol::systems::{Presence, SystemStatus};
 use scm_protocol::telemetry::Container;
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// A system as it is observed; borrowed, so that looking at one costs nothing. What is not known is `None` or empty.
@@ -162,7 +163,7 @@ impl<'a> Facts<'a> {
         MENTIONED
             .iter()
             .filter_map(|field| self.text(*field))
-            .any(|value| crate::fold::fold(value).contains(text))
+            .any(|value| crate::fold::contains(value, text))
     }
 
     /// The values of a field as a person reads them; `None` when there are none.
@@ -180,6 +181,18 @@ impl<'a> Facts<'a> {
                 });
                 (!all.is_empty()).then_some(all)
             }
+        }
+    }
+
+    /// The text of a field that has at most one and is no number, as [`Facts::observed`] has it: what a list is sorted by.
+    pub fn sorting_text(&self, field: Field) -> Option<Cow<'a, str>> {
+        match field.kind() {
+            Kind::Number => None,
+            Kind::Boolean => self
+                .boolean(field)
+                .map(|boolean| Cow::Borrowed(if boolean { "true" } else { "false" })),
+            _ if field == Field::Platform => self.platform().map(Cow::Owned),
+            _ => self.text(field).map(Cow::Borrowed),
         }
     }
 

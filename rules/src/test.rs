@@ -2,7 +2,7 @@
 
 use crate::cidr::Cidr;
 use crate::fault::Fault;
-use crate::fold::fold;
+use crate::fold::{self, fold};
 use crate::value::{self, MAX_LIST, MAX_VALUE_CHARS};
 use regex::{Regex, RegexBuilder};
 use scm_protocol::rules::{Condition, ConditionValue, FieldInfo, Kind, Operator};
@@ -91,9 +91,9 @@ impl Test {
     pub(crate) fn text(&self, observed: &str) -> bool {
         match self {
             Test::Text(value) => observed == value,
-            Test::Contains(value) => fold(observed).contains(value.as_str()),
-            Test::StartsWith(value) => fold(observed).starts_with(value.as_str()),
-            Test::EndsWith(value) => fold(observed).ends_with(value.as_str()),
+            Test::Contains(value) => fold::contains(observed, value),
+            Test::StartsWith(value) => fold::starts_with(observed, value),
+            Test::EndsWith(value) => fold::ends_with(observed, value),
             Test::Regex(regex) => regex.is_match(observed),
             Test::Address(address) => value::address(observed) == Some(*address),
             Test::Network(network) => value::address(observed).is_some_and(|address| network.has(address)),

@@ -13,7 +13,7 @@ use crate::pki::{FINGERPRINT_BYTES, Pki};
 use crate::rules::RulesCache;
 use crate::signing::{MasterKey, Organizations};
 use crate::storage::Storage;
-use crate::systems::{BatchContext, CheckinQueue, Holds, Intervals, KeyCache, Verifiers};
+use crate::systems::{BatchContext, CheckinQueue, Holds, Intervals, KeyCache, Mirror, Verifiers};
 use scm_protocol::ids::{SystemId, UnixMillis};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -39,6 +39,8 @@ pub struct App {
     pub checkins: CheckinQueue,
     /// Decoded keys of systems.
     pub keys: KeyCache,
+    /// The fleet as lists see it.
+    pub mirror: Mirror,
     /// Check-ins that wait for something to be told.
     pub holds: Holds,
     /// Issues client certificates.
@@ -126,6 +128,7 @@ impl App {
     pub fn start(parts: Parts) -> Arc<Self> {
         let events = Events::default();
         let rules = RulesCache::default();
+        let mirror = Mirror::new(events.marks());
         let context = BatchContext {
             writer: parts.storage.writer.clone(),
             organizations: parts.organizations.clone(),
@@ -134,11 +137,13 @@ impl App {
             clock: Arc::clone(&parts.clock),
             events: events.clone(),
             rules: rules.clone(),
+            mirror: mirror.clone(),
         };
         Arc::new(App {
             verifiers: Verifiers::start(parts.settings.max_queue),
             checkins: CheckinQueue::start(parts.settings.max_queue, context),
             keys: KeyCache::default(),
+            mirror,
             holds: Holds::default(),
             pki: parts.pki,
             revocations: Revocations::default(),

@@ -70,11 +70,12 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let listener = listener(&config, &tls)?;
     announce(&app, &config, &listener).await?;
     tokio::spawn(Arc::clone(&tls).watch(stopping.clone()));
-    tokio::spawn(telemetry::keep_clean(
+    tokio::spawn(telemetry::keep_rolled_up(
         Arc::clone(&app),
-        config.telemetry.retention_days,
+        telemetry::Ages::of(&config.telemetry),
     ));
     tokio::spawn(systems::watch_silence(Arc::clone(&app)));
+    tokio::spawn(systems::keep_mirror(Arc::clone(&app)));
     tokio::spawn(systems::expire_pending(Arc::clone(&app)));
     tokio::spawn(rules::drop_unfinished(Arc::clone(&app)));
     tokio::spawn(crate::signing::keep_keys(Arc::clone(&app)));

@@ -1,7 +1,9 @@
 //! `cargo xtask bench`: check-ins per second of a release build, the server alone on one processor.
 
 use crate::bench_audit;
+use crate::bench_lists;
 use crate::bench_ratios;
+use crate::bench_registrations;
 use crate::bench_rules;
 use crate::bench_stampede;
 use crate::build::{self, Profile};
@@ -32,6 +34,12 @@ pub(crate) struct Options {
     /// Measure, instead of check-ins, rules and a bulk job over so many systems.
     #[arg(long, value_name = "N", conflicts_with = "audit_entries")]
     rules_systems: Option<u32>,
+    /// Measure, instead of check-ins, pages of the systems list over so many systems.
+    #[arg(long, value_name = "N", conflicts_with_all = ["audit_entries", "rules_systems"])]
+    list_systems: Option<u32>,
+    /// Measure, instead of check-ins, registrations where so many systems are already.
+    #[arg(long, value_name = "N", conflicts_with_all = ["audit_entries", "rules_systems", "list_systems"])]
+    registrations_systems: Option<u32>,
     /// Measure, instead of check-ins per second, how long an approval takes to reach an agent whose check-in is held, and what
     /// a held connection costs the server.
     #[arg(long, conflicts_with_all = ["audit_entries", "rules_systems", "rate"])]
@@ -70,13 +78,18 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             database: None,
         },
     )?;
-    match (options.audit_entries, options.rules_systems) {
-        (Some(entries), _) => bench_audit::export(&site, entries)?,
-        (None, Some(systems)) => bench_rules::measure(&site, systems)?,
-        (None, None) if options.stampede => {
-            bench_stampede::measure(&mut site, options.agents, options.json.as_deref())?;
-        }
-        (None, None) => load(&site, options)?,
+    if let Some(entries) = options.audit_entries {
+        bench_audit::export(&site, entries)?;
+    } else if let Some(systems) = options.rules_systems {
+        bench_rules::measure(&site, systems)?;
+    } else if let Some(systems) = options.list_systems {
+        bench_lists::measure(&site, systems)?;
+    } else if let Some(systems) = options.registrations_systems {
+        bench_registrations::measure(&site, systems)?;
+    } else if options.stampede {
+        bench_stampede::measure(&mut site, options.agents, options.json.as_deref())?;
+    } else {
+        load(&site, options)?;
     }
     site.must_run()
 }

@@ -77,6 +77,32 @@ impl<'a> Client<'a> {
         }
         Ok((answer.to_owned(), secs.parse::<f64>()? * 1000.0))
     }
+
+    /// How long each of so many requests takes that follow one another on a connection, in milliseconds, from the request's
+    /// first byte to the answer's last.
+    pub(crate) fn ask_often(&self, path: &str, times: usize) -> Result<Vec<f64>> {
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--show-error", "--fail", "--cacert"])
+            .arg(self.site.ca_file());
+        curl.arg("--header").arg(format!("@{}", self.header.display()));
+        curl.args(["--write-out", "%{stderr}%{time_pretransfer} %{time_total}\n"]);
+        for _ in 0..=times {
+            curl.arg(format!("{}{path}", self.site.url()));
+        }
+        let output = curl.output().context("curl")?;
+        if !output.status.success() {
+            bail!("GET {path}: {}", output.status);
+        }
+        let text = String::from_utf8(output.stderr)?;
+        // The first one makes the connection.
+        text.lines()
+            .skip(1)
+            .map(|line| {
+                let (before, total) = line.split_once(' ').context("curl's times")?;
+                Ok((total.parse::<f64>()? - before.parse::<f64>()?) * 1000.0)
+            })
+            .collect()
+    }
 }
 
 /// Fills the fleet and measures.
@@ -131,10 +157,16 @@ fn tag(client: &Client<'_>, systems: u32) -> Result<()> {
     }
 }
 
-fn insert(database: &Path, systems: u32) -> Result<()> {
-    let mut insert = Command::new("python3");
-    insert.args(["-c", INSERT]).arg(database).arg(systems.to_string());
-    run(insert)
+/// Puts so many systems into the database.
+pub(crate) fn insert(database: &Path, systems: u32) -> Result<()> {
+    python(INSERT, database, &systems.to_string())
+}
+
+/// Runs a script with the database as its first argument.
+pub(crate) fn python(script: &str, database: &Path, argument: &str) -> Result<()> {
+    let mut python = Command::new("python3");
+    python.args(["-c", script]).arg(database).arg(argument);
+    run(python)
 }
 
 /// The first number of that name in a JSON document.

@@ -6,7 +6,9 @@
 
 mod bench;
 mod bench_audit;
+mod bench_lists;
 mod bench_ratios;
+mod bench_registrations;
 mod bench_rules;
 mod bench_stampede;
 mod build;

@@ -9,4 +9,4 @@ mod service;
 mod store;
 
 pub use many::{TagOrder, TaggedMany, Untagged, tag_in_use, tag_many};
-pub use service::{change_tags_in, notes_between, tags_between, tags_of};
+pub use service::{change_tags_in, notes_between, notes_of, tags_between, tags_of};

@@ -38,6 +38,14 @@ pub fn notes_between(conn: &mut Conn, range: (i64, i64)) -> Result<HashMap<i64, 
     store::notes_between(conn, range)
 }
 
+/// Notes by system, of these systems.
+///
+/// # Errors
+/// When the database fails.
+pub fn notes_of(conn: &mut Conn, systems: &[i64]) -> Result<HashMap<i64, String>, Error> {
+    store::notes_of(conn, systems)
+}
+
 /// Puts tags on a system and takes others off, with its audit entry; rules are asked again at once. Answers the tags
 /// afterwards.
 ///

@@ -54,6 +54,15 @@ pub(super) fn notes_between(
     Ok(rows.into_iter().collect())
 }
 
+/// Notes by system, of these systems.
+pub(super) fn notes_of(conn: &mut Conn, systems: &[i64]) -> Result<HashMap<i64, String>, Error> {
+    let rows: Vec<(i64, String)> = notes::table
+        .filter(notes::system_id.eq_any(systems))
+        .select((notes::system_id, notes::note))
+        .load(conn)?;
+    Ok(rows.into_iter().collect())
+}
+
 /// Every tag of an organization with how many systems have it.
 pub(super) fn counts(conn: &mut Conn, organization_id: i64) -> Result<Vec<(String, i64)>, Error> {
     Ok(per_backend!(conn, c => tags::table

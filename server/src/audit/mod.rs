@@ -34,6 +34,7 @@ pub use export::AT_ONCE as EXPORTS_AT_ONCE;
 pub use forward::start_forwarding;
 pub use retention::keep_pruned;
 pub use service::recent;
+pub use store::Head;
 pub use verify::verify;
 pub use watch::{ChainWatch, watch_chains};
 
@@ -102,6 +103,14 @@ impl Entry<'_> {
     pub fn write(&self, conn: &mut Conn) -> Result<(), Error> {
         store::record(conn, std::slice::from_ref(self))
     }
+}
+
+/// Where an organization's chain ends.
+///
+/// # Errors
+/// When the database fails.
+pub fn head_of(conn: &mut Conn, organization_id: i64) -> Result<Head, Error> {
+    store::head(conn, organization_id)
 }
 
 /// Writes many at once, in this order: the chain's head moves once per organization however many they are.

@@ -119,7 +119,7 @@ fn packages(config: &Config, document: &Document) -> Result<(), Error> {
 
 fn ranges(config: &Config, document: &Document) -> Result<(), Error> {
     let (agents, limits, sessions) = (&config.agents, &config.limits, &config.sessions);
-    let ranges: [(&str, u32, RangeInclusive<u32>); 16] = [
+    let ranges: [(&str, u32, RangeInclusive<u32>); 18] = [
         (
             "certificates.lifetime_hours",
             config.certificates.lifetime_hours,
@@ -149,6 +149,12 @@ fn ranges(config: &Config, document: &Document) -> Result<(), Error> {
         ("limits.max_queue", limits.max_queue, 1..=1_000_000),
         ("sessions.idle_minutes", sessions.idle_minutes, 1..=1440),
         ("sessions.absolute_hours", sessions.absolute_hours, 1..=720),
+        ("telemetry.raw_hours", config.telemetry.raw_hours, 1..=168),
+        (
+            "telemetry.five_minute_days",
+            config.telemetry.five_minute_days,
+            1..=90,
+        ),
         (
             "telemetry.retention_days",
             config.telemetry.retention_days,

@@ -157,13 +157,21 @@ impl Default for Sessions {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Telemetry {
-    /// `retention_days`, default 7, 1 to 366: how long the history of CPU, memory and disk is kept.
+    /// `raw_hours`, default 24, 1 to 168: how long each sample of CPU, memory and disk is kept; older ones are rolled up.
+    pub raw_hours: u32,
+    /// `five_minute_days`, default 7, 1 to 90: from which age on one row is kept for an hour, and not for five minutes.
+    pub five_minute_days: u32,
+    /// `retention_days`, default 90, 1 to 366: how long the history is kept at all.
     pub retention_days: u32,
 }
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self { retention_days: 7 }
+        Self {
+            raw_hours: 24,
+            five_minute_days: 7,
+            retention_days: 90,
+        }
     }
 }
 

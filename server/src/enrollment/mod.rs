@@ -19,6 +19,7 @@ mod tests;
 pub mod token_routes;
 mod token_service;
 mod token_store;
+mod waiting;
 
 pub(crate) use bootstrap_service::is_loopback;
 pub use limits::RegistrationLimits;

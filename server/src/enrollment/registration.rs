@@ -3,6 +3,7 @@
 use super::admission::{self, Admission, Approval};
 use super::store::{self, Existing, NewSystem};
 use super::token_store;
+use super::waiting::WaitingCount;
 use crate::audit::{Actor, Entry, Outcome};
 use crate::auth::SecretHash;
 use crate::error::Error;
@@ -28,6 +29,8 @@ pub(super) struct Candidate {
     pub interval_secs: u32,
     /// Most systems that may wait.
     pub pending_max: i64,
+    /// How many do.
+    pub waiting: WaitingCount,
     pub now: UnixMillis,
     /// Decide on its automatic groups.
     pub rules: RulesCache,
@@ -62,8 +65,10 @@ impl Candidate {
 
 /// Stores a registration, and takes its token.
 pub(super) fn store_candidate(conn: &mut Conn, candidate: &Candidate) -> Result<Registered, Error> {
+    token_store::hold_organization(conn, candidate.organization_id)?;
+    let existing = find(conn, candidate)?;
     // A flood writes nothing, not even what remembers it.
-    if candidate.token.is_none() && find(conn, candidate)?.is_none() && is_full(conn, candidate)? {
+    if candidate.token.is_none() && existing.is_none() && is_full(conn, candidate)? {
         return Ok(Registered::Full);
     }
     // A `created` at the far edge of the future is accepted for twice the skew.
@@ -71,10 +76,7 @@ pub(super) fn store_candidate(conn: &mut Conn, candidate: &Candidate) -> Result<
     if !store::remember_nonce(conn, &candidate.nonce_digest, expires)? {
         return Ok(Registered::Replayed);
     }
-    if candidate.token.is_some() {
-        token_store::hold_organization(conn, candidate.organization_id)?;
-    }
-    let Some(Existing { id, status }) = find(conn, candidate)? else {
+    let Some(Existing { id, status }) = existing else {
         return add(conn, candidate);
     };
     match (status, &candidate.token) {
@@ -87,10 +89,9 @@ fn find(conn: &mut Conn, candidate: &Candidate) -> Result<Option<Existing>, Erro
     store::by_key(conn, candidate.organization_id, &candidate.key)
 }
 
-/// Whether as many wait as may wait. Registrations take turns for it, so that the number is exact over several servers.
+/// Whether as many wait as may wait. Registrations take turns, so that the number is exact over several servers.
 fn is_full(conn: &mut Conn, candidate: &Candidate) -> Result<bool, Error> {
-    token_store::hold_organization(conn, candidate.organization_id)?;
-    Ok(store::pending(conn, candidate.organization_id)? >= candidate.pending_max)
+    Ok(candidate.waiting.of(conn, candidate.organization_id)? >= candidate.pending_max)
 }
 
 /// Adds a system, and approves it when its token says so.
@@ -99,11 +100,15 @@ fn add(conn: &mut Conn, candidate: &Candidate) -> Result<Registered, Error> {
     let take = |token| admission::take(conn, candidate.organization_id, token, candidate.now);
     let admission = token.map(take).transpose()?;
     let approved = matches!(admission, Some(Admission::Accepted(_)));
-    if !approved && is_full(conn, candidate)? {
+    // One without a token was let in above.
+    if token.is_some() && !approved && is_full(conn, candidate)? {
         return Ok(Registered::Full);
     }
     let id = store::add(conn, &new_system(candidate))?;
     record(conn, candidate, id, admission.as_ref(), Outcome::Done)?;
+    if !approved {
+        candidate.waiting.one_more(conn, candidate.organization_id)?;
+    }
     if let Some(admission) = &admission {
         admission::approve(conn, admission, candidate.approval(id))?;
     }

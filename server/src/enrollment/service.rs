@@ -100,6 +100,7 @@ fn candidate(
         address,
         interval_secs: app.settings.intervals.pending_secs,
         pending_max: app.organization_settings.of(organization.id).pending_max(),
+        waiting: app.registration_limits.waiting(),
         now,
         rules: app.rules.clone(),
     })

@@ -4,6 +4,7 @@ use super::admission::Admission;
 use super::registration::{Candidate, Registered, store_candidate};
 use super::store;
 use super::token_store::{self, NewToken, TokenRow};
+use super::waiting::WaitingCount;
 use crate::auth::SecretHash;
 use crate::rules::RulesCache;
 use crate::signing::{MasterKey, Organizations};
@@ -20,6 +21,9 @@ const SECRET: &str = "oscm_of-this-test";
 struct Place {
     storage: Storage,
     organization_id: i64,
+    /// How many may wait.
+    room: i64,
+    waiting: WaitingCount,
     _folder: tempfile::TempDir,
 }
 
@@ -33,6 +37,8 @@ impl Place {
         Place {
             organization_id: organizations.await.unwrap().first_id(),
             storage,
+            room: 10_000,
+            waiting: WaitingCount::default(),
             _folder: folder,
         }
     }
@@ -69,9 +75,19 @@ impl Place {
 
     /// The `machine`-th machine registers for the `attempt`-th time.
     async fn register(&self, machine: u8, attempt: u8, secret: Option<&str>) -> Registered {
+        let candidate = self.candidate(machine, attempt, secret);
+        let stored = self
+            .storage
+            .writer
+            .run(move |conn| store_candidate(conn, &candidate));
+        stored.await.unwrap()
+    }
+
+    fn candidate(&self, machine: u8, attempt: u8, secret: Option<&str>) -> Candidate {
         let key = SigningKey::from_bytes(&[machine; 32]);
-        let candidate = Candidate {
-            pending_max: 10_000,
+        Candidate {
+            pending_max: self.room,
+            waiting: self.waiting.clone(),
             organization_id: self.organization_id,
             key: key.verifying_key().into(),
             request: RegisterRequest {
@@ -89,12 +105,7 @@ impl Place {
             interval_secs: 60,
             now: NOW,
             rules: RulesCache::default(),
-        };
-        let stored = self
-            .storage
-            .writer
-            .run(move |conn| store_candidate(conn, &candidate));
-        stored.await.unwrap()
+        }
     }
 
     async fn status(&self, machine: u8) -> SystemStatus {
@@ -197,4 +208,47 @@ async fn a_name_is_given_once() {
         token_store::add(conn, &new)
     });
     assert_eq!(add.await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn as_many_wait_as_may_wait_whatever_happens_between() {
+    let place = Place {
+        room: 2,
+        ..Place::new().await
+    };
+    place.token(None, None).await;
+    assert!(matches!(
+        place.register(1, 1, None).await,
+        Registered::New(_, None)
+    ));
+    // One that is undone does not count.
+    let candidate = place.candidate(2, 1, None);
+    let undone = place.storage.writer.run(move |conn| {
+        store_candidate(conn, &candidate)?;
+        Err::<(), _>(crate::error::Error::Busy)
+    });
+    undone.await.unwrap_err();
+    assert!(matches!(
+        place.register(3, 1, None).await,
+        Registered::New(_, None)
+    ));
+    assert_eq!(place.register(4, 1, None).await, Registered::Full);
+    assert_eq!(place.register(4, 2, None).await, Registered::Full);
+    // One of them is approved: there is room for one more.
+    let approved = place.register(1, 2, Some(SECRET)).await;
+    assert!(matches!(
+        approved,
+        Registered::Presented(_, Admission::Accepted(_))
+    ));
+    assert!(matches!(
+        place.register(4, 3, None).await,
+        Registered::New(_, None)
+    ));
+    assert_eq!(place.register(5, 1, None).await, Registered::Full);
+    // Who is known or has a token is let in all the same.
+    assert!(matches!(place.register(4, 4, None).await, Registered::Known(..)));
+    assert!(matches!(
+        place.register(6, 1, Some(SECRET)).await,
+        Registered::New(..)
+    ));
 }

@@ -4,11 +4,15 @@
 //! listener that falls behind is told that it missed something; it never holds anybody up. What happens here is also
 //! there to be passed on to other replicas ([`ToTell`]), and what they pass on is heard as if it had happened here.
 
+mod marks;
 pub mod routes;
+
+pub use marks::{Marked, Marks};
 
 use scm_protocol::events::{Change, MAX_CHANGED_IDS};
 use scm_protocol::ids::SystemId;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use tokio::sync::broadcast;
 
 /// Notices that may wait for a slow listener.
@@ -65,12 +69,14 @@ pub enum News {
 #[derive(Clone, Debug)]
 pub struct Events {
     sender: broadcast::Sender<Told>,
+    marks: Arc<Marks>,
 }
 
 impl Default for Events {
     fn default() -> Self {
         Events {
             sender: broadcast::channel(BACKLOG).0,
+            marks: Arc::default(),
         }
     }
 }
@@ -137,7 +143,13 @@ impl Events {
         self.tell(Notice::WakeAll(organization_id));
     }
 
+    /// What changed since somebody who keeps the fleet in memory last looked.
+    pub fn marks(&self) -> Arc<Marks> {
+        Arc::clone(&self.marks)
+    }
+
     fn tell(&self, notice: Notice) {
+        self.marks.note(&notice, false);
         // Nobody listening is no error.
         let _ = self.sender.send(Told {
             notice,
@@ -147,6 +159,7 @@ impl Events {
 
     /// Another replica passed this on.
     pub fn heard(&self, notice: Notice) {
+        self.marks.note(&notice, true);
         let _ = self.sender.send(Told {
             notice,
             elsewhere: true,

@@ -26,6 +26,14 @@ pub fn names_between(conn: &mut Conn, range: (i64, i64)) -> Result<HashMap<i64, 
     store::names_between(conn, range)
 }
 
+/// As [`names_between`], of these systems.
+///
+/// # Errors
+/// When the database fails.
+pub fn names_of(conn: &mut Conn, systems: &[i64]) -> Result<HashMap<i64, Vec<String>>, Error> {
+    store::names_of(conn, systems)
+}
+
 /// The memberships of these systems in automatic groups, of every generation.
 ///
 /// # Errors

@@ -81,6 +81,18 @@ pub(super) fn names_between(
     Ok(by_key(rows))
 }
 
+/// Names of the groups that these systems are in, by system.
+pub(super) fn names_of(conn: &mut Conn, systems: &[i64]) -> Result<HashMap<i64, Vec<String>>, Error> {
+    let rows: Vec<(i64, String)> = per_backend!(conn, c => members::table
+        .inner_join(groups::table)
+        .filter(members::system_id.eq_any(systems))
+        .filter(members::generation.eq(groups::generation))
+        .order((members::system_id, groups::name))
+        .select((members::system_id, groups::name))
+        .load(c)?);
+    Ok(by_key(rows))
+}
+
 /// The groups that a system is in, with who added it and when.
 pub(super) fn of_system(
     conn: &mut Conn,

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::groups;
 use crate::storage::Conn;
-use crate::systems::{self, Instants, SystemFacts};
+use crate::systems::{Instants, Mirror, SystemFacts};
 use scm_protocol::ids::GroupId;
 use scm_protocol::rules::{MAX_SAMPLE, RulePreview, SampleSystem};
 use scm_rules::CompiledRule;
@@ -30,7 +30,7 @@ impl Drop for Waiting {
 /// Looks at every system.
 pub(super) fn preview(
     conn: &mut Conn,
-    organization_id: i64,
+    (mirror, organization_id): (&Mirror, i64),
     rule: &CompiledRule,
     group: Option<GroupId>,
     instants: Instants,
@@ -48,7 +48,7 @@ pub(super) fn preview(
         holds: vec![0; rule.conditions().len()],
         ..RulePreview::default()
     };
-    systems::scan(conn, organization_id, rule.needs(), |system| {
+    mirror.scan(conn, organization_id, rule.needs(), |system| {
         if gone.load(Ordering::Relaxed) {
             return Err(Error::Unavailable(
                 "nobody waits for this preview any more".to_owned(),

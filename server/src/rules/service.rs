@@ -170,8 +170,11 @@ pub(super) async fn preview(
     let waiting = Waiting::default();
     let gone = waiting.gone();
     let group = draft.group;
-    let look =
-        move |conn: &mut Conn| preview::preview(conn, organization_id, &compiled, group, instants, &gone);
+    let mirror = app.mirror.clone();
+    let look = move |conn: &mut Conn| {
+        let fleet = (&mirror, organization_id);
+        preview::preview(conn, fleet, &compiled, group, instants, &gone)
+    };
     app.storage.readers.run(look).await
 }
 

@@ -67,6 +67,19 @@ impl fmt::Debug for DatabaseUrl {
 }
 
 impl DatabaseUrl {
+    /// Opens a connection that reads beside the writer. It keeps few pages: what it reads again is in the system's cache, and
+    /// every one of several would hold its own copy of it.
+    ///
+    /// # Errors
+    /// When the database cannot be reached or opened.
+    pub fn connect_to_read(&self) -> Result<Conn, Error> {
+        let mut conn = self.connect()?;
+        if let Conn::Sqlite(conn) = &mut conn {
+            conn.batch_execute("PRAGMA cache_size = -2048")?;
+        }
+        Ok(conn)
+    }
+
     /// Opens a connection; creates the SQLite file, readable by its owner alone, when there is none.
     ///
     /// # Errors

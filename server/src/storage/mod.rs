@@ -13,6 +13,8 @@ mod one_of;
 mod patience;
 mod readers;
 pub mod schema;
+#[cfg(test)]
+pub(crate) mod trial;
 mod writer;
 
 pub use alone::transaction;

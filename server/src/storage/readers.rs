@@ -123,7 +123,7 @@ impl Shared {
             ));
         }
         drop(pool);
-        let opened = self.url.connect();
+        let opened = self.url.connect_to_read();
         let mut pool = self.lock();
         pool.away = opened.is_err().then(|| Instant::now() + PAUSE);
         Ok((opened?, pool.generation))

@@ -136,6 +136,29 @@ diesel::table! {
 }
 
 diesel::table! {
+    telemetry_rollups (system_id, step_secs, at_ms) {
+        system_id -> BigInt,
+        step_secs -> BigInt,
+        at_ms -> BigInt,
+        samples -> BigInt,
+        cpu_avg -> Nullable<BigInt>,
+        cpu_min -> Nullable<BigInt>,
+        cpu_max -> Nullable<BigInt>,
+        mem_used_avg -> Nullable<BigInt>,
+        mem_used_max -> Nullable<BigInt>,
+        disk_used_avg -> Nullable<BigInt>,
+        disk_used_max -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    telemetry_sweeps (id) {
+        id -> BigInt,
+        due_ms -> BigInt,
+    }
+}
+
+diesel::table! {
     registration_nonces (digest) {
         digest -> Binary,
         expires_ms -> BigInt,
@@ -604,6 +627,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     rollout_targets,
     system_states,
     telemetry_samples,
+    telemetry_rollups,
+    telemetry_sweeps,
     registration_nonces,
     users,
     sessions,

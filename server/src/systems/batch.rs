@@ -8,6 +8,7 @@ use super::conflict_store;
 use super::decide::{Accepted, Arrived, Intervals, Known, Outcome, decide};
 use super::grouping;
 use super::heartbeats;
+use super::mirror::{self, Mirror};
 use crate::clock::Clock;
 use crate::commands;
 use crate::error::Error;
@@ -56,6 +57,8 @@ pub struct BatchContext {
     pub events: Events,
     /// Decide on the automatic groups of each system that checks in.
     pub rules: RulesCache,
+    /// Told what was stored.
+    pub mirror: Mirror,
 }
 
 impl CheckinQueue {
@@ -133,6 +136,9 @@ async fn run(arrived: Vec<Arrived>, context: &BatchContext) -> Result<Vec<Outcom
         })
         .await?;
     for (organization_id, systems) in touched {
+        context
+            .mirror
+            .heard(organization_id, mirror::said(&outcomes, &systems));
         context.events.updated(organization_id, &systems);
     }
     for (organization_id, system) in listed {

@@ -1,15 +1,13 @@
-//! The systems list: what may be asked of it, and its cursors.
+//! The systems list: what may be asked of it.
 
 use super::filtered::{self, Asked, Order};
-use super::store::{self, After, Record, Wanted};
-use super::view::Instants;
 use crate::app::App;
 use crate::error::Error;
 use crate::paging;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use scm_protocol::rules::{Condition, ConditionValue, Field, Operator};
 use scm_protocol::systems::{SystemCount, SystemPage, SystemStatus};
-use serde::{Deserialize, Serialize};
+use scm_rules::{CompiledFilter, Filter};
+use serde::Deserialize;
 use utoipa::IntoParams;
 
 /// Most ids of one request.
@@ -51,33 +49,13 @@ pub(super) async fn count(app: &App, organization_id: i64, query: CountQuery) ->
     filtered::count(app, organization_id, filter).await
 }
 
-/// The last row of a page, as its `next_cursor` carries it.
-#[derive(Debug, Serialize, Deserialize)]
-struct Cursor(bool, String, i64);
-
 /// One page.
 ///
 /// # Errors
 /// [`Error::Invalid`] naming the parameter.
 pub(super) async fn page(app: &App, organization_id: i64, query: ListQuery) -> Result<SystemPage, Error> {
     let limit = paging::limit(query.limit)?;
-    if query.filter.is_some() || query.sort.is_some() {
-        return filtered::page(app, organization_id, asked(query, limit)?).await;
-    }
-    let after = query.cursor.as_deref().map(decode).transpose()?;
-    let wanted = wanted(&query)?;
-    let instants = Instants::of(app);
-    let read = app.storage.readers.run(move |conn| {
-        let rows = store::page(conn, organization_id, &wanted, after.as_ref(), i64::from(limit))?;
-        let full = rows.len() == limit as usize;
-        Ok(SystemPage {
-            next_cursor: rows.last().filter(|_| full).map(encode).transpose()?,
-            items: filtered::with_tags(conn, &rows, instants)?,
-            total: store::count(conn, organization_id, &wanted)?,
-            server_time_ms: instants.now,
-        })
-    });
-    read.await
+    filtered::page(app, organization_id, asked(query, limit)?).await
 }
 
 fn asked(query: ListQuery, limit: u32) -> Result<Asked, Error> {
@@ -86,7 +64,8 @@ fn asked(query: ListQuery, limit: u32) -> Result<Asked, Error> {
         ("search", query.search.is_some()),
         ("ids", query.ids.is_some()),
     ];
-    if let Some((name, _)) = others.iter().find(|(_, given)| *given) {
+    let language = query.filter.is_some() || query.sort.is_some();
+    if let Some((name, _)) = others.iter().find(|(_, given)| language && *given) {
         let reason = format!(
             "cannot be given with `filter` or `sort`; write it into the filter, as in `{}`",
             match *name {
@@ -98,31 +77,38 @@ fn asked(query: ListQuery, limit: u32) -> Result<Asked, Error> {
         return Err(Error::invalid(*name, reason));
     }
     Ok(Asked {
-        filter: filtered::parse_filter(query.filter.as_deref().unwrap_or_default())?,
+        filter: match &query.filter {
+            Some(text) => filtered::parse_filter(text)?,
+            None => by_members(&query)?,
+        },
+        ids: query.ids.as_deref().map(ids).transpose()?,
         order: Order::parse(query.sort.as_deref().unwrap_or_default())?,
         cursor: query.cursor,
         limit,
     })
 }
 
-fn wanted(query: &ListQuery) -> Result<Wanted, Error> {
+/// The filter that `status` and `search` stand for.
+fn by_members(query: &ListQuery) -> Result<CompiledFilter, Error> {
     let status = query.status.as_deref().map(|name| {
         let known = SystemStatus::ALL.map(SystemStatus::as_str).join(", ");
-        SystemStatus::parse(name).ok_or_else(|| Error::invalid("status", format!("must be one of {known}")))
+        let status = SystemStatus::parse(name);
+        let condition = status.map(|status| Condition {
+            field: Field::Status,
+            operator: Operator::Equals,
+            value: ConditionValue::One(status.as_str().to_owned()),
+        });
+        condition.ok_or_else(|| Error::invalid("status", format!("must be one of {known}")))
     });
-    let search = query
-        .search
-        .as_deref()
-        .map(str::trim)
-        .filter(|text| !text.is_empty());
+    let search = query.search.as_deref().map(str::trim);
+    let search = search.filter(|text| !text.is_empty());
     if search.is_some_and(|text| text.len() > 256) {
         return Err(Error::invalid("search", "must be at most 256 bytes"));
     }
-    Ok(Wanted {
-        status: status.transpose()?,
-        search: search.map(str::to_lowercase),
-        ids: query.ids.as_deref().map(ids).transpose()?,
-    })
+    let status = status.transpose()?.map(Filter::Condition);
+    let search = search.map(|text| Filter::Text(text.to_owned()));
+    let both = Filter::all(status.into_iter().chain(search).collect());
+    CompiledFilter::new(&both).map_err(|fault| Error::internal(fault.reason))
 }
 
 fn ids(text: &str) -> Result<Vec<i64>, Error> {
@@ -139,26 +125,4 @@ fn ids(text: &str) -> Result<Vec<i64>, Error> {
         ));
     }
     Ok(ids)
-}
-
-fn encode((system, _): &Record) -> Result<String, Error> {
-    let cursor = Cursor(
-        system.status == SystemStatus::Pending.as_str(),
-        system.hostname.clone(),
-        system.id,
-    );
-    let json = serde_json::to_vec(&cursor).map_err(|error| Error::internal(error.to_string()))?;
-    Ok(URL_SAFE_NO_PAD.encode(json))
-}
-
-fn decode(text: &str) -> Result<After, Error> {
-    let bytes = URL_SAFE_NO_PAD.decode(text).ok();
-    let cursor = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    let Cursor(pending, hostname, id) =
-        cursor.ok_or_else(|| Error::invalid("cursor", "must be the next_cursor of a page"))?;
-    Ok(After {
-        pending,
-        hostname,
-        id,
-    })
 }

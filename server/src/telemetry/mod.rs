@@ -1,11 +1,14 @@
-//! The history of telemetry: stored by the check-in's batch, read here by range, thinned out by age.
+//! The history of telemetry: stored by the check-in's batch, rolled up by age, read here by range.
 //!
 //! Invariant: one query answers a chart, whatever its range; the buckets are made by the database.
 
-mod retention;
+mod rollup;
+mod rollup_store;
 mod store;
+#[cfg(test)]
+mod tests;
 
-pub use retention::keep_clean;
+pub use rollup::{Ages, keep_rolled_up};
 
 use crate::app::App;
 use crate::call::Authorized;
@@ -94,32 +97,5 @@ impl Range {
             to_ms,
             bucket_ms: (width + points - 1) / points,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_range_is_split_into_at_most_so_many_buckets() {
-        let now = UnixMillis(10_000_000_000);
-        let query = |from_ms, to_ms, points| HistoryQuery {
-            from_ms,
-            to_ms,
-            points,
-        };
-        let range = Range::from_query(&query(None, None, None), now).unwrap();
-        assert_eq!((range.to_ms - range.from_ms, range.bucket_ms), (HOUR_MS, 30_000));
-        let odd = Range::from_query(&query(Some(0), Some(100), Some(7)), now).unwrap();
-        assert_eq!(odd.bucket_ms, 15);
-        for bad in [
-            query(Some(5), Some(5), None),
-            query(None, None, Some(0)),
-            query(Some(-1), None, None),
-        ] {
-            assert!(Range::from_query(&bad, now).is_err());
-        }
-        assert!(Range::from_query(&query(Some(0), Some(i64::MAX), None), now).is_err());
     }
 }

@@ -57,6 +57,7 @@ pub enum Action {
     Hour,
     Day,
     Week,
+    Month,
     Approve,
     Reject,
     Deny,

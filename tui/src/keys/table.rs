@@ -324,6 +324,7 @@ const EVERYWHERE: &[Binding] = &[
     plain(Action::Hour, &[Char('h')], Detail, "1 h", "charts over one hour"),
     plain(Action::Day, &[Char('d')], Detail, "24 h", "charts over a day"),
     plain(Action::Week, &[Char('w')], Detail, "7 d", "charts over a week"),
+    plain(Action::Month, &[Char('m')], Detail, "30 d", "charts over 30 days"),
     Binding {
         route: Some("annotations.tags.change"),
         ..plain(

@@ -12,6 +12,8 @@ pub enum Range {
     Day,
     /// Seven days.
     Week,
+    /// Thirty days.
+    Month,
 }
 
 impl Range {
@@ -21,6 +23,7 @@ impl Range {
             Range::Hour => 3_600_000,
             Range::Day => 86_400_000,
             Range::Week => 7 * 86_400_000,
+            Range::Month => 30 * 86_400_000,
         }
     }
 
@@ -30,6 +33,7 @@ impl Range {
             Range::Hour => "1 h",
             Range::Day => "24 h",
             Range::Week => "7 d",
+            Range::Month => "30 d",
         }
     }
 }
@@ -46,11 +50,13 @@ pub struct Chart {
 }
 
 impl Chart {
-    /// The curve of `value` over `history` in so many columns; a column holds the average of its samples.
+    /// The curve of `value` over `history` in so many columns; a column holds the average of its samples. `highest` is the
+    /// highest sample behind a point.
     pub fn new(
         history: &TelemetryHistory,
         width: usize,
         value: impl Fn(&TelemetryPoint) -> Option<f64>,
+        highest: impl Fn(&TelemetryPoint) -> Option<f64>,
     ) -> Self {
         let span = history.to_ms.since(history.from_ms).max(1);
         let mut sums = vec![(0.0, 0u32); width];
@@ -60,7 +66,8 @@ impl Chart {
                 continue;
             };
             last = Some(sample);
-            peak = Some(peak.map_or(sample, |peak| peak.max(sample)));
+            let high = highest(point).filter(|high| *high > sample).unwrap_or(sample);
+            peak = Some(peak.map_or(high, |peak| peak.max(high)));
             let offset = point.at_ms.since(history.from_ms).clamp(0, span - 1);
             let columns = i64::try_from(width).unwrap_or(0);
             let column = usize::try_from(offset.saturating_mul(columns) / span).unwrap_or(0);
@@ -87,8 +94,8 @@ mod tests {
         let point = |at, cpu| TelemetryPoint {
             at_ms: UnixMillis(at),
             cpu_percent: Some(cpu),
-            mem_used_bytes: None,
-            disk_used_bytes: None,
+            cpu_percent_max: (cpu > 20.0).then_some(77.0),
+            ..TelemetryPoint::default()
         };
         let history = TelemetryHistory {
             from_ms: UnixMillis(1000),
@@ -103,13 +110,10 @@ mod tests {
                 point(5000, 9.0),
             ],
         };
-        let chart = Chart::new(&history, 4, |point| point.cpu_percent);
+        let value = |point: &TelemetryPoint| point.cpu_percent;
+        let chart = Chart::new(&history, 4, value, |point| point.cpu_percent_max);
         assert_eq!(chart.columns, [Some(20.0), None, None, Some(8.0)]);
-        assert_eq!((chart.last, chart.peak), (Some(9.0), Some(30.0)));
-        assert!(
-            Chart::new(&history, 0, |point| point.cpu_percent)
-                .columns
-                .is_empty()
-        );
+        assert_eq!((chart.last, chart.peak), (Some(9.0), Some(77.0)));
+        assert!(Chart::new(&history, 0, value, value).columns.is_empty());
     }
 }

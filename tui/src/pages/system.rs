@@ -264,6 +264,7 @@ fn telemetry(
             unit: "%",
             top: Some(100.0),
             value: |point| point.cpu_percent,
+            highest: |point| point.cpu_percent_max,
         },
         Curve {
             name: "memory",
@@ -271,6 +272,7 @@ fn telemetry(
             unit: " GB",
             top: gib(system.mem_total_bytes),
             value: |point| point.mem_used_bytes.map(|bytes| bytes as f64 / GIB),
+            highest: |point| point.mem_used_bytes_max.map(|bytes| bytes as f64 / GIB),
         },
         Curve {
             name: "disk /",
@@ -278,6 +280,7 @@ fn telemetry(
             unit: " GB",
             top: gib(system.disk_total_bytes),
             value: |point| point.disk_used_bytes.map(|bytes| bytes as f64 / GIB),
+            highest: |point| point.disk_used_bytes_max.map(|bytes| bytes as f64 / GIB),
         },
     ];
     for curve in curves {
@@ -292,6 +295,7 @@ struct Curve {
     unit: &'static str,
     top: Option<f64>,
     value: fn(&TelemetryPoint) -> Option<f64>,
+    highest: fn(&TelemetryPoint) -> Option<f64>,
 }
 
 /// Columns left of a chart: the name and the scale.
@@ -300,7 +304,7 @@ const LABELS: usize = 20;
 impl Curve {
     fn lines(&self, history: Option<&TelemetryHistory>, theme: Theme, width: usize) -> Vec<Line<'static>> {
         let columns = width.saturating_sub(LABELS + 1);
-        let chart = history.map(|history| Chart::new(history, columns, self.value));
+        let chart = history.map(|history| Chart::new(history, columns, self.value, self.highest));
         let peak = chart.as_ref().and_then(|chart| chart.peak);
         let top = self.top.or(peak).filter(|top| *top > 0.0).unwrap_or(1.0);
         let peak = peak.map_or_else(

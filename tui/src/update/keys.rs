@@ -277,6 +277,7 @@ fn detail(state: &mut State, action: Action, now: Moment) -> Vec<Effect> {
         Action::Hour => state.detail.range = Range::Hour,
         Action::Day => state.detail.range = Range::Day,
         Action::Week => state.detail.range = Range::Week,
+        Action::Month => state.detail.range = Range::Month,
         Action::Copy => {
             let Some(detail) = state.details.get(&id) else {
                 return Vec::new();

@@ -220,6 +220,7 @@ fn page_keys(page: Page) -> (&'static [Action], Scope) {
                 Action::Hour,
                 Action::Day,
                 Action::Week,
+                Action::Month,
                 Action::Copy,
                 Action::Help,
                 Action::Back,

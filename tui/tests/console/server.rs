@@ -182,6 +182,7 @@ impl Server {
                             cpu_percent: Some((index % 60) as f64 * 100.0 / 60.0),
                             mem_used_bytes: Some(4 * GIB + index * GIB / 40),
                             disk_used_bytes: Some(300 * GIB),
+                            ..TelemetryPoint::default()
                         });
                 let history = TelemetryHistory {
                     from_ms: from,

@@ -1,8 +1,14 @@
 //! The systems list by a filter of the condition language, and in any order.
 //!
-//! One look at the fleet finds the page: what it shows is counted and ordered while only the page itself is kept.
+//! One look at what is kept of the fleet ([`super::mirror`]) finds the page: what it shows is counted and ordered while only
+//! the page itself is kept, and read from the database.
 
-use super::facts::{self, SystemFacts};
+#[cfg(test)]
+mod tests;
+
+use super::facts;
+use super::mirror::Mirror;
+use super::observed::SystemFacts;
 use super::store;
 use super::view::{Instants, summary};
 use crate::annotations;
@@ -11,10 +17,11 @@ use crate::error::Error;
 use crate::storage::Conn;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use scm_protocol::rules::{Field, Kind};
-use scm_protocol::systems::{SystemCount, SystemPage, SystemSummary};
+use scm_protocol::rules::Field;
+use scm_protocol::systems::{SystemCount, SystemPage, SystemStatus, SystemSummary};
 use scm_rules::{CompiledFilter, Facts, Needs, compare_versions};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
@@ -68,33 +75,30 @@ impl Order {
         Needs::of(self.field)
     }
 
-    fn key(self, system: &SystemFacts, facts: &Facts<'_>) -> Key {
+    fn place<'a>(self, facts: &Facts<'a>) -> Place<'a> {
+        let id = facts.id.unwrap_or_default();
         let Some(field) = self.field else {
-            return Key {
-                last: !system.is_pending(),
+            return Place {
+                last: facts.status != Some(SystemStatus::Pending),
                 number: 0.0,
-                text: system.hostname().to_owned(),
-                id: system.id().0,
+                text: Cow::Borrowed(facts.hostname.unwrap_or_default()),
+                id,
             };
         };
-        let number = facts.number(field);
-        let text = if field.kind() == Kind::Number {
-            None
-        } else {
-            facts.observed(field)
-        };
-        Key {
+        let (number, text) = (facts.number(field), facts.sorting_text(field));
+        Place {
             last: number.is_none() && text.is_none(),
             number: number.unwrap_or_default(),
             text: text.unwrap_or_default(),
-            id: system.id().0,
+            id,
         }
     }
 
     /// What is not known comes last in either direction; equal ones go by id.
-    fn compare(self, a: &Key, b: &Key) -> Ordering {
+    fn compare(self, a: &Place<'_>, b: &Place<'_>) -> Ordering {
         let values = a.number.total_cmp(&b.number).then_with(|| match self.field {
-            Some(Field::Ver) => compare_versions(&a.text, &b.text),
+            // Most systems of a fleet have one version.
+            Some(Field::Ver) if a.text != b.text => compare_versions(&a.text, &b.text),
             _ => a.text.cmp(&b.text),
         });
         let values = if self.descending { values.reverse() } else { values };
@@ -104,17 +108,30 @@ impl Order {
 
 /// Where a system stands in an order; also what a cursor carries.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Key {
+struct Place<'a> {
     last: bool,
     number: f64,
-    text: String,
+    text: Cow<'a, str>,
     id: i64,
+}
+
+impl Place<'_> {
+    fn kept(self) -> Place<'static> {
+        Place {
+            last: self.last,
+            number: self.number,
+            text: Cow::Owned(self.text.into_owned()),
+            id: self.id,
+        }
+    }
 }
 
 /// What is asked of a list.
 #[derive(Debug)]
 pub(super) struct Asked {
     pub filter: CompiledFilter,
+    /// Only these systems.
+    pub ids: Option<Vec<i64>>,
     pub order: Order,
     pub cursor: Option<String>,
     pub limit: u32,
@@ -126,53 +143,90 @@ pub(super) struct Asked {
 /// [`Error::Invalid`] for `cursor`.
 pub(super) async fn page(app: &App, organization_id: i64, asked: Asked) -> Result<SystemPage, Error> {
     let after = asked.cursor.as_deref().map(decode).transpose()?;
-    let instants = Instants::of(app);
+    let (instants, mirror) = (Instants::of(app), app.mirror.clone());
     let look = move |conn: &mut Conn| {
-        let (keys, total) = select(conn, organization_id, &asked, after.as_ref(), instants)?;
-        let ids: Vec<i64> = keys.iter().map(|key| key.id).collect();
-        let full = keys.len() == asked.limit as usize;
+        let page = Page::new(&asked, after, instants);
+        let page = select(conn, &mirror, organization_id, page)?;
+        let ids: Vec<i64> = page.places.iter().map(|place| place.id).collect();
+        let full = ids.len() == asked.limit as usize;
         Ok(SystemPage {
             items: summaries(conn, organization_id, &ids, instants)?,
-            next_cursor: keys.last().filter(|_| full).map(encode).transpose()?,
-            total,
+            next_cursor: page.places.last().filter(|_| full).map(encode).transpose()?,
+            total: page.total,
             server_time_ms: instants.now,
         })
     };
     app.storage.readers.run(look).await
 }
 
-/// The keys of a page in order, and how many systems match over all pages.
-fn select(
+fn select<'a>(
     conn: &mut Conn,
+    mirror: &Mirror,
     organization_id: i64,
-    asked: &Asked,
-    after: Option<&Key>,
+    mut page: Page<'a>,
+) -> Result<Page<'a>, Error> {
+    let needs = page.asked.filter.needs().and(page.asked.order.needs());
+    if let Some(ids) = &page.asked.ids {
+        let systems = facts::facts_of(conn, organization_id, ids, needs)?;
+        systems.iter().for_each(|system| page.look(system));
+    } else {
+        mirror.scan(conn, organization_id, needs, |system| {
+            page.look(system);
+            Ok(())
+        })?;
+    }
+    page.keep_first();
+    Ok(page)
+}
+
+/// A page that is being made.
+struct Page<'a> {
+    asked: &'a Asked,
+    after: Option<Place<'static>>,
     instants: Instants,
-) -> Result<(Vec<Key>, i64), Error> {
-    let (order, limit) = (asked.order, asked.limit as usize);
-    let needs = asked.filter.needs().and(order.needs());
-    let mut keys: Vec<Key> = Vec::new();
-    let mut total = 0;
-    let keep_first = |keys: &mut Vec<Key>| {
-        keys.sort_by(|a, b| order.compare(a, b));
-        keys.truncate(limit);
-    };
-    facts::scan(conn, organization_id, needs, |system| {
-        let facts = system.at(instants);
-        if asked.filter.matches(&facts) {
-            total += 1;
-            let key = order.key(system, &facts);
-            if after.is_none_or(|after| order.compare(after, &key).is_lt()) {
-                keys.push(key);
-            }
-            if keys.len() >= limit.saturating_mul(4) {
-                keep_first(&mut keys);
+    /// The first ones so far, not all of them in order.
+    places: Vec<Place<'static>>,
+    /// Behind this one nothing is of this page.
+    end: Option<Place<'static>>,
+    /// How many systems match over all pages.
+    total: i64,
+}
+
+impl<'a> Page<'a> {
+    fn new(asked: &'a Asked, after: Option<Place<'static>>, instants: Instants) -> Self {
+        Page {
+            asked,
+            after,
+            instants,
+            places: Vec::new(),
+            end: None,
+            total: 0,
+        }
+    }
+
+    fn look(&mut self, system: &SystemFacts) {
+        let facts = system.at(self.instants);
+        if !self.asked.filter.matches(&facts) {
+            return;
+        }
+        self.total += 1;
+        let (order, place) = (self.asked.order, self.asked.order.place(&facts));
+        let before = |other: &Place<'_>| order.compare(&place, other).is_lt();
+        let behind = |other: &Place<'_>| order.compare(&place, other).is_gt();
+        if self.end.as_ref().is_none_or(before) && self.after.as_ref().is_none_or(behind) {
+            self.places.push(place.kept());
+            if self.places.len() >= (self.asked.limit as usize).saturating_mul(4) {
+                self.keep_first();
             }
         }
-        Ok(())
-    })?;
-    keep_first(&mut keys);
-    Ok((keys, total))
+    }
+
+    fn keep_first(&mut self) {
+        let (order, limit) = (self.asked.order, self.asked.limit as usize);
+        self.places.sort_by(|a, b| order.compare(a, b));
+        self.places.truncate(limit);
+        self.end = self.places.get(limit.saturating_sub(1)).cloned();
+    }
 }
 
 /// These systems as the list shows them, in this order; those that are gone are left out.
@@ -194,7 +248,7 @@ pub fn summaries(
 }
 
 /// Rows of the list with their tags.
-pub(super) fn with_tags(
+fn with_tags(
     conn: &mut Conn,
     records: &[store::Record],
     instants: Instants,
@@ -212,10 +266,10 @@ pub(super) async fn count(
     organization_id: i64,
     filter: CompiledFilter,
 ) -> Result<SystemCount, Error> {
-    let instants = Instants::of(app);
+    let (instants, mirror) = (Instants::of(app), app.mirror.clone());
     let look = move |conn: &mut Conn| {
         let (mut matching, mut total) = (0, 0);
-        facts::scan(conn, organization_id, filter.needs(), |system| {
+        mirror.scan(conn, organization_id, filter.needs(), |system| {
             total += 1;
             matching += i64::from(filter.matches(&system.at(instants)));
             Ok(())
@@ -225,61 +279,13 @@ pub(super) async fn count(
     app.storage.readers.run(look).await
 }
 
-fn encode(key: &Key) -> Result<String, Error> {
-    let json = serde_json::to_vec(key).map_err(|error| Error::internal(error.to_string()))?;
+fn encode(place: &Place<'_>) -> Result<String, Error> {
+    let json = serde_json::to_vec(place).map_err(|error| Error::internal(error.to_string()))?;
     Ok(URL_SAFE_NO_PAD.encode(json))
 }
 
-fn decode(text: &str) -> Result<Key, Error> {
+fn decode(text: &str) -> Result<Place<'static>, Error> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok();
-    let key = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    key.ok_or_else(|| Error::invalid("cursor", "must be the next_cursor of a page of the same list"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn key(last: bool, number: f64, text: &str, id: i64) -> Key {
-        Key {
-            last,
-            number,
-            text: text.to_owned(),
-            id,
-        }
-    }
-
-    #[test]
-    fn what_is_not_known_comes_last_either_way() {
-        let ordered = |order: Order| {
-            let mut keys = [
-                key(false, 2.0, "", 1),
-                key(true, 0.0, "", 2),
-                key(false, 1.0, "", 4),
-                key(false, 1.0, "", 3),
-            ];
-            keys.sort_by(|a, b| order.compare(a, b));
-            keys.map(|key| key.id)
-        };
-        let by = |text: &str| Order::parse(text).unwrap();
-        assert_eq!(ordered(by("mem_total_mb")), [3, 4, 1, 2]);
-        assert_eq!(ordered(by("-mem_total_mb")), [1, 3, 4, 2]);
-        let mut versions = [key(false, 0.0, "1.10.0", 1), key(false, 0.0, "1.9.0", 2)];
-        versions.sort_by(|a, b| by("ver").compare(a, b));
-        assert_eq!(versions.map(|key| key.id), [2, 1]);
-    }
-
-    #[test]
-    fn an_order_names_a_field_with_one_value() {
-        assert_eq!(Order::parse("").unwrap(), Order::default());
-        let error = |text: &str| Order::parse(text).unwrap_err().to_string();
-        assert_eq!(
-            error("-hostnme"),
-            "`sort` cannot be used: unknown field `hostnme`, did you mean `hostname`?"
-        );
-        assert_eq!(
-            error("tag"),
-            "`sort` cannot be `tag`: a system can have several of it"
-        );
-    }
+    let place = bytes.and_then(|bytes| serde_json::from_slice::<Place<'_>>(&bytes).ok().map(Place::kept));
+    place.ok_or_else(|| Error::invalid("cursor", "must be the next_cursor of a page of the same list"))
 }

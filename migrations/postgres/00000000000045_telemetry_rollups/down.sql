@@ -1,0 +1,2 @@
+DROP TABLE telemetry_sweeps;
+DROP TABLE telemetry_rollups;
