@@ -221,7 +221,6 @@ fn page_keys(page: Page) -> (&'static [Action], Scope) {
                 Action::Day,
                 Action::Week,
                 Action::Month,
-                Action::Copy,
                 Action::Help,
                 Action::Back,
             ],
