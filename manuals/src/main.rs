@@ -1,6 +1,11 @@
-//! `scm-manuals FOLDER`: manual pages (`FOLDER/man`) and shell completions (`FOLDER/completions`) of the three programs.
+//! `scm-manuals FOLDER`: manual pages (`FOLDER/man`) and shell completions (`FOLDER/completions`) of the three programs, and
+//! manual pages of their configuration files.
 //!
-//! Made from the command lines themselves, so that they cannot say anything else; run by `cargo xtask package`.
+//! Made from the command lines themselves and from the sources that read the configuration, so that they cannot say anything
+//! else; run by `cargo xtask package`.
+
+mod settings;
+mod sources;
 
 use anyhow::{Context, Result};
 use clap::{Command, CommandFactory};
@@ -22,7 +27,7 @@ fn main() -> Result<()> {
     for command in programs() {
         describe(command, &man, &completions)?;
     }
-    Ok(())
+    settings::write(&man)
 }
 
 fn programs() -> [Command; 3] {

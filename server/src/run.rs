@@ -12,8 +12,8 @@ use crate::signing::{MasterKey, Organizations};
 use crate::storage::{DatabaseUrl, Storage};
 use crate::systems::Intervals;
 use crate::{
-    audit, auth, backup, certificates, commands, enrollment, integrity, jobs, private_file, replicas,
-    rollouts, router, rules, systems, telemetry, upgrades, watchdog,
+    audit, auth, backup, certificates, commands, enrollment, integrity, jobs, packages, private_file,
+    replicas, rollouts, router, rules, systems, telemetry, upgrades, watchdog,
 };
 use anyhow::Context;
 use http::{Extensions, HeaderMap, StatusCode, Version};
@@ -52,6 +52,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         Organizations::load(&storage, &master, &config.server.organization, clock.now()).await?;
     backup::record_restores(&storage, &organizations, clock.now()).await?;
     integrity::record(&storage, organizations.first_id(), oddities, clock.now()).await?;
+    packages::take_carried(&storage, &config, clock.now()).await?;
     let organization_settings = Arc::new(SettingsCache::load(&storage).await?);
     let local_admin = LocalAdmin::write(&state.join("local-admin.token"), organizations.first_id())?;
     let settings = settings(&config, &pki);

@@ -28,8 +28,11 @@ const MAY_DEPEND: &[(&str, &[&str])] = &[
         &["scm-protocol", "scm-rules", "scm-settings", "scm-tls"],
     ),
     ("scm-tests", &["scm-protocol", "scm-settings", "scm-tls"]),
-    // Only their command lines, which it describes.
-    ("scm-manuals", &["scmclient", "scmserver", "scmtui"]),
+    // Only their command lines and settings, which it describes.
+    (
+        "scm-manuals",
+        &["scm-settings", "scmclient", "scmserver", "scmtui"],
+    ),
     ("xtask", &[]),
 ];
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Newer than whatever the sources say.
-const NEXT_VERSION: &str = "99.0.0";
+pub(crate) const NEXT_VERSION: &str = "99.0.0";
 
 /// How thoroughly to optimize.
 #[derive(Clone, Copy, PartialEq, Eq)]

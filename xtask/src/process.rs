@@ -6,6 +6,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -142,6 +143,28 @@ pub(crate) fn run(mut command: Command) -> Result<()> {
     println!("+ {shown}");
     command.stdin(Stdio::null());
     let status = Program::foreground(&shown, command)?.wait()?;
+    if !status.success() {
+        bail!("`{shown}` failed: {status}");
+    }
+    Ok(())
+}
+
+/// Runs `command` on this terminal to its end, with `input` to read.
+///
+/// # Errors
+/// When it cannot start or fails.
+pub(crate) fn run_with_input(mut command: Command, input: &str) -> Result<()> {
+    let shown = shown(&command);
+    println!("+ {shown}");
+    let mut child = spawn(&shown, command.stdin(Stdio::piped()))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin
+            .write_all(input.as_bytes())
+            .with_context(|| format!("`{shown}` reads nothing"))?;
+    }
+    let status = child
+        .wait()
+        .with_context(|| format!("cannot wait for `{shown}`"))?;
     if !status.success() {
         bail!("`{shown}` failed: {status}");
     }

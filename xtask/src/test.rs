@@ -1,17 +1,17 @@
 //! `cargo xtask test`: every test, with what the tests need.
 
 use crate::build::{self, Profile};
-use crate::fuzz;
 use crate::needs::{self, on_path};
 use crate::postgres::{Cluster, Durability};
 use crate::process;
+use crate::{fuzz, package};
 use anyhow::Result;
 use std::process::Command;
 
 /// Seconds for each fuzz target: enough to try every kept input and some hundred thousand more.
 const FUZZ_SECONDS: u32 = 10;
 
-/// Every test, unit to end to end.
+/// Every test, unit to end to end, and the packages on a booted Debian.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Only tests whose name contains this.
@@ -46,6 +46,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             "--quiet",
         ])))?;
         fuzz::all_for(FUZZ_SECONDS)?;
+        package::check()?;
     }
     Ok(())
 }

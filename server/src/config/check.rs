@@ -110,6 +110,7 @@ fn integrity(config: &Config, document: &Document) -> Result<(), Error> {
 }
 
 fn packages(config: &Config, document: &Document) -> Result<(), Error> {
+    absolute("packages.folder", &config.packages.folder, document)?;
     let mut keys = config.packages.release_keys.iter();
     match keys.find_map(|key| check_key(key).err()) {
         Some(reason) => Err(document.refuse("packages.release_keys", reason)),

@@ -212,12 +212,24 @@ pub struct Integrity {
 }
 
 /// `[packages]`
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Packages {
     /// `release_keys`, default none: minisign public keys; a package of agents must be signed by one of them, or by
     /// `release_key` of `[integrity]`.
     pub release_keys: Vec<String>,
+    /// `folder`, default `/usr/lib/scmserver/agents`: agents that came with the server's package; those that such a key
+    /// signed are taken when the server starts, each once; absolute.
+    pub folder: PathBuf,
+}
+
+impl Default for Packages {
+    fn default() -> Self {
+        Self {
+            release_keys: Vec::new(),
+            folder: PathBuf::from("/usr/lib/scmserver/agents"),
+        }
+    }
 }
 
 /// `[log]`

@@ -1,5 +1,6 @@
 //! Upgrades by the server's side (U1, U2, U5, U6), with agents that are simulated: what they fetch, report and become.
 
+mod carried;
 mod fleet;
 mod one;
 mod packages;

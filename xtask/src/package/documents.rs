@@ -62,7 +62,7 @@ const MAINTAINER: &str = "OpenSCM packagers <packages@openscm.invalid>";
 
 /// Every crate that is part of a shipped program, with its license and the text of it.
 fn licenses() -> Result<String> {
-    let shipped = libraries::linked_into(&PROGRAMS)?;
+    let shipped = libraries::linked_into(&PROGRAMS, None)?;
     let mut text = String::from("Libraries in the programs of OpenSCM, and their licenses.\n\n");
     let mut texts: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for library in libraries::all()? {

@@ -59,8 +59,8 @@ pub(super) fn all() -> Result<Vec<Library>> {
         .collect()
 }
 
-/// `name version` of everything that is linked into one of these programs.
-pub(super) fn linked_into(programs: &[&str]) -> Result<BTreeSet<String>> {
+/// `name version` of everything that is linked into one of these programs, for a target of rustc; none: for this machine.
+pub(super) fn linked_into(programs: &[&str], target: Option<&str>) -> Result<BTreeSet<String>> {
     let mut tree = cargo(&[
         "tree",
         "--locked",
@@ -68,6 +68,9 @@ pub(super) fn linked_into(programs: &[&str]) -> Result<BTreeSet<String>> {
         "--edges=normal",
         "--format={p}",
     ]);
+    if let Some(target) = target {
+        tree.args(["--target", target]);
+    }
     for program in programs {
         tree.args(["--package", program]);
     }

@@ -1,30 +1,37 @@
 //! `cargo xtask package`: what is installed, built, described, packed and signed.
 //!
-//! Invariants: the same commit on the same machine gives the same bytes (every time stamp is that of the commit, every path of
-//! this machine is taken out); nothing is downloaded that a lock file or a pinned version does not name; what is missing is
-//! installed or named.
+//! Invariants: the same commit, key and machine give the same bytes (every time stamp is that of the commit, every path of this
+//! machine is taken out), which `--twice` proves; nothing is downloaded that a lock file or a pinned version does not name;
+//! what is missing is installed or named.
 
+mod agents;
+mod boot;
 mod documents;
+mod gates;
 mod libraries;
 mod linux;
 mod programs;
 mod sbom;
 mod signing;
 mod stage;
+mod standard;
 mod tools;
 mod trial;
+mod twice;
 
-use crate::build::{root, target};
+use crate::build::{NEXT_VERSION, root, target};
 use crate::needs::{self, LIBPQ, MINISIGN, Need};
 use crate::process;
 use anyhow::{Context, Result};
+use programs::Profile;
+use signing::Key;
 use stage::Stage;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use tools::Tools;
 
 /// What building packages needs beyond what building the programs needs.
-pub(crate) const NEEDS: &[Need] = &[LIBPQ, MINISIGN];
+const NEEDS: &[Need] = &[LIBPQ, MINISIGN];
 
 /// Where to, and by which key.
 #[derive(clap::Args)]
@@ -39,8 +46,11 @@ pub(crate) struct Options {
     #[arg(long)]
     quick: bool,
     /// Then check the packages and try them on a Debian booted in a container, as root
-    #[arg(long = "try")]
+    #[arg(long = "try", conflicts_with = "twice")]
     trial: bool,
+    /// Build everything twice from nothing, and compare every byte
+    #[arg(long)]
+    twice: bool,
 }
 
 /// What every step needs to know.
@@ -51,31 +61,99 @@ struct Release {
     epoch: String,
 }
 
-/// Builds the packages, and tries them where that was asked for.
+/// What packages are made with.
+struct Workshop {
+    tools: Tools,
+    release: Release,
+    stage: Stage,
+    profile: Profile,
+    key: Key,
+}
+
+/// Builds the packages, and checks them as far as that was asked for.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    needs::ensure(NEEDS)?;
-    let tools = Tools::installed()?;
-    let release = Release::of_this_commit()?;
-    let stage = Stage::new()?;
-    programs::build(&tools, &release, &stage, options.quick)?;
-    documents::write(&release, &stage)?;
+    if options.twice {
+        return twice::compare(options.quick, options.key.as_deref());
+    }
+    let profile = if options.quick {
+        Profile::Quick
+    } else {
+        Profile::Release
+    };
     let out = match &options.out {
         Some(folder) => std::path::absolute(folder).context("--out")?,
         None => target()?.join("packages"),
     };
-    stage::empty(&out)?;
-    linux::pack(&tools, &release, &stage, &out)?;
-    programs::hand_out_agent(&release, &stage, &out)?;
-    sbom::write(&release, &out)?;
-    signing::sign(&release, &out, options.key.as_deref())?;
+    let workshop = Workshop::open(profile, options.key.as_deref())?;
+    workshop.make(&out)?;
     if options.trial {
-        let next = stage.part("next");
-        stage::empty(&next)?;
-        linux::pack(&tools, &release.next(), &stage, &next)?;
-        trial::run_trial(&out, &next)?;
+        gates::check(&out)?;
+        boot::must_be_possible()?;
+        workshop.try_out(&out, false)?;
     }
     println!("\npackages: {}", out.display());
     Ok(())
+}
+
+/// As a part of all tests, after which the programs are built: quick packages, checked, and tried where that is possible. What is
+/// not possible on this machine is said.
+pub(crate) fn check() -> Result<()> {
+    if needs::on_path("apt-get").is_none() {
+        println!("NOT DONE: packages are built and tried on Debian and its relatives only");
+        return Ok(());
+    }
+    let out = target()?.join("packages-tested");
+    let workshop = Workshop::open(Profile::Quick, None)?;
+    workshop.make(&out)?;
+    gates::check(&out)?;
+    match boot::must_be_possible() {
+        Ok(()) => workshop.try_out(&out, true),
+        Err(reason) => {
+            println!("NOT DONE: the trial of the packages on a booted Debian: {reason:#}");
+            Ok(())
+        }
+    }
+}
+
+impl Workshop {
+    fn open(profile: Profile, key: Option<&Path>) -> Result<Self> {
+        needs::ensure(NEEDS)?;
+        Ok(Workshop {
+            tools: Tools::installed()?,
+            release: Release::of_this_commit()?,
+            stage: Stage::new()?,
+            profile,
+            key: match key {
+                Some(key) => Key::of_release(key)?,
+                None => Key::throw_away()?,
+            },
+        })
+    }
+
+    /// Builds everything, into `out`.
+    fn make(&self, out: &Path) -> Result<()> {
+        programs::build(&self.release, &self.stage, self.profile)?;
+        agents::build(&self.tools, &self.release, &self.stage, self.profile)?;
+        documents::write(&self.release, &self.stage)?;
+        self.pack(&self.release, out)?;
+        sbom::write(&self.release, out)?;
+        signing::sign(&self.release, &self.key, out)
+    }
+
+    /// Packs what is in the stage.
+    fn pack(&self, release: &Release, out: &Path) -> Result<()> {
+        stage::empty(out)?;
+        agents::hand_out(release, &self.stage, &self.key, out)?;
+        linux::pack(self, release, out)
+    }
+
+    /// Tries what is in `out`, and upgrading to what comes after it; `built` says that the tests built that.
+    fn try_out(&self, out: &Path, built: bool) -> Result<()> {
+        agents::build_next(&self.tools, &self.release, &self.stage, (self.profile, built))?;
+        let next = self.stage.part("next");
+        self.pack(&self.release.next(), &next)?;
+        trial::run(out, &next)
+    }
 }
 
 impl Release {
@@ -98,10 +176,10 @@ impl Release {
         })
     }
 
-    /// The same as a later version, to try an upgrade.
+    /// The version after it, to try upgrades.
     fn next(&self) -> Self {
         Release {
-            version: format!("{}.1", self.version),
+            version: NEXT_VERSION.to_owned(),
             epoch: self.epoch.clone(),
         }
     }

@@ -2,90 +2,81 @@
 
 use super::Release;
 use super::stage::Stage;
-use super::tools::Tools;
 use crate::build::{cargo, root, target};
 use crate::process::run;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
+use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fs};
 
-/// The oldest C library that the agent runs on, by target: distributions from 2014 on.
-const AGENT_TARGET: &str = "x86_64-unknown-linux-gnu.2.17";
-const AGENT_FOLDER: &str = "x86_64-unknown-linux-gnu";
-/// The platform as upgrades name it.
-pub(super) const AGENT_PLATFORM: &str = "x86_64-linux";
+/// How thoroughly to build.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Profile {
+    /// As the tests build: nothing is built twice.
+    Quick,
+    /// As it is handed out.
+    Release,
+}
 
-/// Builds server, console and agent, and the program that describes their command lines.
-pub(super) fn build(tools: &Tools, release: &Release, stage: &Stage, quick: bool) -> Result<()> {
-    let (profile, folder) = if quick {
-        ("dev", "debug")
-    } else {
-        ("release", "release")
-    };
-    let mut native = cargo(&["build", "--locked", "--workspace", "--bins", "--profile", profile]);
-    if !quick {
-        native = reproducible(native, release)?;
+impl Profile {
+    /// As cargo calls it.
+    pub(super) fn cargo(self) -> &'static str {
+        match self {
+            Profile::Quick => "dev",
+            Profile::Release => "release",
+        }
+    }
+
+    /// As cargo calls its folder.
+    pub(super) fn folder(self) -> &'static str {
+        match self {
+            Profile::Quick => "debug",
+            Profile::Release => "release",
+        }
+    }
+}
+
+/// Builds server and console, and the program that describes their command lines and settings.
+pub(super) fn build(release: &Release, stage: &Stage, profile: Profile) -> Result<()> {
+    let mut native = cargo(&["build", "--locked", "--workspace", "--bins"]);
+    native.args(["--profile", profile.cargo()]);
+    if profile == Profile::Release {
+        native = reproducible(native, release, "")?;
     }
     run(native)?;
-    let built = target()?.join(folder);
+    let built = target()?.join(profile.folder());
     for program in ["scmserver", "scmtui", "scm-manuals"] {
         stage.copy(&built.join(program), &format!("bin/{program}"))?;
     }
-    let mut agent = cargo(&[
-        "zigbuild",
-        "--locked",
-        "--profile",
-        profile,
-        "--package",
-        "scmclient",
-    ]);
-    agent.args(["--target", AGENT_TARGET]);
-    tools.also_found_by(&mut agent);
-    if !quick {
-        agent = reproducible(agent, release)?;
-    }
-    run(agent)?;
-    let built = target()?.join(AGENT_FOLDER).join(folder).join("scmclient");
-    ensure!(built.is_file(), "cargo built no {}", built.display());
-    stage.copy(&built, &format!("bin/{AGENT_PLATFORM}/scmclient"))?;
-    if quick {
+    if profile == Profile::Quick {
         // Release builds are stripped by their profile; packages of unstripped programs would be ten times as large.
-        for program in [
-            "bin/scmserver",
-            "bin/scmtui",
-            &format!("bin/{AGENT_PLATFORM}/scmclient"),
-        ] {
-            let mut strip = Command::new("strip");
-            strip.arg(stage.folder().join(program));
-            run(strip)?;
-        }
+        strip(&stage.folder().join("bin/scmserver"))?;
+        strip(&stage.folder().join("bin/scmtui"))?;
     }
     Ok(())
 }
 
-/// The file name of the bare agent, which upgrades are made of.
-pub(super) fn agent_name(release: &Release) -> String {
-    format!("scmclient-{}-{AGENT_PLATFORM}", release.version)
+/// Takes the symbols out of a program for this machine.
+pub(super) fn strip(program: &Path) -> Result<()> {
+    let mut strip = Command::new("strip");
+    strip.arg(program);
+    run(strip)
 }
 
-/// Puts the bare agent beside the packages.
-pub(super) fn hand_out_agent(release: &Release, stage: &Stage, out: &Path) -> Result<()> {
-    let program = stage.folder().join(format!("bin/{AGENT_PLATFORM}/scmclient"));
-    let to = out.join(agent_name(release));
-    fs::copy(&program, &to).with_context(|| format!("copying {}", program.display()))?;
-    Ok(())
-}
-
-/// The paths of this machine do not go into what is built, nor does its clock.
-fn reproducible(mut command: Command, release: &Release) -> Result<Command> {
-    let mut flags = env::var("RUSTFLAGS").unwrap_or_default();
-    let folders = [(root(), "/openscm"), (cargo_home()?, "/cargo")];
+/// The paths of this machine do not go into what is built, nor does its clock. `flags` go to the compiler as well.
+pub(super) fn reproducible(mut command: Command, release: &Release, flags: &str) -> Result<Command> {
+    let mut all = env::var("RUSTFLAGS").unwrap_or_default();
+    // Of two that fit, the compiler takes the last.
+    let folders = [
+        (root(), "/openscm"),
+        (target()?, "/openscm/target"),
+        (cargo_home()?, "/cargo"),
+    ];
     for (folder, name) in folders {
-        flags.push_str(&format!(" --remap-path-prefix={}={name}", folder.display()));
+        all.push_str(&format!(" --remap-path-prefix={}={name}", folder.display()));
     }
     command
-        .env("RUSTFLAGS", flags.trim())
+        .env("RUSTFLAGS", format!("{all} {flags}").trim())
         .env("SOURCE_DATE_EPOCH", &release.epoch);
     Ok(command)
 }

@@ -1,7 +1,8 @@
 //! What each program is made of, for machines: CycloneDX 1.5 in JSON.
 
 use super::Release;
-use super::libraries::{self, Library, PROGRAMS};
+use super::agents::AGENTS;
+use super::libraries::{self, Library};
 use crate::process::output;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -9,12 +10,19 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Writes `PROGRAM_VERSION.cdx.json` for each program.
+/// What is described: the program, the file, and the target that it was built for; none for that of this machine.
+struct Described {
+    program: &'static str,
+    file: String,
+    target: Option<&'static str>,
+}
+
+/// Writes `PROGRAM_VERSION.cdx.json` for server and console, and one for each agent beside it.
 pub(super) fn write(release: &Release, out: &Path) -> Result<()> {
     let all = libraries::all()?;
     let time = time(release)?;
-    for program in PROGRAMS {
-        let linked = libraries::linked_into(&[program])?;
+    for described in everything(release) {
+        let linked = libraries::linked_into(&[described.program], described.target)?;
         let parts: Vec<Value> = all
             .iter()
             .filter(|library| linked.contains(&library.title()))
@@ -28,18 +36,32 @@ pub(super) fn write(release: &Release, out: &Path) -> Result<()> {
                 "timestamp": time,
                 "component": {
                     "type": "application",
-                    "name": program,
+                    "name": described.program,
                     "version": release.version,
                     "licenses": [{ "expression": "Apache-2.0" }],
                 },
             },
             "components": parts,
         });
-        let path = out.join(format!("{program}_{}.cdx.json", release.version));
+        let path = out.join(&described.file);
         let text = serde_json::to_string_pretty(&document)?;
         fs::write(&path, text + "\n").with_context(|| path.display().to_string())?;
     }
     Ok(())
+}
+
+fn everything(release: &Release) -> Vec<Described> {
+    let native = ["scmserver", "scmtui"].map(|program| Described {
+        program,
+        file: format!("{program}_{}.cdx.json", release.version),
+        target: None,
+    });
+    let agents = AGENTS.iter().map(|agent| Described {
+        program: "scmclient",
+        file: format!("{}.cdx.json", agent.file(release)),
+        target: Some(agent.target),
+    });
+    native.into_iter().chain(agents).collect()
 }
 
 fn component(library: &Library) -> Value {

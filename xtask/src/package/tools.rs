@@ -9,6 +9,9 @@ use std::process::Command;
 /// What goes into it, pinned; within the repository.
 const REQUIREMENTS: &str = "packaging/requirements.txt";
 
+/// Where it is, in the target folder.
+pub(super) const FOLDER: &str = "packaging-tools";
+
 /// An environment with `nfpm`, `cargo-zigbuild` and `zig`.
 pub(super) struct Tools {
     programs: PathBuf,
@@ -18,7 +21,7 @@ impl Tools {
     /// Installs what is not there.
     pub(super) fn installed() -> Result<Self> {
         needs::ensure(&[PYTHON])?;
-        let programs = needs::python_programs("packaging-tools", REQUIREMENTS)?;
+        let programs = needs::python_programs(FOLDER, REQUIREMENTS)?;
         Ok(Tools { programs })
     }
 
