@@ -6,7 +6,7 @@ use super::signing::Key;
 use super::stage::Stage;
 use super::standard;
 use super::tools::Tools;
-use crate::build::{NEXT_VERSION, cargo, next_agent, target};
+use crate::build::{NEXT_VERSION, next_agent, target};
 use crate::process::run;
 use anyhow::{Context, Result, ensure};
 use std::fs;
@@ -145,7 +145,7 @@ fn link(
 ) -> Result<PathBuf> {
     let standard = standard::library(agent.target)?;
     println!("agent for {}: {standard}", agent.name);
-    let mut build = cargo(&["zigbuild", "--locked", "--profile", profile.cargo()]);
+    let mut build = standard.cargo(&["zigbuild", "--locked", "--profile", profile.cargo()]);
     build.args(["--package", "scmclient", "--target", &agent.linked_for()]);
     tools.also_found_by(&mut build);
     let mut build = reproducible(build, release, &standard.flags(agent.glibc.is_none()))?;
@@ -153,7 +153,6 @@ fn link(
         .env("CARGO_PROFILE_DEV_STRIP", "symbols")
         .env("CARGO_PROFILE_DEV_DEBUG", "false")
         .envs(version.map(|version| ("OPENSCM_VERSION", version)));
-    standard.applied(&mut build);
     run(build)?;
     let built = target()?
         .join(agent.target)

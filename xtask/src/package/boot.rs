@@ -61,7 +61,7 @@ const ONLY_ONE_MACHINE: &str =
 /// Fails where a container cannot be booted, with the reason.
 pub(super) fn must_be_possible() -> Result<()> {
     ensure!(
-        geteuid().is_root(),
+        is_root(),
         "it boots a Debian in a container, for which one must be root"
     );
     let mut namespace = Command::new("unshare");
@@ -77,7 +77,12 @@ pub(super) fn must_be_possible() -> Result<()> {
     Ok(())
 }
 
-/// A folder with that Debian in it, to change at will; `prepared` puts more into it.
+/// Whether this machine is this process's to set up.
+pub(super) fn is_root() -> bool {
+    geteuid().is_root()
+}
+
+/// A folder with that Debian in it, to change at will.
 pub(super) fn debian() -> Result<tempfile::TempDir> {
     needs::ensure(NEEDS)?;
     let tar = made()?;

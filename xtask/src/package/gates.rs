@@ -8,7 +8,8 @@ use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const NEEDS: &[Need] = &[
+/// What checking needs.
+pub(super) const NEEDS: &[Need] = &[
     Need::debian(
         "lintian",
         "it checks the packages against Debian's policy",

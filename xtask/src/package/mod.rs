@@ -46,7 +46,7 @@ pub(crate) struct Options {
     #[arg(long)]
     quick: bool,
     /// Then check the packages and try them on a Debian booted in a container, as root
-    #[arg(long = "try", conflicts_with = "twice")]
+    #[arg(long = "try", conflicts_with_all = ["twice", "key"])]
     trial: bool,
     /// Build everything twice from nothing, and compare every byte
     #[arg(long)]
@@ -75,6 +75,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if options.twice {
         return twice::compare(options.quick, options.key.as_deref());
     }
+    if options.trial {
+        boot::must_be_possible().context("the packages cannot be tried here")?;
+    }
     let profile = if options.quick {
         Profile::Quick
     } else {
@@ -88,7 +91,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     workshop.make(&out)?;
     if options.trial {
         gates::check(&out)?;
-        boot::must_be_possible()?;
         workshop.try_out(&out, false)?;
     }
     println!("\npackages: {}", out.display());
@@ -96,10 +98,20 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 /// As a part of all tests, after which the programs are built: quick packages, checked, and tried where that is possible. What is
-/// not possible on this machine is said.
+/// not possible on this machine is said; what root could do must be done.
 pub(crate) fn check() -> Result<()> {
     if needs::on_path("apt-get").is_none() {
-        println!("NOT DONE: packages are built and tried on Debian and its relatives only");
+        not_done(
+            "building and trying the packages",
+            "it needs Debian or a relative",
+        );
+        return Ok(());
+    }
+    if let Err(missing) = needs::ensure(NEEDS).and_then(|()| needs::ensure(gates::NEEDS)) {
+        if boot::is_root() {
+            return Err(missing);
+        }
+        not_done("building and trying the packages", &format!("{missing:#}"));
         return Ok(());
     }
     let out = target()?.join("packages-tested");
@@ -109,10 +121,14 @@ pub(crate) fn check() -> Result<()> {
     match boot::must_be_possible() {
         Ok(()) => workshop.try_out(&out, true),
         Err(reason) => {
-            println!("NOT DONE: the trial of the packages on a booted Debian: {reason:#}");
+            not_done("trying the packages on a booted Debian", &format!("{reason:#}"));
             Ok(())
         }
     }
+}
+
+fn not_done(what: &str, reason: &str) {
+    println!("\nNOT DONE: {what}: {reason}\n");
 }
 
 impl Workshop {

@@ -1,7 +1,7 @@
 //! Rust's standard library for another platform, from wherever this machine can have it: one that is installed, one that rustup
 //! fetches, or Debian's.
 
-use crate::build::target;
+use crate::build::{self, target};
 use crate::needs::{self, Need, on_path};
 use crate::process::{output, run};
 use anyhow::{Context, Result, bail, ensure};
@@ -57,16 +57,20 @@ impl Standard {
         }
     }
 
-    /// Has a build use the compiler that it belongs to.
-    pub(super) fn applied(&self, build: &mut Command) {
-        if let Standard::Debian(_) | Standard::Sources = self {
-            build.env("RUSTC", DEBIAN_RUSTC).env("CARGO", DEBIAN_CARGO);
+    /// Cargo, with the compiler that it belongs to.
+    pub(super) fn cargo(&self, arguments: &[&str]) -> Command {
+        if let Standard::Installed | Standard::Fetched = self {
+            return build::cargo(arguments);
         }
+        let mut cargo = Command::new(DEBIAN_CARGO);
+        cargo.args(arguments).current_dir(build::root());
+        cargo.env("RUSTC", DEBIAN_RUSTC).env("CARGO", DEBIAN_CARGO);
         if let Standard::Sources = self {
-            build
+            cargo
                 .env("RUSTC_BOOTSTRAP", "1")
                 .arg("-Zbuild-std=std,panic_abort");
         }
+        cargo
     }
 }
 

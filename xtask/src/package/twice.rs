@@ -3,6 +3,7 @@
 use super::signing::{Key, names, sha256};
 use super::stage::empty;
 use crate::build::{cargo, target};
+use crate::needs;
 use crate::process::{output, run};
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
@@ -13,6 +14,8 @@ use std::process::Command;
 
 /// Builds everything two times, each from nothing, and names what is not the same.
 pub(super) fn compare(quick: bool, key: Option<&Path>) -> Result<()> {
+    needs::ensure(super::NEEDS)?;
+    super::tools::Tools::installed()?;
     let folder = target()?.join("twice");
     empty(&folder)?;
     // One key for both: signatures by two would differ by nature.
