@@ -60,7 +60,7 @@ pub(crate) fn write(folder: &Path) -> Result<()> {
 fn page(file: &File, sections: &[Section]) -> Roff {
     let mut page = Roff::new();
     let version = format!("OpenSCM {}", env!("CARGO_PKG_VERSION"));
-    page.control("TH", [file.name, "5", "", version.as_str(), "OpenSCM"]);
+    page.control("TH", [file.name, "5", " ", version.as_str(), "OpenSCM"]);
     page.control("SH", ["NAME"]);
     page.text([roman(format!("{} - {}", file.name, file.about))]);
     page.control("SH", ["SYNOPSIS"]);
