@@ -11,7 +11,7 @@ use std::process::Command;
 /// Seconds for each fuzz target: enough to try every kept input and some hundred thousand more.
 const FUZZ_SECONDS: u32 = 10;
 
-/// Every test, unit to end to end, and the packages on a booted Debian.
+/// Every test, unit to end to end.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Only tests whose name contains this.
@@ -20,6 +20,9 @@ pub(crate) struct Options {
     /// Only the tests of this file in `tests/tests`; nothing else is built. Can be given several times.
     #[arg(long, value_name = "FILE")]
     test: Vec<String>,
+    /// Then build packages of what was tested, check them, and try them on a booted Debian: as root, on Debian or a relative
+    #[arg(long)]
+    packages: bool,
 }
 
 /// Builds, makes ready, tests.
@@ -46,6 +49,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             "--quiet",
         ])))?;
         fuzz::all_for(FUZZ_SECONDS)?;
+    }
+    if options.packages {
         package::check()?;
     }
     Ok(())

@@ -97,7 +97,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// As a part of all tests, after which the programs are built: quick packages, checked, and tried where that is possible. What is
+/// After the tests, which built the programs: quick packages, checked, and tried where that is possible. What is
 /// not possible on this machine is said; what root could do must be done.
 pub(crate) fn check() -> Result<()> {
     if needs::on_path("apt-get").is_none() {
