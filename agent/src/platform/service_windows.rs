@@ -29,7 +29,11 @@ const LOG_FILE: &str = "log\\scmclient.log";
 /// # Errors
 /// As the operating system says.
 pub fn ready() -> io::Result<()> {
-    scm_windows::service::running()
+    scm_windows::service::running()?;
+    if scm_windows::service::is_one() {
+        scm_windows::service::restart_after_failures(NAME)?;
+    }
+    Ok(())
 }
 
 /// Says to the service manager that the agent was asked to stop.
@@ -69,9 +73,8 @@ pub fn supervised(work: impl FnOnce() -> anyhow::Result<u8> + Send + 'static) ->
     let as_service = {
         let taken = taken.clone();
         move || {
-            if let Err(error) = scm_windows::service::restart_after_failures(NAME) {
-                eprintln!("scmclient: the service manager does not restart the agent when it fails: {error}");
-            }
+            // As soon as possible, for what may go wrong at the start; why it cannot be done is said by `ready`, to the log.
+            let _ = scm_windows::service::restart_after_failures(NAME);
             match taken().map(|work| work()) {
                 Some(Ok(code)) => u32::from(code),
                 Some(Err(_)) | None => 1,

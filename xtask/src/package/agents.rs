@@ -87,8 +87,13 @@ impl Agent {
     /// What servers and agents want to read of a program that agents are upgraded to (docs/upgrades.md): `PackageStatement`
     /// in `scm-protocol`, which developer commands do not wait for.
     fn statement(&self, version: &str, hash: &str) -> String {
-        format!("openscm scmclient {version} {} sha256:{hash}", self.platform)
+        statement(self.platform, version, hash)
     }
+}
+
+/// As [`Agent::statement`], for any platform.
+fn statement(platform: &str, version: &str, hash: &str) -> String {
+    format!("openscm scmclient {version} {platform} sha256:{hash}")
 }
 
 /// Builds all of them into the stage.
@@ -188,9 +193,28 @@ pub(super) fn hand_out(release: &Release, stage: &Stage, key: &Key, out: &Path) 
         let hash = super::signing::sha256(&program)?;
         let signature = key.sign(&program, &agent.statement(&release.version, &hash))?;
         if agent.is_carried() {
-            stage.copy(&program, &format!("{CARRIED}/{name}"))?;
-            stage.copy(&signature, &format!("{CARRIED}/{name}.minisig"))?;
+            carry(stage, &program, &signature, &name)?;
         }
     }
     Ok(())
+}
+
+/// The same for a program of another kind of system, which was built into the stage as `staged`.
+pub(super) fn hand_out_other(
+    (release, stage, key): (&Release, &Stage, &Key),
+    (platform, staged): (&str, &Path),
+    out: &Path,
+) -> Result<()> {
+    let name = format!("scmclient-{}-{platform}", release.version);
+    let program = out.join(&name);
+    fs::copy(staged, &program).with_context(|| format!("copying {name}"))?;
+    let hash = super::signing::sha256(&program)?;
+    let signature = key.sign(&program, &statement(platform, &release.version, &hash))?;
+    carry(stage, &program, &signature, &name)
+}
+
+/// Has the server's package bring a program.
+fn carry(stage: &Stage, program: &Path, signature: &Path, name: &str) -> Result<()> {
+    stage.copy(program, &format!("{CARRIED}/{name}"))?;
+    stage.copy(signature, &format!("{CARRIED}/{name}.minisig"))
 }

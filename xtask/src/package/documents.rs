@@ -3,6 +3,7 @@
 use super::Release;
 use super::libraries::{self, PROGRAMS};
 use super::stage::Stage;
+use super::windows;
 use crate::build::root;
 use crate::process::{output, run};
 use anyhow::{Context, Result};
@@ -62,7 +63,8 @@ const MAINTAINER: &str = "OpenSCM packagers <packages@openscm.invalid>";
 
 /// Every crate that is part of a shipped program, with its license and the text of it.
 fn licenses() -> Result<String> {
-    let shipped = libraries::linked_into(&PROGRAMS, None)?;
+    let mut shipped = libraries::linked_into(&PROGRAMS, None)?;
+    shipped.extend(libraries::linked_into(&["scmclient"], Some(windows::TARGET))?);
     let mut text = String::from("Libraries in the programs of OpenSCM, and their licenses.\n\n");
     let mut texts: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for library in libraries::all()? {

@@ -18,6 +18,7 @@ mod standard;
 mod tools;
 mod trial;
 mod twice;
+mod windows;
 
 use crate::build::{NEXT_VERSION, root, target};
 use crate::needs::{self, LIBPQ, MINISIGN, Need};
@@ -48,6 +49,9 @@ pub(crate) struct Options {
     /// Then check the packages and try them on a Debian booted in a container, as root
     #[arg(long = "try", conflicts_with_all = ["twice", "key"])]
     trial: bool,
+    /// Build and try only the agent for Windows and its installer, under wine
+    #[arg(long, conflicts_with_all = ["twice", "trial", "key", "out"])]
+    try_windows: bool,
     /// Build everything twice from nothing, and compare every byte
     #[arg(long)]
     twice: bool,
@@ -75,6 +79,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if options.twice {
         return twice::compare(options.quick, options.key.as_deref());
     }
+    if options.try_windows {
+        return try_windows();
+    }
     if options.trial {
         boot::must_be_possible().context("the packages cannot be tried here")?;
     }
@@ -92,6 +99,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if options.trial {
         gates::check(&out)?;
         workshop.try_out(&out, false)?;
+        windows::must_be_possible().context("the agent for Windows cannot be tried here")?;
+        workshop.try_windows(&out)?;
     }
     println!("\npackages: {}", out.display());
     Ok(())
@@ -107,7 +116,8 @@ pub(crate) fn check() -> Result<()> {
         );
         return Ok(());
     }
-    if let Err(missing) = needs::ensure(NEEDS).and_then(|()| needs::ensure(gates::NEEDS)) {
+    let all = [NEEDS, gates::NEEDS, windows::NEEDS].concat();
+    if let Err(missing) = needs::ensure(&all) {
         if boot::is_root() {
             return Err(missing);
         }
@@ -118,13 +128,34 @@ pub(crate) fn check() -> Result<()> {
     let workshop = Workshop::open(Profile::Quick, None)?;
     workshop.make(&out)?;
     gates::check(&out)?;
+    windows::lint()?;
     match boot::must_be_possible() {
-        Ok(()) => workshop.try_out(&out, true),
+        Ok(()) => workshop.try_out(&out, true)?,
+        Err(reason) => not_done("trying the packages on a booted Debian", &format!("{reason:#}")),
+    }
+    match windows::must_be_possible() {
+        Ok(()) => workshop.try_windows(&out),
+        Err(missing) if boot::is_root() && windows::is_the_right_machine() => Err(missing),
         Err(reason) => {
-            not_done("trying the packages on a booted Debian", &format!("{reason:#}"));
+            not_done("trying the agent for Windows under wine", &format!("{reason:#}"));
             Ok(())
         }
     }
+}
+
+/// Only the agent for Windows.
+fn try_windows() -> Result<()> {
+    windows::must_be_possible().context("the agent for Windows cannot be tried here")?;
+    let out = target()?.join("packages-windows");
+    let workshop = Workshop::open(Profile::Quick, None)?;
+    programs::build(&workshop.release, &workshop.stage, workshop.profile)?;
+    windows::build(&workshop.release, &workshop.stage, workshop.profile, None)?;
+    documents::write(&workshop.release, &workshop.stage)?;
+    stage::empty(&out)?;
+    workshop.pack_windows(&workshop.release, &out)?;
+    workshop.try_windows(&out)?;
+    println!("\npackages: {}", out.display());
+    Ok(())
 }
 
 fn not_done(what: &str, reason: &str) {
@@ -150,6 +181,7 @@ impl Workshop {
     fn make(&self, out: &Path) -> Result<()> {
         programs::build(&self.release, &self.stage, self.profile)?;
         agents::build(&self.tools, &self.release, &self.stage, self.profile)?;
+        windows::build(&self.release, &self.stage, self.profile, None)?;
         documents::write(&self.release, &self.stage)?;
         self.pack(&self.release, out)?;
         sbom::write(&self.release, out)?;
@@ -160,7 +192,26 @@ impl Workshop {
     fn pack(&self, release: &Release, out: &Path) -> Result<()> {
         stage::empty(out)?;
         agents::hand_out(release, &self.stage, &self.key, out)?;
+        self.pack_windows(release, out)?;
         linux::pack(self, release, out)
+    }
+
+    /// The bare agent for Windows, and its installer.
+    fn pack_windows(&self, release: &Release, out: &Path) -> Result<()> {
+        let staged = windows::staged(&self.stage);
+        let what = (release, &self.stage, &self.key);
+        agents::hand_out_other(what, (windows::PLATFORM, &staged), out)?;
+        windows::pack(release, &self.stage, &staged, out)
+    }
+
+    /// Tries the installer in `out`, and upgrading from it.
+    fn try_windows(&self, out: &Path) -> Result<()> {
+        windows::build(&self.release, &self.stage, self.profile, Some(NEXT_VERSION))?;
+        let (next, folder) = (self.release.next(), self.stage.part("next-windows"));
+        stage::empty(&folder)?;
+        self.pack_windows(&next, &folder)?;
+        let server = self.stage.part("bin/scmserver");
+        windows::try_out(&server, (&self.release, out), (&next, &folder))
     }
 
     /// Tries what is in `out`, and upgrading to what comes after it; `built` says that the tests built that.

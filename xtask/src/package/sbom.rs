@@ -3,6 +3,7 @@
 use super::Release;
 use super::agents::AGENTS;
 use super::libraries::{self, Library};
+use super::windows;
 use crate::process::output;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -61,7 +62,12 @@ fn everything(release: &Release) -> Vec<Described> {
         file: format!("{}.cdx.json", agent.file(release)),
         target: Some(agent.target),
     });
-    native.into_iter().chain(agents).collect()
+    let windows = Described {
+        program: "scmclient",
+        file: format!("{}.cdx.json", windows::file(release)),
+        target: Some(windows::TARGET),
+    };
+    native.into_iter().chain(agents).chain([windows]).collect()
 }
 
 fn component(library: &Library) -> Value {

@@ -119,7 +119,7 @@ fn from_debian(target: &str) -> Result<Standard> {
     needs::ensure(&[DEBIAN_RUST])?;
     match target {
         "aarch64-unknown-linux-gnu" => debian_library("arm64", target).map(Standard::Debian),
-        "x86_64-unknown-linux-musl" => Ok(Standard::Sources),
+        "x86_64-unknown-linux-musl" | super::windows::TARGET => Ok(Standard::Sources),
         _ => bail!("Debian has none for {target}"),
     }
 }

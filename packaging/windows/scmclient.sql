@@ -1,0 +1,16 @@
+UPDATE `Component` SET `Attributes` = 256 WHERE `Component` = 'Program'
+UPDATE `Component` SET `Attributes` = 256 WHERE `Component` = 'License'
+UPDATE `Component` SET `Attributes` = 256 WHERE `Component` = 'Licenses'
+UPDATE `Component` SET `Condition` = 'SERVERURL', `Attributes` = 276 WHERE `Component` = 'ServerURL'
+UPDATE `Component` SET `Condition` = 'ORGANIZATION', `Attributes` = 276 WHERE `Component` = 'Organization'
+UPDATE `Component` SET `Condition` = 'ENROLLMENTTOKEN', `Attributes` = 276 WHERE `Component` = 'EnrollmentToken'
+UPDATE `Component` SET `Condition` = 'CAPIN', `Attributes` = 276 WHERE `Component` = 'CAPin'
+UPDATE `Component` SET `Condition` = 'SERVERKEYPIN', `Attributes` = 276 WHERE `Component` = 'ServerKeyPin'
+UPDATE `Component` SET `Condition` = 'BOOTSTRAP', `Attributes` = 276 WHERE `Component` = 'Bootstrap'
+UPDATE `Component` SET `Condition` = 'RELEASEKEY', `Attributes` = 276 WHERE `Component` = 'ReleaseKey'
+UPDATE `Component` SET `Condition` = 'PROXY', `Attributes` = 276 WHERE `Component` = 'Proxy'
+UPDATE `InstallExecuteSequence` SET `Condition` = 'VersionNT AND (SERVERURL OR BOOTSTRAP OR CONFIGURED)' WHERE `Action` = 'StartServices'
+UPDATE `InstallExecuteSequence` SET `Sequence` = 1501 WHERE `Action` = 'RemoveExistingProducts'
+UPDATE `Property` SET `Value` = 'WIX_DOWNGRADE_DETECTED;WIX_UPGRADE_DETECTED;SERVERURL;ORGANIZATION;ENROLLMENTTOKEN;CAPIN;SERVERKEYPIN;BOOTSTRAP;RELEASEKEY;PROXY' WHERE `Property` = 'SecureCustomProperties'
+INSERT INTO `Property` (`Property`, `Value`) VALUES ('MsiHiddenProperties', 'ENROLLMENTTOKEN;BOOTSTRAP;PROXY')
+INSERT INTO `Property` (`Property`, `Value`) VALUES ('REINSTALLMODE', 'amus')
