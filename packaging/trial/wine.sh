@@ -119,6 +119,31 @@ id=$(systems | jq '.items[0].id')
 before=$(identity)
 version=$(systems | jq -r '.items[0].agent_version')
 
+say "allowed actions"
+win sc stop scmclient >/dev/null
+await 30 "the service to stop" is_service STOPPED
+mkdir "$WINEPREFIX/drive_c/Program Files/Trial"
+cp "$shims/family.exe" "$WINEPREFIX/drive_c/Program Files/Trial/"
+for action in greet family; do
+    win reg add "$key\\Actions\\$action" /v Program /t REG_SZ /d 'C:\Program Files\Trial\family.exe' /f >/dev/null
+done
+win reg add "$key\\Actions\\greet" /v Arguments /t REG_MULTI_SZ /d 'greet\0{who}' /f >/dev/null
+win reg add "$key\\Actions\\greet\\Parameters\\who" /v Pattern /t REG_SZ /d '[a-z ]+' /f >/dev/null
+win reg add "$key\\Actions\\family" /v TimeoutSecs /t REG_DWORD /d 3 /f >/dev/null
+win sc start scmclient >/dev/null
+await 30 "the service" is_service RUNNING
+# order ACTION PARAMETERS: the id of the command; the system has to have said first what it offers.
+order() { post "/api/v1/systems/$id/commands" "{\"action\":\"$1\",\"parameters\":$2}" | jq -e .id; }
+await 30 "the actions to be offered" order greet '{"who":"first"}'
+greeted=$(order greet '{"who":"big world"}')
+family=$(order family '{}')
+ended() { api "$url/api/v1/commands/$1" | jq -e "$2"; }
+await 30 "the greeting" ended "$greeted" '.state == "failed" and .exit_code == 3'
+api "$url/api/v1/commands/$greeted/output" | grep -q 'hello, big world' || fail "another greeting"
+await 30 "the end of what took too long" ended "$family" '.state == "failed"'
+api "$url/api/v1/commands/$family" | jq -c '{state, reason, outcome}'
+if pgrep -f 'Trial.family.exe' >/dev/null; then fail "what the action started is still there"; fi
+
 say "stop and start"
 win sc stop scmclient >/dev/null
 await 30 "the service to stop" is_service STOPPED

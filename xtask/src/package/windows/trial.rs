@@ -31,6 +31,8 @@ const NEEDS: &[Need] = &[
 ];
 /// What wine lacks, and is built from `packaging/trial/wine`, each with the library that it needs.
 const SHIMS: [(&str, &str); 2] = [("bcryptprimitives", "-ladvapi32"), ("pdh", "-lkernel32")];
+/// What the agent is allowed to run.
+const ACTION: &str = "family";
 
 /// Whether wine runs the agent's kind of programs here: Debian's runs those of its own kind of machine only.
 pub(in crate::package) fn is_the_right_machine() -> bool {
@@ -64,6 +66,12 @@ pub(in crate::package) fn try_out(
             .arg(library);
         run(compile)?;
     }
+    let mut compile = Command::new(super::LINKER);
+    compile
+        .args(["-O1", "-o"])
+        .arg(shims.path().join(format!("{ACTION}.exe")))
+        .arg(root().join(format!("packaging/trial/wine/{ACTION}.c")));
+    run(compile)?;
     let mut trial = Command::new("timeout");
     trial
         .args(["--kill-after=10", "600", "bash"])
