@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 /// Whom the audit names.
 const BY: &str = "server-package";
-/// The file of the state folder with the SHA-256 of every program that was taken, or was there already.
+/// The file of the state folder with platform, version and SHA-256 of every program that was taken, or was there already.
 const SEEN: &str = "agents-seen";
 
 /// Takes what is new in the folder of carried agents. What cannot be taken is logged, and no reason not to serve.
@@ -69,7 +69,11 @@ async fn take(
         }
     };
     let statement = program.released().statement();
-    if seen.hashes.contains(&statement.sha256) {
+    let name = format!(
+        "{} {} {}",
+        statement.platform, statement.version, statement.sha256
+    );
+    if seen.programs.contains(&name) {
         return Ok(());
     }
     let shared = Arc::clone(&program);
@@ -80,7 +84,7 @@ async fn take(
     {
         tracing::info!(package.platform = %statement.platform, package.version = %statement.version, "an agent that came with this server is offered");
     }
-    seen.hashes.insert(statement.sha256.clone());
+    seen.programs.insert(name);
     Ok(())
 }
 
@@ -115,7 +119,7 @@ fn programs(folder: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// The programs that were looked at before.
 struct Seen {
-    hashes: BTreeSet<String>,
+    programs: BTreeSet<String>,
     before: usize,
 }
 
@@ -123,18 +127,18 @@ impl Seen {
     /// Nothing was, where the file cannot be read: what is in the catalogue is found there.
     fn read(list: &Path) -> Self {
         let text = std::fs::read_to_string(list).unwrap_or_default();
-        let hashes: BTreeSet<String> = text.lines().map(str::to_owned).collect();
+        let programs: BTreeSet<String> = text.lines().map(str::to_owned).collect();
         Seen {
-            before: hashes.len(),
-            hashes,
+            before: programs.len(),
+            programs,
         }
     }
 
     fn write(&self, list: &Path) -> io::Result<()> {
-        if self.hashes.len() == self.before {
+        if self.programs.len() == self.before {
             return Ok(());
         }
-        let text: String = self.hashes.iter().map(|hash| format!("{hash}\n")).collect();
+        let text: String = self.programs.iter().map(|name| format!("{name}\n")).collect();
         private_file::replace(list, text.as_bytes())
     }
 }

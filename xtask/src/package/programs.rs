@@ -41,7 +41,7 @@ pub(super) fn build(release: &Release, stage: &Stage, profile: Profile) -> Resul
     let mut native = cargo(&["build", "--locked", "--workspace", "--bins"]);
     native.args(["--profile", profile.cargo()]);
     if profile == Profile::Release {
-        native = reproducible(native, release, "")?;
+        native = reproducible(native, release, WIDE)?;
     }
     run(native)?;
     let built = target()?.join(profile.folder());
@@ -62,6 +62,13 @@ pub(super) fn strip(program: &Path) -> Result<()> {
     strip.arg(program);
     run(strip)
 }
+
+/// As `.cargo/config.toml` says, whose flags give way to those of the environment.
+const WIDE: &str = if cfg!(target_arch = "x86_64") {
+    "--cfg curve25519_dalek_backend=\"avx512\""
+} else {
+    ""
+};
 
 /// The paths of this machine do not go into what is built, nor does its clock. `flags` go to the compiler as well.
 pub(super) fn reproducible(mut command: Command, release: &Release, flags: &str) -> Result<Command> {
