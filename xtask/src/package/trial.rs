@@ -47,11 +47,14 @@ fn enable(system: &Path, unit: &Path) -> Result<()> {
     symlink("/etc/systemd/system/trial.service", wanted.join("trial.service")).context("enabling the trial")
 }
 
-/// Copies the files of a folder.
+/// Copies the files of a folder; what is in folders within it is for other trials.
 fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to).with_context(|| to.display().to_string())?;
     for name in names(from)? {
-        fs::copy(from.join(&name), to.join(&name)).with_context(|| name.clone())?;
+        let file = from.join(&name);
+        if file.is_file() {
+            fs::copy(file, to.join(&name)).with_context(|| name.clone())?;
+        }
     }
     Ok(())
 }
