@@ -2,7 +2,7 @@
 
 # serve NAME FILTER COMMAND...: enrolls an agent, runs it until its telemetry is there, and stops it.
 serve() {
-    local name=$1 filter=$2 folder=/var/tmp/$1 string agent
+    local name=$1 filter=$2 folder=/var/tmp/agent-$1 string agent
     shift 2
     say "the agent $name"
     mkdir -p "$folder"
