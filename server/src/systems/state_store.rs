@@ -43,7 +43,10 @@ pub(super) fn save(conn: &mut Conn, rows: &[StateRow]) -> Result<(), Error> {
     match conn {
         Conn::Sqlite(c) => {
             for row in rows {
-                Update(row).execute(c)?;
+                // Nothing is acknowledged that was not stored.
+                if Update(row).execute(c)? == 0 {
+                    return Err(Error::internal(format!("system {} has no state", row.system_id)));
+                }
             }
         }
         Conn::Postgres(c) => {
