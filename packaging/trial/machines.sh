@@ -13,8 +13,17 @@ serve() {
     await 120 "telemetry of $name" system "$filter and .status == \"active\" and $reports" || cat "$folder/log"
     kill $agent
     wait $agent || true
-    api --request DELETE "$server/api/v1/systems/$(system_id "$filter")" >/dev/null || true
+    forget "$filter"
     rm -r "$folder"
+}
+
+# forget FILTER: revokes a system, and deletes it.
+forget() {
+    local id
+    id=$(system_id "$1")
+    seen() { api "$server/api/v1/systems/$id" | jq '{fingerprint, expected_status: .status}'; }
+    api --data "$(seen)" "$server/api/v1/systems/$id/revoke"
+    api --request DELETE --data "$(seen)" "$server/api/v1/systems/$id"
 }
 
 other_machines() {

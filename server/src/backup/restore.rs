@@ -4,11 +4,13 @@
 use super::manifest::{Backend, Manifest};
 use super::store::Restore;
 use super::{archive, name, postgres, postgres_store, store, verify};
-use crate::storage::{DatabaseUrl, transaction};
+use crate::storage::{Conn, DatabaseUrl, transaction};
 use anyhow::{Context, bail, ensure};
 use scm_protocol::ids::UnixMillis;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// What to restore, and where to.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +37,10 @@ const FORCE: &str = "the database holds data already: with --force it is set asi
 
 /// How what is unpacked is called, beside the database.
 const STAGED: &str = ".openscm-restore-";
+
+/// How long the sessions of a server that was just stopped, or killed, may take to end: PostgreSQL notices only after the
+/// process is gone. As long as it waits itself before it refuses to rename a database.
+const SESSIONS_END: Duration = Duration::from_secs(5);
 
 /// Verifies and restores.
 ///
@@ -172,7 +178,7 @@ fn restore_postgres(
     let conn = &mut maintenance;
     let exists = postgres_store::exists(conn, &target)?;
     if exists {
-        let connected = postgres_store::connections(conn, &target)?;
+        let connected = left_connected(conn, &target)?;
         ensure!(
             connected == 0,
             "{connected} connections to the database {} are open: stop every scmserver that uses it first",
@@ -203,6 +209,18 @@ fn restore_postgres(
         created: manifest.created.clone(),
         aside: aside.map(|aside| format!("database {aside}")),
     })
+}
+
+/// Connections to a database that are still there after [`SESSIONS_END`].
+fn left_connected(conn: &mut Conn, database: &str) -> anyhow::Result<i64> {
+    let started = Instant::now();
+    loop {
+        let connected = postgres_store::connections(conn, database)?;
+        if connected == 0 || started.elapsed() >= SESSIONS_END {
+            return Ok(connected);
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// Restores into a new database, and verifies it there.
