@@ -20,7 +20,7 @@ install_server() {
     [ "$(stat -c '%U:%G %a' /etc/openscm/scmserver.config)" = "root:scmserver 640" ] || fail "mode of scmserver.config"
     scmtui --version
     [ -s /usr/share/man/man1/scmserver-run.1.gz ] || fail "no manual page"
-    man --pager=cat 5 scmserver.config 2>/dev/null | grep -q release_keys || fail "no manual page of the configuration"
+    man --pager=cat 5 scmserver.config 2>/dev/null | grep release_keys >/dev/null || fail "no manual page of the configuration"
     bash -n /usr/share/bash-completion/completions/scmserver || fail "completions"
     say "a repository that somebody else signed is refused"
     sed -i 's/^Date:.*/Date: Thu, 01 Jan 1970 00:00:00 UTC/' /srv/openscm/repo/InRelease

@@ -170,8 +170,11 @@ minisign -S -s "$work/release.key" -m "$work/next" \
 "$scmserver" packages add "$work/next" --config "$work/scmserver.config" || fail "the package was not taken"
 post "/api/v1/systems/$id/upgrade" "{\"version\":\"$next_version\"}" >/dev/null
 await 180 "the newer version" only ".agent_version == \"$next_version\" and .status == \"active\""
+# What was written last is that the newer program was started, and that it serves.
+serves_newer() { tail -n 2 "$state/log/scmclient.log" | tr '\n' ' ' | grep "agent.version=\"$next_version\".*worker: serving"; }
 done_() { api "$url/api/v1/upgrades" | jq -e '.items[0].state == "done"'; }
 await 60 "the upgrade to be done" done_
+await 60 "the newer program to serve" serves_newer
 [ "$before" = "$(identity)" ] || fail "another identity"
 is_service RUNNING || fail "the service is $(service)"
 win sc stop scmclient >/dev/null
@@ -180,9 +183,13 @@ await 40 "its processes to end" none_left
 win sc start scmclient >/dev/null
 await 30 "the service" is_service RUNNING
 ls "$state/upgrade"
+await 60 "the newer program to serve" serves_newer
 
 say "upgrade by the next installer, without properties"
-win msiexec /i "$(win winepath -w "$next_installer")" /qn || fail "the next installer ended with an error"
+win msiexec /i "$(win winepath -w "$next_installer")" /qn /l*v 'C:\next.log' || {
+    iconv -f UTF-16 -t UTF-8 "$WINEPREFIX/drive_c/next.log" 2>/dev/null | tail -n 40
+    fail "the next installer ended with an error"
+}
 await 60 "the service" is_service RUNNING
 await 60 "the system" only ".status == \"active\" and .id == $id and .agent_version == \"$next_version\""
 [ "$before" = "$(identity)" ] || fail "another identity"

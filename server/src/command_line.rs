@@ -6,6 +6,7 @@ use crate::config::{Config, DEFAULT_PATH};
 use crate::migrate::command::migrate;
 use crate::organizations::command as organizations;
 use crate::packages::command as packages;
+use crate::say;
 use crate::{logging, run};
 use anyhow::Context;
 use clap::{Parser, Subcommand};
@@ -151,7 +152,7 @@ fn carry_out(command: Command) -> anyhow::Result<()> {
     match command {
         Command::CheckConfig(argument) => {
             Config::load(&argument.config)?;
-            println!("{}: ok", argument.config.display());
+            say!("{}: ok", argument.config.display());
             Ok(())
         }
         Command::Audit(AuditCommand::Verify {

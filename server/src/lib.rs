@@ -40,6 +40,7 @@ pub mod router;
 pub mod rules;
 pub mod run;
 pub mod saved_filters;
+pub mod say;
 pub mod second_factors;
 pub mod signing;
 pub mod ssh_keys;

@@ -4,6 +4,7 @@ use super::chain::{Hash, from_hex, hex};
 use super::verify::{self, ExportReport, Findings, Report, verify_export as verify_lines};
 use crate::clock::rfc3339;
 use crate::config::Config;
+use crate::say;
 use crate::storage::{Conn, DatabaseUrl};
 use anyhow::{Context, bail};
 use scm_protocol::identity::PublicKey;
@@ -97,7 +98,7 @@ fn conclude(found: u64) -> anyhow::Result<()> {
 }
 
 fn print_report(name: &str, report: &Report) -> u64 {
-    println!(
+    say!(
         "organization {name}: {} entries, {} to {}, head {}",
         report.entries,
         report.first_id,
@@ -105,20 +106,20 @@ fn print_report(name: &str, report: &Report) -> u64 {
         hex(&report.head.hash)
     );
     match report.newest_anchor {
-        Some((id, at)) => println!(
+        Some((id, at)) => say!(
             "  {} anchors hold, the newest is at entry {id}, signed {}; {} entries came after it",
             report.anchors,
             rfc3339(at),
             report.head.id.saturating_sub(id)
         ),
-        None => println!("  no anchor: nothing signed says what was in this audit"),
+        None => say!("  no anchor: nothing signed says what was in this audit"),
     }
     print_findings(&report.findings)
 }
 
 fn print_export(report: &ExportReport, keys: &[PublicKey]) -> u64 {
     let header = &report.header;
-    println!(
+    say!(
         "export of organization {}: {} entries, up to {}, {}",
         header.organization,
         report.entries,
@@ -130,12 +131,12 @@ fn print_export(report: &ExportReport, keys: &[PublicKey]) -> u64 {
         }
     );
     match report.anchored_id {
-        Some(id) => println!("  {} anchors hold, the last is at entry {id}", report.anchors),
-        None => println!("  no anchor is about an entry of this file: nothing signed says that it was so"),
+        Some(id) => say!("  {} anchors hold, the last is at entry {id}", report.anchors),
+        None => say!("  no anchor is about an entry of this file: nothing signed says that it was so"),
     }
     if keys.is_empty() {
         for key in &header.public_keys {
-            println!(
+            say!(
                 "  by the file's own word the key is {key} ({}); give yours with --key",
                 key.fingerprint().words()
             );
@@ -146,13 +147,13 @@ fn print_export(report: &ExportReport, keys: &[PublicKey]) -> u64 {
 
 fn print_findings(findings: &Findings) -> u64 {
     for finding in &findings.listed {
-        println!("  {finding}");
+        say!("  {finding}");
     }
     if findings.more > 0 {
-        println!("  and {} more", findings.more);
+        say!("  and {} more", findings.more);
     }
     if findings.is_empty() {
-        println!("  verified");
+        say!("  verified");
     }
     findings.listed.len() as u64 + findings.more
 }

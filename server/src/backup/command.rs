@@ -7,6 +7,7 @@ use crate::audit::{Actor, Outcome};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::run;
+use crate::say;
 use crate::storage::{DatabaseUrl, transaction};
 use anyhow::Context;
 use serde_json::json;
@@ -54,7 +55,7 @@ pub fn backup(config: &Config, to: Option<&Path>) -> anyhow::Result<()> {
     if let Some(fault) = &made.fault {
         eprintln!("A restore would refuse it: {fault}");
     }
-    println!(
+    say!(
         "{}: {} bytes, SHA-256 {}\n{KEEP_APART}.",
         made.path.display(),
         made.sums.size_bytes,
@@ -82,17 +83,17 @@ pub fn restore(config: &Config, backup: &Path, force: bool) -> anyhow::Result<()
         now: SystemClock.now(),
     })
     .context("nothing was changed")?;
-    println!("{url} is as it was at {}", restored.created);
+    say!("{url} is as it was at {}", restored.created);
     if let Some(aside) = restored.aside {
-        println!("What was there is now {aside}; delete it once it is needed no more");
+        say!("What was there is now {aside}; delete it once it is needed no more");
     }
     if !state.join("master.key").exists() {
-        println!(
+        say!(
             "{} has no master.key yet: put back the one that belongs to this backup before the server starts",
             state.display()
         );
     }
-    println!(
+    say!(
         "Every session has ended. What was decided after the backup is to be decided again (docs/backup.md)"
     );
     Ok(())

@@ -9,6 +9,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::error::Error;
 use crate::run;
+use crate::say;
 use crate::storage::{Conn, DatabaseUrl, migrated, transaction};
 use anyhow::{Context, ensure};
 use serde_json::json;
@@ -41,7 +42,7 @@ pub fn migrate(config: &Config, to: &str) -> anyhow::Result<()> {
             .map(|rows| (tables.len(), rows))
     });
     let (tables, rows) = copied.context("nothing was copied")?;
-    println!(
+    say!(
         "{rows} rows of {tables} tables of {from} are in {to}, verified.\n\
          Set url in [database] of the configuration to it and start the server. {from} is as it was: keep it until you have \
          seen the server work, and start no server on it any more."

@@ -5,6 +5,7 @@ use crate::audit::{Actor, Entry, Outcome};
 use crate::auth;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::say;
 use crate::signing::{self, MasterKey, NewOrganization};
 use crate::storage::{Conn, DatabaseUrl, hold_organization, transaction};
 use anyhow::{Context, ensure};
@@ -47,7 +48,7 @@ pub fn add(config: &Config, name: &Organization) -> anyhow::Result<()> {
     });
     let added = added.context("(a database of an older version is updated when the server starts)")?;
     ensure!(added, "there is an organization named `{name}` already");
-    println!("organization {name} was added. Setup code of its first owner, shown here once: {code}");
+    say!("organization {name} was added. Setup code of its first owner, shown here once: {code}");
     Ok(())
 }
 

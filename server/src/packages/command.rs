@@ -5,6 +5,7 @@ use super::recorded::{hold_all, record};
 use super::service;
 use crate::clock::{Clock, SystemClock, rfc3339};
 use crate::config::Config;
+use crate::say;
 use crate::storage::{Conn, DatabaseUrl, transaction};
 use anyhow::Context;
 use scm_protocol::upgrades::platform::Platform;
@@ -27,7 +28,7 @@ pub fn add(config: &Config, file: &Path, signature: Option<&Path>) -> anyhow::Re
     let added = transaction(&mut conn, |conn| program.add(conn, (BY, now)));
     added.with_context(refused)?;
     let (statement, released) = (program.released().statement(), program.released());
-    println!(
+    say!(
         "{} {} for {}: {} bytes, SHA-256 {}",
         statement.product,
         statement.version,
@@ -46,10 +47,10 @@ pub fn list(config: &Config) -> anyhow::Result<()> {
     let url: DatabaseUrl = config.database_url().parse().map_err(anyhow::Error::msg)?;
     let packages = service::all(&mut url.connect_read_only()?)?;
     if packages.is_empty() {
-        println!("no packages");
+        say!("no packages");
     }
     for package in packages {
-        println!(
+        say!(
             "{:<20} {:<16} {:>10} bytes  {}  {}{}",
             package.platform.as_str(),
             package.version,
@@ -76,7 +77,7 @@ pub fn remove(config: &Config, platform: &Platform, version: &str) -> anyhow::Re
         record(conn, ("packages.remove", &target), &json!({}), (BY, now))
     });
     removed.context("nothing was removed")?;
-    println!("{version} for {platform} was removed");
+    say!("{version} for {platform} was removed");
     Ok(())
 }
 
