@@ -6,7 +6,7 @@ use crate::backup::Place;
 use crate::certificates::Revocations;
 use crate::clock::Clock;
 use crate::config::Forward;
-use crate::enrollment::RegistrationLimits;
+use crate::enrollment::{RegistrationLimits, Registrations};
 use crate::events::Events;
 use crate::organization_settings::SettingsCache;
 use crate::pki::{FINGERPRINT_BYTES, Pki};
@@ -61,6 +61,8 @@ pub struct App {
     pub password_work: Semaphore,
     /// How many may register.
     pub registration_limits: RegistrationLimits,
+    /// Verified registrations go here.
+    pub registrations: Registrations,
     /// How far the audit was verified.
     pub chains: ChainWatch,
     /// Exports of the audit at once.
@@ -139,6 +141,8 @@ impl App {
             rules: rules.clone(),
             mirror: mirror.clone(),
         };
+        let writer = parts.storage.writer.clone();
+        let registrations = Registrations::start(parts.settings.max_queue, writer, rules.clone());
         Arc::new(App {
             verifiers: Verifiers::start(parts.settings.max_queue),
             checkins: CheckinQueue::start(parts.settings.max_queue, context),
@@ -152,6 +156,7 @@ impl App {
             rules,
             password_work: Semaphore::new(2),
             registration_limits: RegistrationLimits::default(),
+            registrations,
             chains: ChainWatch::default(),
             exports: Arc::new(Semaphore::new(EXPORTS_AT_ONCE)),
             started: parts.clock.now(),

@@ -16,6 +16,7 @@ pub mod config;
 pub mod enrollment;
 pub mod error;
 pub mod events;
+pub mod gathered;
 pub mod groups;
 pub mod health;
 pub mod idempotency;

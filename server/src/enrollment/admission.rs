@@ -1,23 +1,26 @@
 //! What a token that comes with a registration does: it approves the system and one use is counted, or the system waits and
 //! the audit says why. Both happen in the registration's own transaction.
 
-use super::store;
-use super::token_store;
-use crate::audit::{Actor, Entry, Outcome};
+use super::token_store::{self, TokenRow};
 use crate::auth::SecretHash;
 use crate::error::Error;
-use crate::groups;
 use crate::storage::Conn;
 use scm_protocol::enrollment::TokenStatus;
-use scm_protocol::ids::{SystemId, UnixMillis};
+use scm_protocol::ids::UnixMillis;
 use serde_json::{Value, json};
-use std::net::IpAddr;
+use std::collections::HashMap;
 
 /// A token that is known, as the audit names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Token {
     id: i64,
     name: String,
+}
+
+impl Token {
+    pub(super) fn id(&self) -> i64 {
+        self.id
+    }
 }
 
 /// What a token was worth.
@@ -31,43 +34,19 @@ pub(super) enum Admission {
     Refused(Token, TokenStatus),
 }
 
-/// Whom the token is to approve.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Approval<'a> {
-    pub organization_id: i64,
-    pub system: SystemId,
-    pub hostname: &'a str,
-    pub address: IpAddr,
-    pub now: UnixMillis,
-}
-
-/// Takes a token, counting the use when it approves.
-pub(super) fn take(
-    conn: &mut Conn,
-    organization_id: i64,
-    hash: &SecretHash,
-    now: UnixMillis,
-) -> Result<Admission, Error> {
-    let Some(row) = token_store::by_hash(conn, organization_id, hash)? else {
-        return Ok(Admission::Unknown);
-    };
-    let status = row.limits().status(now);
-    let token = Token {
-        id: row.id,
-        name: row.name,
-    };
-    if status != TokenStatus::Active {
-        return Ok(Admission::Refused(token, status));
-    }
-    // The statement that counts has the last word.
-    Ok(if token_store::count_use(conn, row.id, now)? {
-        Admission::Accepted(token)
-    } else {
-        Admission::Refused(token, TokenStatus::UsedUp)
-    })
-}
-
 impl Admission {
+    pub(super) fn approves(&self) -> bool {
+        matches!(self, Admission::Accepted(_))
+    }
+
+    /// Who approved the system, as the audit and the system's row name it; nobody, where it waits.
+    pub(super) fn approver(&self) -> Option<String> {
+        match self {
+            Admission::Accepted(token) => Some(format!("token:{}", token.name)),
+            _ => None,
+        }
+    }
+
     /// `accepted`, or why not.
     pub(super) fn reason(&self) -> &'static str {
         match self {
@@ -87,33 +66,69 @@ impl Admission {
     }
 }
 
-/// Makes a Pending system Active when the token was accepted, with an entry of its own.
-pub(super) fn approve(conn: &mut Conn, admission: &Admission, approval: Approval<'_>) -> Result<(), Error> {
-    let Admission::Accepted(token) = admission else {
-        return Ok(());
-    };
-    let actor = Actor {
-        name: format!("token:{}", token.name),
-        address: approval.address.to_string(),
-    };
-    store::activate(conn, approval.system, &actor.name, approval.now)?;
-    let (organization_id, system) = (approval.organization_id, approval.system);
-    let joined = groups::join_manual(conn, organization_id, token.id, system, &actor.name, approval.now)?;
-    let mut detail = json!({
-        "hostname": approval.hostname,
-        "before": "pending",
-        "after": "active",
-        "groups": joined,
-    });
-    admission.describe(&mut detail);
-    Entry {
-        organization_id: approval.organization_id,
-        at: approval.now,
-        actor: &actor,
-        action: "enrollment.auto_approve",
-        target: &format!("system:{}", approval.system),
-        outcome: Outcome::Done,
-        detail,
+/// The tokens of one transaction: each is read once, locked, and its uses are counted once.
+#[derive(Debug, Default)]
+pub(super) struct Tokens {
+    known: HashMap<Vec<u8>, Option<Held>>,
+}
+
+/// A token that nobody else can change until the commit.
+#[derive(Debug)]
+struct Held {
+    row: TokenRow,
+    /// How often it approved in this transaction, and when last.
+    taken: i64,
+    at: UnixMillis,
+}
+
+impl Tokens {
+    /// Takes a token: what it approves is counted by [`Tokens::count_uses`].
+    pub(super) fn take(
+        &mut self,
+        conn: &mut Conn,
+        organization_id: i64,
+        hash: &SecretHash,
+        now: UnixMillis,
+    ) -> Result<Admission, Error> {
+        if !self.known.contains_key(hash.as_bytes()) {
+            let row = token_store::held_by_hash(conn, organization_id, hash)?;
+            let held = row.map(|row| Held {
+                row,
+                taken: 0,
+                at: now,
+            });
+            self.known.insert(hash.as_bytes().to_vec(), held);
+        }
+        let Some(held) = self.known.get_mut(hash.as_bytes()).and_then(Option::as_mut) else {
+            return Ok(Admission::Unknown);
+        };
+        let token = Token {
+            id: held.row.id,
+            name: held.row.name.clone(),
+        };
+        let mut limits = held.row.limits();
+        limits.uses += held.taken;
+        match limits.status(now) {
+            TokenStatus::Active => {
+                held.taken += 1;
+                held.at = now;
+                Ok(Admission::Accepted(token))
+            }
+            status => Ok(Admission::Refused(token, status)),
+        }
     }
-    .write(conn)
+
+    /// Counts what was taken.
+    pub(super) fn count_uses(&self, conn: &mut Conn) -> Result<(), Error> {
+        for held in self.known.values().flatten().filter(|held| held.taken > 0) {
+            // The statement that counts has the last word.
+            if !token_store::count_uses(conn, held.row.id, held.taken, held.at)? {
+                return Err(Error::internal(format!(
+                    "enrollment token {} was changed while it was held",
+                    held.row.id
+                )));
+            }
+        }
+        Ok(())
+    }
 }

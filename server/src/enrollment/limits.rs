@@ -1,6 +1,5 @@
 //! How many registrations are looked at, per address and in total, so that they cannot be used to flood.
 
-use super::waiting::WaitingCount;
 use governor::clock::DefaultClock;
 use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
@@ -16,12 +15,11 @@ const ADDRESS_BURST: NonZeroU32 = NonZeroU32::new(1000).expect("is not zero");
 /// Addresses remembered before those at rest are forgotten.
 const REMEMBERED: usize = 10_000;
 
-/// The two limiters, and how many wait.
+/// The two limiters.
 #[derive(Debug)]
 pub struct RegistrationLimits {
     total: DefaultDirectRateLimiter,
     by_address: RateLimiter<IpAddr, DefaultKeyedStateStore<IpAddr>, DefaultClock>,
-    waiting: WaitingCount,
 }
 
 impl Default for RegistrationLimits {
@@ -29,17 +27,11 @@ impl Default for RegistrationLimits {
         RegistrationLimits {
             total: RateLimiter::direct(Quota::per_second(TOTAL_PER_SECOND)),
             by_address: RateLimiter::keyed(Quota::per_second(ADDRESS_PER_SECOND).allow_burst(ADDRESS_BURST)),
-            waiting: WaitingCount::default(),
         }
     }
 }
 
 impl RegistrationLimits {
-    /// How many systems wait for approval.
-    pub(super) fn waiting(&self) -> WaitingCount {
-        self.waiting.clone()
-    }
-
     /// Whether a registration from this address is looked at now.
     pub(super) fn allow(&self, address: IpAddr) -> bool {
         if self.by_address.len() > REMEMBERED {

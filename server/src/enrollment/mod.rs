@@ -10,6 +10,8 @@ mod admission;
 pub mod bootstrap_routes;
 mod bootstrap_service;
 mod limits;
+mod queue;
+mod record;
 mod registration;
 pub mod routes;
 mod service;
@@ -23,4 +25,5 @@ mod waiting;
 
 pub(crate) use bootstrap_service::is_loopback;
 pub use limits::RegistrationLimits;
+pub use queue::Registrations;
 pub use service::sweep_nonces;

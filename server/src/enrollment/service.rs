@@ -1,7 +1,7 @@
 //! Deciding a registration: what is refused before anything is stored, and what the agent is told.
 
 use super::admission::Admission;
-use super::registration::{Candidate, Registered, store_candidate};
+use super::registration::{Candidate, Registered};
 use super::store;
 use crate::agent_message::{Received, check_clock, failed};
 use crate::app::App;
@@ -54,11 +54,7 @@ pub(super) async fn register(
         return Err(Refusal::new(fault.code(), fault.words(), now));
     }
     let candidate = candidate(app, organization, &claims, body, address)?;
-    let stored = app
-        .storage
-        .writer
-        .run(move |conn| store_candidate(conn, &candidate))
-        .await;
+    let stored = app.registrations.store(candidate).await;
     let registered = stored.map_err(|error| failed(&error, now))?;
     reply(app, organization, registered)
 }
@@ -100,9 +96,7 @@ fn candidate(
         address,
         interval_secs: app.settings.intervals.pending_secs,
         pending_max: app.organization_settings.of(organization.id).pending_max(),
-        waiting: app.registration_limits.waiting(),
         now,
-        rules: app.rules.clone(),
     })
 }
 

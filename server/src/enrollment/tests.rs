@@ -1,17 +1,16 @@
 //! Registrations with tokens, through the writer and on SQLite.
 
 use super::admission::Admission;
-use super::registration::{Candidate, Registered, store_candidate};
+use super::registration::{Candidate, Memory, Registered, store_candidates};
 use super::store;
 use super::token_store::{self, NewToken, TokenRow};
-use super::waiting::WaitingCount;
 use crate::auth::SecretHash;
-use crate::rules::RulesCache;
 use crate::signing::{MasterKey, Organizations};
 use crate::storage::{DatabaseUrl, Storage};
 use ed25519_dalek::SigningKey;
 use scm_protocol::agent::{HostFacts, RegisterRequest};
 use scm_protocol::enrollment::{CreateToken, TokenStatus};
+use scm_protocol::identity::PublicKey;
 use scm_protocol::ids::{Organization, TokenId, UnixMillis};
 use scm_protocol::systems::SystemStatus;
 
@@ -23,7 +22,7 @@ struct Place {
     organization_id: i64,
     /// How many may wait.
     room: i64,
-    waiting: WaitingCount,
+    memory: Memory,
     _folder: tempfile::TempDir,
 }
 
@@ -38,7 +37,7 @@ impl Place {
             organization_id: organizations.await.unwrap().first_id(),
             storage,
             room: 10_000,
-            waiting: WaitingCount::default(),
+            memory: Memory::default(),
             _folder: folder,
         }
     }
@@ -76,10 +75,16 @@ impl Place {
     /// The `machine`-th machine registers for the `attempt`-th time.
     async fn register(&self, machine: u8, attempt: u8, secret: Option<&str>) -> Registered {
         let candidate = self.candidate(machine, attempt, secret);
+        let mut registered = self.register_all(vec![candidate]).await;
+        registered.pop().unwrap()
+    }
+
+    async fn register_all(&self, candidates: Vec<Candidate>) -> Vec<Registered> {
+        let memory = self.memory.clone();
         let stored = self
             .storage
             .writer
-            .run(move |conn| store_candidate(conn, &candidate));
+            .run(move |conn| store_candidates(conn, &memory, &candidates));
         stored.await.unwrap()
     }
 
@@ -87,7 +92,6 @@ impl Place {
         let key = SigningKey::from_bytes(&[machine; 32]);
         Candidate {
             pending_max: self.room,
-            waiting: self.waiting.clone(),
             organization_id: self.organization_id,
             key: key.verifying_key().into(),
             request: RegisterRequest {
@@ -104,17 +108,16 @@ impl Place {
             address: [127, 0, 0, 1].into(),
             interval_secs: 60,
             now: NOW,
-            rules: RulesCache::default(),
         }
     }
 
     async fn status(&self, machine: u8) -> SystemStatus {
         let organization_id = self.organization_id;
-        let key = SigningKey::from_bytes(&[machine; 32]).verifying_key().into();
+        let key: PublicKey = SigningKey::from_bytes(&[machine; 32]).verifying_key().into();
         let read = self
             .storage
             .readers
-            .run(move |conn| store::by_key(conn, organization_id, &key));
+            .run(move |conn| Ok(store::by_keys(conn, organization_id, &[&key])?.remove(&key)));
         read.await.unwrap().unwrap().status
     }
 }
@@ -222,9 +225,9 @@ async fn as_many_wait_as_may_wait_whatever_happens_between() {
         Registered::New(_, None)
     ));
     // One that is undone does not count.
-    let candidate = place.candidate(2, 1, None);
+    let (candidate, memory) = (place.candidate(2, 1, None), place.memory.clone());
     let undone = place.storage.writer.run(move |conn| {
-        store_candidate(conn, &candidate)?;
+        store_candidates(conn, &memory, std::slice::from_ref(&candidate))?;
         Err::<(), _>(crate::error::Error::Busy)
     });
     undone.await.unwrap_err();
@@ -251,4 +254,52 @@ async fn as_many_wait_as_may_wait_whatever_happens_between() {
         place.register(6, 1, Some(SECRET)).await,
         Registered::New(..)
     ));
+}
+
+#[tokio::test]
+async fn what_registers_together_is_decided_each_by_itself() {
+    let place = Place {
+        room: 3,
+        ..Place::new().await
+    };
+    let token = place.token(Some(2), None).await;
+    place.register(1, 1, None).await;
+    place.register(2, 1, Some("oscm_wrong")).await;
+    let together = vec![
+        // Known and waiting; with a token that approves; the same request again.
+        place.candidate(1, 2, None),
+        place.candidate(2, 2, Some(SECRET)),
+        place.candidate(2, 2, Some(SECRET)),
+        // New: one finds room, a token's last use, none left and no room (what the second one leaves is free afterwards).
+        place.candidate(3, 1, None),
+        place.candidate(4, 1, Some(SECRET)),
+        place.candidate(5, 1, Some(SECRET)),
+        place.candidate(6, 1, None),
+        // The same machine twice: the second one is known by then.
+        place.candidate(4, 2, None),
+    ];
+    let registered = place.register_all(together).await;
+    assert!(
+        matches!(
+            registered.as_slice(),
+            [
+                Registered::Known(_, SystemStatus::Pending),
+                Registered::Presented(_, Admission::Accepted(_)),
+                Registered::Replayed,
+                Registered::New(_, None),
+                Registered::New(_, Some(Admission::Accepted(_))),
+                Registered::Full,
+                Registered::Full,
+                Registered::Known(_, SystemStatus::Active),
+            ]
+        ),
+        "{registered:?}"
+    );
+    assert_eq!(place.read(token).await.uses, 2);
+    let statuses = futures_util::future::join_all((1..=4).map(|machine| place.status(machine))).await;
+    let [waits, active] = [SystemStatus::Pending, SystemStatus::Active];
+    assert_eq!(statuses, [waits, active, waits, active]);
+    // Two wait, one of them since this turn: one more may.
+    assert!(matches!(place.register(6, 2, None).await, Registered::New(..)));
+    assert_eq!(place.register(7, 1, None).await, Registered::Full);
 }

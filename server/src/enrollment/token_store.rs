@@ -77,18 +77,20 @@ pub(super) fn find(conn: &mut Conn, organization_id: i64, id: TokenId) -> Result
         .optional()?)
 }
 
-/// The token with that secret.
-pub(super) fn by_hash(
+/// The token with that secret, locked until the commit (on SQLite the writer holds the only lock already).
+pub(super) fn held_by_hash(
     conn: &mut Conn,
     organization_id: i64,
     hash: &SecretHash,
 ) -> Result<Option<TokenRow>, Error> {
-    Ok(tokens::table
+    let token = tokens::table
         .filter(tokens::organization_id.eq(organization_id))
-        .filter(tokens::token_hash.eq(hash.as_bytes()))
-        .select(TokenRow::as_select())
-        .first(conn)
-        .optional()?)
+        .filter(tokens::token_hash.eq(hash.as_bytes()));
+    let row = match conn {
+        Conn::Sqlite(c) => token.select(TokenRow::as_select()).first(c),
+        Conn::Postgres(c) => token.select(TokenRow::as_select()).for_no_key_update().first(c),
+    };
+    Ok(row.optional()?)
 }
 
 /// Tokens before `before` (exclusive), newest first.
@@ -107,19 +109,22 @@ pub(super) fn page(
         .load(conn)?)
 }
 
-/// Counts a use; false when the token may not be used, whatever another replica did to it meanwhile.
-pub(super) fn count_use(conn: &mut Conn, id: i64, now: UnixMillis) -> Result<bool, Error> {
+/// Counts uses; false when the token may not be used so often.
+pub(super) fn count_uses(conn: &mut Conn, id: i64, uses: i64, now: UnixMillis) -> Result<bool, Error> {
     let in_time = tokens::expires_ms.is_null().or(tokens::expires_ms.gt(now.0));
     let has_uses = tokens::max_uses
         .is_null()
-        .or(tokens::max_uses.gt(tokens::uses.nullable()));
+        .or(tokens::max_uses.ge((tokens::uses + uses).nullable()));
     let usable = tokens::table
         .filter(tokens::id.eq(id))
         .filter(tokens::disabled_ms.is_null())
         .filter(in_time)
         .filter(has_uses);
     let counted = diesel::update(usable)
-        .set((tokens::uses.eq(tokens::uses + 1), tokens::last_used_ms.eq(now.0)))
+        .set((
+            tokens::uses.eq(tokens::uses + uses),
+            tokens::last_used_ms.eq(now.0),
+        ))
         .execute(conn)?;
     Ok(counted == 1)
 }

@@ -30,11 +30,12 @@ impl WaitingCount {
         Ok(waiting)
     }
 
-    /// One more waits, and that was recorded, since [`WaitingCount::of`] was asked in the same transaction.
-    pub(super) fn one_more(&self, conn: &mut Conn, organization_id: i64) -> Result<(), Error> {
+    /// So many more wait, and that was recorded, since [`WaitingCount::of`] was asked in the same transaction; nothing else
+    /// was that changes how many.
+    pub(super) fn more(&self, conn: &mut Conn, organization_id: i64, added: i64) -> Result<(), Error> {
         let head = audit::head_of(conn, organization_id)?;
         if let Some(known) = self.lock().get_mut(&organization_id) {
-            *known = (head, known.1 + 1);
+            *known = (head, known.1 + added);
         }
         Ok(())
     }

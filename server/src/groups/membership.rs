@@ -178,16 +178,15 @@ pub fn names_by_token(conn: &mut Conn, organization_id: i64) -> Result<HashMap<i
     store::names_by_token(conn, organization_id)
 }
 
-/// Lets a system that an enrollment token approved join the token's groups; those that are gone are left out. Answers the
+/// Lets systems that an enrollment token approved join the token's groups; those that are gone are left out. Answers the
 /// names of the groups.
 ///
 /// # Errors
 /// When the database fails.
 pub fn join_manual(
     conn: &mut Conn,
-    organization_id: i64,
-    token: i64,
-    system: SystemId,
+    (organization_id, token): (i64, i64),
+    systems: &[SystemId],
     by: &str,
     now: UnixMillis,
 ) -> Result<Vec<String>, Error> {
@@ -197,12 +196,15 @@ pub fn join_manual(
             continue;
         };
         if group.kind()? == GroupKind::Manual {
-            let joining = Membership {
-                group: GroupId(id),
-                generation: group.generation,
-                system,
-            };
-            store::add(conn, &[joining], by, now)?;
+            let joining: Vec<Membership> = systems
+                .iter()
+                .map(|system| Membership {
+                    group: GroupId(id),
+                    generation: group.generation,
+                    system: *system,
+                })
+                .collect();
+            store::add(conn, &joining, by, now)?;
             names.push(group.name);
         }
     }

@@ -1,7 +1,7 @@
 //! Which automatic groups a system belongs to now: a pure decision, with reading and writing around it.
 
 use super::cache::{OrganizationRules, RulesCache};
-use crate::audit::{Actor, Entry, Outcome};
+use crate::audit::{self, Actor, Entry, Outcome};
 use crate::error::Error;
 use crate::groups::{self, Membership};
 use crate::storage::Conn;
@@ -84,37 +84,39 @@ pub fn reconcile(
         }
     }
     groups::move_auto(conn, &joining, &leaving, now)?;
-    for (one, moves) in &moved {
-        record(conn, organization_id, one, moves, now)?;
-    }
+    record(conn, organization_id, &moved, now)?;
     Ok(!moved.is_empty())
 }
 
 fn record(
     conn: &mut Conn,
     organization_id: i64,
-    one: &Observed<'_>,
-    moves: &Moves,
+    moved: &[(&Observed<'_>, Moves)],
     now: UnixMillis,
 ) -> Result<(), Error> {
-    let actor = Actor {
-        name: "server".to_owned(),
-        address: String::new(),
-    };
-    Entry {
-        organization_id,
-        at: now,
-        actor: &actor,
-        action: "rules.reconcile",
-        target: &format!("system:{}", one.system),
-        outcome: Outcome::Done,
-        detail: json!({
-            "hostname": one.facts.hostname,
-            "joined": moves.joined,
-            "left": moves.left,
-        }),
-    }
-    .write(conn)
+    let actor = Actor::server();
+    let targets: Vec<String> = moved
+        .iter()
+        .map(|(one, _)| format!("system:{}", one.system))
+        .collect();
+    let entries: Vec<Entry<'_>> = moved
+        .iter()
+        .zip(&targets)
+        .map(|((one, moves), target)| Entry {
+            organization_id,
+            at: now,
+            actor: &actor,
+            action: "rules.reconcile",
+            target,
+            outcome: Outcome::Done,
+            detail: json!({
+                "hostname": one.facts.hostname,
+                "joined": moves.joined,
+                "left": moves.left,
+            }),
+        })
+        .collect();
+    audit::record_all(conn, &entries)
 }
 
 /// [`reconcile`] for one system, after an administrator changed something of it.

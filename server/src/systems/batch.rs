@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::commands;
 use crate::error::Error;
 use crate::events::Events;
+use crate::gathered::Gathered;
 use crate::organization_settings::SettingsCache;
 use crate::rules::RulesCache;
 use crate::signing::Organizations;
@@ -22,22 +23,13 @@ use scm_protocol::ids::{SystemId, UnixMillis};
 use scm_protocol::systems::SystemStatus;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
 
 /// Most check-ins in one transaction.
 const MAX_BATCH: usize = 512;
-/// From this size on a batch is followed by a short wait, so that the next one is worth its commit.
-const BUSY_BATCH: usize = 3;
-/// How long to let check-ins gather when busy. Alone, a check-in never waits.
-const LINGER: Duration = Duration::from_millis(2);
-
-type Reply = oneshot::Sender<Result<Outcome, Error>>;
-
 /// Where verified check-ins are put.
 #[derive(Clone, Debug)]
 pub struct CheckinQueue {
-    sender: mpsc::Sender<(Arrived, Reply)>,
+    gathered: Gathered<Arrived, Outcome>,
 }
 
 /// What deciding a batch needs.
@@ -64,9 +56,11 @@ pub struct BatchContext {
 impl CheckinQueue {
     /// Starts the task that serves the queue; it ends when the last handle is dropped and the queue is empty.
     pub fn start(capacity: usize, context: BatchContext) -> Self {
-        let (sender, receiver) = mpsc::channel(capacity);
-        tokio::spawn(serve(receiver, context));
-        CheckinQueue { sender }
+        let context = Arc::new(context);
+        let together = move |arrived| run(arrived, Arc::clone(&context));
+        CheckinQueue {
+            gathered: Gathered::start(capacity, MAX_BATCH, together),
+        }
     }
 
     /// Has a check-in decided and stored.
@@ -74,46 +68,11 @@ impl CheckinQueue {
     /// # Errors
     /// [`Error::Busy`] when the queue is full, [`Error::Unavailable`] when the database does not take it.
     pub async fn submit(&self, arrived: Arrived) -> Result<Outcome, Error> {
-        let (reply, answer) = oneshot::channel();
-        self.sender
-            .try_send((arrived, reply))
-            .map_err(|error| match error {
-                mpsc::error::TrySendError::Full(_) => Error::Busy,
-                mpsc::error::TrySendError::Closed(_) => Error::shutting_down(),
-            })?;
-        answer.await.map_err(|_| Error::shutting_down())?
+        self.gathered.submit(arrived).await
     }
 }
 
-async fn serve(mut receiver: mpsc::Receiver<(Arrived, Reply)>, context: BatchContext) {
-    let mut waiting = Vec::with_capacity(MAX_BATCH);
-    while receiver.recv_many(&mut waiting, MAX_BATCH).await > 0 {
-        let (arrived, replies): (Vec<_>, Vec<_>) = waiting.drain(..).unzip();
-        let size = arrived.len();
-        answer(run(arrived, &context).await, replies);
-        if size >= BUSY_BATCH {
-            tokio::time::sleep(LINGER).await;
-        }
-    }
-}
-
-fn answer(outcomes: Result<Vec<Outcome>, Error>, replies: Vec<Reply>) {
-    match outcomes {
-        Ok(outcomes) => {
-            for (outcome, reply) in outcomes.into_iter().zip(replies) {
-                // An agent that hung up meanwhile misses its reply; its check-in is stored all the same.
-                let _ = reply.send(Ok(outcome));
-            }
-        }
-        Err(error) => {
-            for reply in replies {
-                let _ = reply.send(Err(error.clone()));
-            }
-        }
-    }
-}
-
-async fn run(arrived: Vec<Arrived>, context: &BatchContext) -> Result<Vec<Outcome>, Error> {
+async fn run(arrived: Vec<Arrived>, context: Arc<BatchContext>) -> Result<Vec<Outcome>, Error> {
     let now = context.clock.now();
     let (organizations, intervals) = (context.organizations.clone(), context.intervals);
     let settings = Arc::clone(&context.organization_settings);
