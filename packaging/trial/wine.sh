@@ -170,8 +170,12 @@ minisign -S -s "$work/release.key" -m "$work/next" \
 "$scmserver" packages add "$work/next" --config "$work/scmserver.config" || fail "the package was not taken"
 post "/api/v1/systems/$id/upgrade" "{\"version\":\"$next_version\"}" >/dev/null
 await 180 "the newer version" only ".agent_version == \"$next_version\" and .status == \"active\""
-# What was written last is that the newer program was started, and that it serves.
-serves_newer() { tail -n 2 "$state/log/scmclient.log" | tr '\n' ' ' | grep "agent.version=\"$next_version\".*worker: serving"; }
+# What was written last is that the newer program was started and serves, and not that it stops.
+serves_newer() {
+    local last
+    last=$(tail -n 4 "$state/log/scmclient.log" | tr '\n' ' ')
+    [[ $last == *"started agent.version=\"$next_version\""*"worker: serving"* && $last != *stopp* ]]
+}
 done_() { api "$url/api/v1/upgrades" | jq -e '.items[0].state == "done"'; }
 await 60 "the upgrade to be done" done_
 await 60 "the newer program to serve" serves_newer
