@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: check-ins per second of a release build, the server alone on one processor.
 
 use crate::bench_audit;
+use crate::bench_growth;
 use crate::bench_lists;
 use crate::bench_ratios;
 use crate::bench_registrations;
@@ -47,6 +48,10 @@ pub(crate) struct Options {
     /// Measure what the server does beyond the bare work of a check-in: on SQLite and PostgreSQL, with 20 rules.
     #[arg(long, conflicts_with_all = ["audit_entries", "rules_systems", "held", "rate", "json"])]
     ratios: bool,
+    /// Measure what a check-in costs with 1,000 systems and with 100,000, and how long check-ins take while rules over the latter
+    /// are saved.
+    #[arg(long, conflicts_with_all = ["audit_entries", "rules_systems", "held", "rate", "json", "ratios", "agents"])]
+    growth: bool,
     /// Measure, instead of check-ins per second, how long it takes until all agents are served that come back at once after the
     /// server was killed, and what memory the server needs for it.
     #[arg(long, conflicts_with_all = ["audit_entries", "rules_systems", "rate", "held"])]
@@ -67,6 +72,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             duration_secs: options.duration,
         };
         return bench_ratios::measure(&programs, load);
+    }
+    if options.growth {
+        return bench_growth::measure(&programs, options.connections, options.duration);
     }
     let mut site = Site::start(
         &programs,

@@ -32,19 +32,19 @@ const SYNCS: u32 = 500;
 const RULES: u32 = 20;
 
 /// The server alone on the first processor.
-const ONE: &[&str] = &["taskset", "-c", "0"];
+pub(crate) const ONE: &[&str] = &["taskset", "-c", "0"];
 /// The server on both, the simulator on one of them: its processor time for each check-in tells how it scales.
 const BOTH: &[&str] = &["taskset", "-c", "0,1"];
 
 /// What a load came to.
-struct Figures {
-    per_second: f64,
-    cpu_us: f64,
-    p50_ms: f64,
-    p99_ms: f64,
-    failed: u64,
+pub(crate) struct Figures {
+    pub(crate) per_second: f64,
+    pub(crate) cpu_us: f64,
+    pub(crate) p50_ms: f64,
+    pub(crate) p99_ms: f64,
+    pub(crate) failed: u64,
     registered_per_second: f64,
-    resident_mib: f64,
+    pub(crate) resident_mib: f64,
 }
 
 /// Measures and prints.
@@ -123,21 +123,35 @@ fn on_server(
     let client = Client::new(&site)?;
     rules(&client)?;
     let token = enrollment_token(&client, &site)?;
-    let mut fleet = site.as_fleet(simulator(programs));
-    fleet.arg("--enrollment-token").arg(token);
+    let fleet = token_fleet(&site, &token);
     let report = site.folder().join("report");
     let figures = run(fleet, load, rate, site.server_id(), &report)?;
     site.must_run()?;
     Ok(figures)
 }
 
-fn simulator(programs: &Path) -> Command {
+/// The simulator, whose agents are approved by that token.
+pub(crate) fn token_fleet(site: &Site, token: &Path) -> Command {
+    let mut fleet = site.as_fleet(simulator(site.programs()));
+    fleet.arg("--enrollment-token").arg(token);
+    fleet
+}
+
+/// The simulator on the second processor.
+pub(crate) fn simulator(programs: &Path) -> Command {
     let mut command = Command::new("taskset");
     command.args(["-c", "1"]).arg(programs.join("fleet"));
     command
 }
 
 fn run(mut fleet: Command, load: Load, rate: Option<f64>, server: u32, report: &Path) -> Result<Figures> {
+    arguments(&mut fleet, load, rate, server, report);
+    process::run(fleet)?;
+    figures(report)
+}
+
+/// What the simulator is to do; closed loop without a rate.
+pub(crate) fn arguments(fleet: &mut Command, load: Load, rate: Option<f64>, server: u32, report: &Path) {
     // Verifying every reply would cost the simulator more than the reply costs the server.
     fleet.arg("--no-verify");
     fleet.args(["--agents", &load.agents.to_string()]);
@@ -148,7 +162,10 @@ fn run(mut fleet: Command, load: Load, rate: Option<f64>, server: u32, report: &
         fleet.args(["--rate", &format!("{rate:.0}")]);
     }
     fleet.arg("--json").arg(report);
-    process::run(fleet)?;
+}
+
+/// What the simulator reported.
+pub(crate) fn figures(report: &Path) -> Result<Figures> {
     let report: Value = serde_json::from_str(&fs::read_to_string(report)?)?;
     read(&report).context("the simulator's report")
 }
@@ -187,7 +204,7 @@ fn disk() -> Result<String> {
 }
 
 /// Rules of one to three conditions, over what the host and its telemetry say.
-fn rules(client: &Client<'_>) -> Result<()> {
+pub(crate) fn rules(client: &Client<'_>) -> Result<()> {
     for index in 0..RULES {
         let body = format!(r#"{{"name":"bench-{index}","kind":"auto"}}"#);
         let (group, _) = client.ask("POST", "/api/v1/groups", &body)?;
@@ -215,7 +232,7 @@ fn conditions(index: u32) -> String {
 }
 
 /// A file with a token that approves everybody.
-fn enrollment_token(client: &Client<'_>, site: &Site) -> Result<PathBuf> {
+pub(crate) fn enrollment_token(client: &Client<'_>, site: &Site) -> Result<PathBuf> {
     let (created, _) = client.ask("POST", "/api/v1/enrollment/tokens", r#"{"name":"bench"}"#)?;
     let created: Value = serde_json::from_str(&created)?;
     let path = site.folder().join("enrollment-token");

@@ -6,6 +6,7 @@
 
 mod bench;
 mod bench_audit;
+mod bench_growth;
 mod bench_lists;
 mod bench_ratios;
 mod bench_registrations;

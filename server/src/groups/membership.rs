@@ -123,12 +123,12 @@ pub fn put_in_force(conn: &mut Conn, group: GroupId, generation: i64) -> Result<
     store::put_in_force(conn, group, generation)
 }
 
-/// Forgets the members of every generation but the one in force.
+/// Forgets up to `limit` members of a generation that is none of these; false when there are none left.
 ///
 /// # Errors
 /// When the database fails.
-pub fn forget_other_generations(conn: &mut Conn, group: GroupId, generation: i64) -> Result<(), Error> {
-    store::keep_only(conn, group, generation)
+pub fn forget_some(conn: &mut Conn, group: GroupId, kept: &[i64], limit: i64) -> Result<bool, Error> {
+    store::forget_some(conn, group, kept, limit)
 }
 
 /// Forgets the members of generations that were never put in force.

@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::per_backend;
 use crate::storage::schema::{enrollment_token_groups as chosen, group_members as members, groups, systems};
 use crate::storage::{Conn, one_of};
+use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 use scm_protocol::ids::{GroupId, SystemId, UnixMillis};
 use std::collections::HashMap;
@@ -184,11 +185,11 @@ pub(super) fn count_joining(conn: &mut Conn, group: GroupId, from: i64, to: i64)
     let there = before
         .filter(before.field(members::group_id).eq(group.0))
         .filter(before.field(members::generation).eq(from))
-        .select(before.field(members::system_id));
+        .filter(before.field(members::system_id).eq(members::system_id));
     Ok(per_backend!(conn, c => members::table
         .filter(members::group_id.eq(group.0))
         .filter(members::generation.eq(to))
-        .filter(members::system_id.ne_all(there))
+        .filter(not(exists(there)))
         .count()
         .get_result(c)?))
 }
@@ -204,11 +205,11 @@ pub(super) fn joining(
     let there = before
         .filter(before.field(members::group_id).eq(group.0))
         .filter(before.field(members::generation).eq(from))
-        .select(before.field(members::system_id));
+        .filter(before.field(members::system_id).eq(members::system_id));
     Ok(per_backend!(conn, c => members::table
         .filter(members::group_id.eq(group.0))
         .filter(members::generation.eq(to))
-        .filter(members::system_id.ne_all(there))
+        .filter(not(exists(there)))
         .order(members::system_id)
         .limit(limit)
         .select(members::system_id)
@@ -223,13 +224,41 @@ pub(super) fn put_in_force(conn: &mut Conn, group: GroupId, generation: i64) -> 
     Ok(())
 }
 
-/// Forgets every generation of a group but one.
-pub(super) fn keep_only(conn: &mut Conn, group: GroupId, generation: i64) -> Result<(), Error> {
-    let rows = members::table
+/// Forgets up to `limit` members of a generation of a group that is none of these; false when there is no such generation.
+pub(super) fn forget_some(conn: &mut Conn, group: GroupId, kept: &[i64], limit: i64) -> Result<bool, Error> {
+    let Some(generation) = other_generation(conn, group, kept)? else {
+        return Ok(false);
+    };
+    let of_generation = members::table
         .filter(members::group_id.eq(group.0))
-        .filter(members::generation.ne(generation));
-    diesel::delete(rows).execute(conn)?;
-    Ok(())
+        .filter(members::generation.eq(generation));
+    let last: Option<i64> = of_generation
+        .order(members::system_id)
+        .offset(limit - 1)
+        .limit(1)
+        .select(members::system_id)
+        .first(conn)
+        .optional()?;
+    diesel::delete(of_generation.filter(members::system_id.le(last.unwrap_or(i64::MAX)))).execute(conn)?;
+    Ok(true)
+}
+
+/// The lowest generation with members that is none of these. Each look is one step in the index.
+fn other_generation(conn: &mut Conn, group: GroupId, kept: &[i64]) -> Result<Option<i64>, Error> {
+    let mut above = 0;
+    loop {
+        let next: Option<i64> = members::table
+            .filter(members::group_id.eq(group.0))
+            .filter(members::generation.gt(above))
+            .order(members::generation)
+            .select(members::generation)
+            .first(conn)
+            .optional()?;
+        match next {
+            Some(generation) if kept.contains(&generation) => above = generation,
+            other => return Ok(other),
+        }
+    }
 }
 
 /// Forgets the generations of a group above one.

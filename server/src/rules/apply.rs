@@ -22,6 +22,8 @@ use std::time::Duration;
 const GIVEN_UP_MS: i64 = 600_000;
 /// Most systems of each kind that an audit entry names.
 const NAMED: i64 = 100;
+/// Most members of a former version that one transaction forgets.
+const FORGOTTEN: i64 = 1000;
 /// How often to look for such.
 const PERIOD: Duration = Duration::from_secs(60);
 
@@ -56,13 +58,14 @@ pub(super) async fn apply(app: &Arc<App>, caller: Caller, version: Version) -> R
 async fn carry_through(app: &App, caller: Caller, version: Version) -> Result<RuleSaved, Error> {
     let compiled = CompiledRule::new(&version.rule).map_err(|error| Error::internal(error.to_string()))?;
     let now = app.clock.now();
+    let (organization_id, group) = (caller.organization_id(), version.group);
     let (begun, by) = (version.clone(), caller.clone());
+    forget_members(app, organization_id, group).await?;
     let generation = app
         .storage
         .writer
         .run(move |conn| begin(conn, &by, &begun, now))
         .await?;
-    let organization_id = caller.organization_id();
     let work = Arc::new(Work {
         caller,
         version,
@@ -96,7 +99,23 @@ async fn carry_through(app: &App, caller: Caller, version: Version) -> Result<Ru
             .await?;
     }
     app.events.groups(organization_id);
+    if let Err(error) = forget_members(app, organization_id, group).await {
+        // Nobody sees them: the next change of the rule tries again.
+        tracing::warn!(%error, group.id = %group, "the members of a rule's former version were not forgotten");
+    }
     done
+}
+
+/// Forgets the members of versions that are gone, a few at a time: check-ins go on between.
+async fn forget_members(app: &App, organization_id: i64, group: GroupId) -> Result<(), Error> {
+    let some = move |conn: &mut Conn| {
+        let (_, in_force) = groups::auto_group(conn, organization_id, group)?;
+        let mut kept = store::generations(conn, group)?;
+        kept.push(in_force);
+        groups::forget_some(conn, group, &kept, FORGOTTEN)
+    };
+    while app.storage.writer.run(some).await? {}
+    Ok(())
 }
 
 /// Stores the version beside the one in force; from now on check-ins ask it too.
@@ -172,10 +191,9 @@ fn finish(conn: &mut Conn, work: &Work, share: i64, now: UnixMillis) -> Result<R
     }
     let rule_before = store::find(conn, group, before)?;
     groups::put_in_force(conn, group, generation)?;
-    groups::forget_other_generations(conn, group, generation)?;
     store::keep_only(conn, group, generation)?;
     store::bump(conn, work.caller.organization_id())?;
-    let members = groups::count(conn, group, generation)?;
+    let members = members_before + joined - left;
     let conditions = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
     let detail = json!({
         "name": name,

@@ -38,6 +38,14 @@ pub(super) fn find(conn: &mut Conn, group: GroupId, generation: i64) -> Result<O
         .optional()?)
 }
 
+/// The generations of a group's rule.
+pub(super) fn generations(conn: &mut Conn, group: GroupId) -> Result<Vec<i64>, Error> {
+    Ok(rules::table
+        .filter(rules::group_id.eq(group.0))
+        .select(rules::generation)
+        .load(conn)?)
+}
+
 /// The highest generation of a group's rule.
 pub(super) fn newest(conn: &mut Conn, group: GroupId) -> Result<Option<i64>, Error> {
     Ok(rules::table

@@ -5,7 +5,6 @@ use super::replay::ReplayWindow;
 use super::state_store::{self, StateRow};
 use crate::certificates::Issued;
 use crate::error::Error;
-use crate::per_backend;
 use crate::storage::schema::{system_states, systems, telemetry_samples};
 use crate::storage::{Conn, one_of};
 use diesel::prelude::*;
@@ -169,14 +168,32 @@ pub(super) fn save(conn: &mut Conn, accepted: &[Written<'_>], now: UnixMillis) -
         .iter()
         .filter(|written| written.accepted.sample)
         .map(|written| sample_row(written.accepted, now));
-    let samples = samples.collect::<Vec<_>>();
-    per_backend!(conn, c => diesel::insert_into(telemetry_samples::table)
-        .values(&samples)
-        .on_conflict_do_nothing()
-        .execute(c))?;
+    save_samples(conn, &samples.collect::<Vec<_>>())?;
     for accepted in accepted.iter().map(|written| written.accepted) {
         if let Some(facts) = &accepted.facts {
             save_facts(conn, accepted.after.id, facts, &accepted.after.agent_version)?;
+        }
+    }
+    Ok(())
+}
+
+/// Adds rows of telemetry. On SQLite one statement that stays prepared takes each of them: writing them all out in one is
+/// dearer than what it does.
+fn save_samples(conn: &mut Conn, samples: &[SampleRow]) -> Result<(), Error> {
+    match conn {
+        Conn::Sqlite(c) => {
+            for sample in samples {
+                diesel::insert_into(telemetry_samples::table)
+                    .values(sample)
+                    .on_conflict_do_nothing()
+                    .execute(c)?;
+            }
+        }
+        Conn::Postgres(c) => {
+            diesel::insert_into(telemetry_samples::table)
+                .values(samples)
+                .on_conflict_do_nothing()
+                .execute(c)?;
         }
     }
     Ok(())

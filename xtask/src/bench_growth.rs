@@ -1,0 +1,154 @@
+//! `cargo xtask bench --growth`: what a check-in costs with 1,000 systems and with a hundred times as many, and how long check-ins
+//! take while rules over all of them are saved.
+//!
+//! Server, rules and simulator are those of `--ratios`. Rules are saved one after the other, by `curl`, from the start of the load to
+//! its end, each with other members than the one before: check-ins then are those of a fleet in the middle of a change.
+
+use crate::bench_ratios::{
+    Figures, Load, ONE, arguments, enrollment_token, figures, rules, simulator, token_fleet,
+};
+use crate::bench_rules::{Client, number};
+use crate::process::{Program, run};
+use crate::site::{Settings, Site};
+use anyhow::{Result, ensure};
+use std::path::Path;
+
+const FEW: u32 = 1_000;
+const MANY: u32 = 100_000;
+/// By how much the cost may grow, in percent.
+const MOST_GROWTH: f64 = 20.0;
+/// Rules saved with nothing else to do.
+const ALONE: usize = 5;
+/// What check-ins may take while a rule is saved (99 of a hundred), in milliseconds.
+const MOST_MEANWHILE_MS: f64 = 50.0;
+
+/// Measures and prints.
+pub(crate) fn measure(programs: &Path, connections: u32, duration_secs: u32) -> Result<()> {
+    let load = |agents| Load {
+        agents,
+        connections,
+        duration_secs,
+    };
+    let (_, few) = fleet_of(programs, load(FEW))?;
+    print(FEW, &few);
+    let (mut site, many) = fleet_of(programs, load(MANY))?;
+    print(MANY, &many);
+    println!(
+        "    growth: {:.1} % by processor time, {:.1} % by check-ins per second (to stay below {MOST_GROWTH:.0} %)",
+        100.0 * (many.cpu_us / few.cpu_us - 1.0),
+        100.0 * (few.per_second / many.per_second - 1.0),
+    );
+    while_rules_are_saved(&site, load(MANY), many.per_second / 2.0)?;
+    site.must_run()
+}
+
+fn print(systems: u32, figures: &Figures) {
+    println!(
+        "{systems} systems: {:.0} check-ins/s, {:.1} us of the server's processor each, p99 {:.1} ms, {} failed; {:.0} MiB resident",
+        figures.per_second, figures.cpu_us, figures.p99_ms, figures.failed, figures.resident_mib
+    );
+}
+
+/// A server with so many approved systems, after a load.
+fn fleet_of(programs: &Path, load: Load) -> Result<(Site, Figures)> {
+    let settings = Settings {
+        name: "bench",
+        interval_secs: 60,
+        log_level: "warn",
+        server_prefix: ONE,
+        database: None,
+    };
+    let mut site = Site::start(programs, &settings)?;
+    let client = Client::new(&site)?;
+    rules(&client)?;
+    let token = enrollment_token(&client, &site)?;
+    let mut fleet = token_fleet(&site, &token);
+    let report = site.folder().join("report");
+    arguments(&mut fleet, load, None, site.server_id(), &report);
+    fleet.arg("--identities").arg(site.folder().join("identities"));
+    run(fleet)?;
+    site.must_run()?;
+    let figures = figures(&report)?;
+    Ok((site, figures))
+}
+
+/// Half of the load that the server takes, and rules saved all the while.
+fn while_rules_are_saved(site: &Site, load: Load, rate: f64) -> Result<()> {
+    let client = Client::new(site)?;
+    let mut rule = SavedRule::new(&client)?;
+    for _ in 0..ALONE {
+        rule.save()?;
+    }
+    let alone = std::mem::take(&mut rule.took);
+    let report = site.folder().join("report-saving");
+    let mut fleet = site.as_fleet(simulator(site.programs()));
+    arguments(&mut fleet, load, Some(rate), site.server_id(), &report);
+    fleet.arg("--identities").arg(site.folder().join("identities"));
+    let mut running = Program::background("the simulator", fleet, &site.folder().join("simulator.log"))?;
+    let ended = loop {
+        if let Some(ended) = running.finished()? {
+            break ended;
+        }
+        rule.save()?;
+    };
+    ensure!(ended.success(), "the simulator failed: {}", running.log_tail());
+    let figures = figures(&report)?;
+    println!(
+        "{MANY} systems, a rule saved with nothing else to do: {:.0} ms (median of {ALONE}), {} systems join and as many leave",
+        median(alone),
+        rule.members
+    );
+    println!(
+        "{MANY} systems, {rate:.0} check-ins/s while such rules were saved one after the other ({} of them, median {:.0} ms): \
+         p50 {:.1} ms, p99 {:.1} ms (to stay below {MOST_MEANWHILE_MS:.0} ms), {} failed",
+        rule.took.len(),
+        median(rule.took),
+        figures.p50_ms,
+        figures.p99_ms,
+        figures.failed
+    );
+    Ok(())
+}
+
+fn median(mut took: Vec<f64>) -> f64 {
+    took.sort_by(f64::total_cmp);
+    took.get(took.len() / 2).copied().unwrap_or_default()
+}
+
+/// A rule that every fifth system belongs to, each time others.
+struct SavedRule<'a> {
+    client: &'a Client<'a>,
+    path: String,
+    members: u64,
+    turn: usize,
+    /// How long each took, in milliseconds.
+    took: Vec<f64>,
+}
+
+impl<'a> SavedRule<'a> {
+    fn new(client: &'a Client<'a>) -> Result<Self> {
+        let (group, _) = client.ask("POST", "/api/v1/groups", r#"{"name":"saved","kind":"auto"}"#)?;
+        Ok(SavedRule {
+            client,
+            path: format!("/api/v1/groups/{}/rule", number(&group, "id")?),
+            members: 0,
+            turn: 0,
+            took: Vec::new(),
+        })
+    }
+
+    fn save(&mut self) -> Result<()> {
+        let (first, members) = (self.turn * 2 % 10, self.members);
+        let condition = format!(
+            r#"{{"field":"hostname","operator":"regex","value":"[{first}{}]$"}}"#,
+            first + 1
+        );
+        // How many leave the group is confirmed, as whoever saves it in the console does.
+        let body = format!(r#"{{"conditions":[{condition}],"confirm_removals":{members}}}"#);
+        let (saved, millis) = self.client.ask("PUT", &self.path, &body)?;
+        self.members = number(&saved, "members")?;
+        self.turn += 1;
+        self.took.push(millis);
+        Ok(())
+    }
+}
