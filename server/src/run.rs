@@ -292,7 +292,8 @@ async fn sweep(app: &App) -> Result<(), Error> {
     commands::sweep(app).await?;
     upgrades::sweep(app).await?;
     rollouts::sweep(app).await?;
-    auth::sweep_failures(app).await
+    auth::sweep_failures(app).await?;
+    app.storage.refresh_statistics().await
 }
 
 /// The listener watches the file and takes the renewed certificate by itself.

@@ -34,7 +34,6 @@ with database:
     database.executemany("INSERT INTO system_states (system_id, replay_high, replay_window, boot_id, address, interval_secs, "
         "last_seen_ms, cpu_percent, mem_total_bytes, disk_total_bytes, uptime_secs, containers) "
         "VALUES (?, 0, 0, '', ?, 60, ?, ?, ?, ?, ?, ?)", states)
-    database.execute("ANALYZE")
 "#;
 
 /// A rule of three conditions, one of which reads the containers.

@@ -79,18 +79,22 @@ pub(super) fn store_candidates(
     }
 }
 
-/// Those of one organization that are open, each key once.
+/// Those of one organization that are open, each key once. Organizations come in the order of their ids: two servers that lock
+/// them in another order would wait for each other.
 fn next_turn(candidates: &[Candidate], done: &[Option<Registered>]) -> Vec<usize> {
+    let open = || {
+        let all = candidates.iter().zip(done).enumerate();
+        all.filter(|(_, (_, done))| done.is_none())
+            .map(|(index, (candidate, _))| (index, candidate))
+    };
+    let organization_id = open().map(|(_, candidate)| candidate.organization_id).min();
     let mut keys = HashSet::new();
-    let mut organization_id = None;
-    let open = candidates.iter().zip(done).enumerate();
-    open.filter(|(_, (candidate, done))| {
-        done.is_none()
-            && *organization_id.get_or_insert(candidate.organization_id) == candidate.organization_id
-            && keys.insert(candidate.key.as_bytes())
-    })
-    .map(|(index, _)| index)
-    .collect()
+    open()
+        .filter(|(_, candidate)| {
+            Some(candidate.organization_id) == organization_id && keys.insert(candidate.key.as_bytes())
+        })
+        .map(|(index, _)| index)
+        .collect()
 }
 
 /// Registrations of one organization with different keys.

@@ -324,3 +324,37 @@ fn by_key(rows: Vec<(i64, String)>) -> HashMap<i64, Vec<String>> {
     }
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{DatabaseUrl, Storage};
+    use diesel::connection::SimpleConnection;
+
+    #[test]
+    fn what_is_kept_is_never_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = DatabaseUrl::Sqlite(folder.path().join("test.db"));
+        drop(Storage::open(&url).unwrap());
+        let mut conn = url.connect().unwrap();
+        let Conn::Sqlite(sqlite) = &mut conn else {
+            panic!("not SQLite");
+        };
+        sqlite.batch_execute("PRAGMA foreign_keys = OFF").unwrap();
+        for generation in 1..=4 {
+            for system in 1..=5 {
+                let row = format!("INSERT INTO group_members VALUES (1, {generation}, {system}, 0, 'rule')");
+                sqlite.batch_execute(&row).unwrap();
+            }
+        }
+        let group = GroupId(1);
+        let members =
+            |conn: &mut Conn| [1, 2, 3, 4].map(|generation| count(conn, group, generation).unwrap());
+        // The second is in force, the fourth is being applied.
+        assert!(forget_some(&mut conn, group, &[2, 4], 2).unwrap());
+        assert_eq!(members(&mut conn), [3, 5, 5, 5]);
+        while forget_some(&mut conn, group, &[2, 4], 2).unwrap() {}
+        assert_eq!(members(&mut conn), [0, 5, 0, 5]);
+        assert!(!forget_some(&mut conn, GroupId(2), &[], 2).unwrap());
+    }
+}

@@ -72,6 +72,20 @@ impl Storage {
         })
     }
 
+    /// Has SQLite look at how the rows are spread, where that changed by much: without it, it reads whole organizations where a few
+    /// ids were asked for. Each table is looked at in samples. PostgreSQL does it by itself.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn refresh_statistics(&self) -> Result<(), Error> {
+        use diesel::connection::SimpleConnection;
+        let refresh = |conn: &mut Conn| match conn {
+            Conn::Sqlite(conn) => Ok(conn.batch_execute("PRAGMA analysis_limit = 1000; PRAGMA optimize")?),
+            Conn::Postgres(_) => Ok(()),
+        };
+        self.writer.run(refresh).await
+    }
+
     /// Whether the database can be read and really be written: a row is added and taken away, and that is committed.
     ///
     /// # Errors

@@ -170,6 +170,21 @@ mod tests {
     use scm_protocol::ids::UnixMillis;
     use scm_protocol::rules::Field;
 
+    /// Nothing tells SQLite how the rows are spread on a server that was just set up: reading an organization by index, for each
+    /// thousand systems anew, would cost by the square of the fleet.
+    #[tokio::test]
+    async fn a_chunk_is_read_by_its_ids() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = Storage::open(&DatabaseUrl::Sqlite(folder.path().join("test.db"))).unwrap();
+        let plan = storage.readers.run(|conn| Ok(facts_store::plan_of_chunk(conn)));
+        let plan = plan.await.unwrap();
+        assert!(
+            plan.contains("systems USING INTEGER PRIMARY KEY (rowid>?)"),
+            "{plan}"
+        );
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+    }
+
     /// What is left out of a query must never be what a condition asks for: it would count as missing.
     #[tokio::test]
     async fn whatever_is_asked_for_is_read() {

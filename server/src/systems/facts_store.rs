@@ -1,7 +1,6 @@
 //! The columns of `systems` and `system_states` that conditions can ask about.
 
 use crate::error::Error;
-use crate::per_backend;
 use crate::storage::Conn;
 use crate::storage::schema::{system_states, systems};
 use diesel::dsl::case_when;
@@ -91,14 +90,14 @@ macro_rules! columns {
 
 /// The query, a macro because its type differs between the backends.
 macro_rules! wanted {
-    ($organization:expr, $which:expr, $needs:expr) => {{
+    ($of_organization:expr, $which:expr, $needs:expr) => {{
         let (after, limit, ids) = match $which {
             Which::After(after, limit) => (*after, *limit, None),
             Which::These(ids) => (0, i64::MAX, Some(*ids)),
         };
         let mut query = systems::table
             .inner_join(system_states::table)
-            .filter(systems::organization_id.eq($organization))
+            .filter($of_organization)
             .filter(systems::id.gt(after))
             .order(systems::id)
             .limit(limit)
@@ -118,7 +117,14 @@ pub(super) fn rows(
     which: &Which<'_>,
     needs: Needs,
 ) -> Result<Vec<(Static, Live)>, Error> {
-    Ok(per_backend!(conn, c => wanted!(organization_id, which, needs).load(c)?))
+    Ok(match conn {
+        // A sum, so that SQLite goes by the ids: it knows nothing of how the rows are spread, and would read the whole
+        // organization by another index, sort it, and take the first few.
+        Conn::Sqlite(c) => {
+            wanted!((systems::organization_id + 0).eq(organization_id), which, needs).load(c)?
+        }
+        Conn::Postgres(c) => wanted!(systems::organization_id.eq(organization_id), which, needs).load(c)?,
+    })
 }
 
 /// Reads so many behind `after` that nobody changes before the commit. SQLite has one writer at a time, and this is it.
@@ -140,4 +146,26 @@ pub(super) fn locked(
             .for_share()
             .load(c)?),
     }
+}
+
+/// How SQLite goes about reading a chunk.
+#[cfg(test)]
+pub(super) fn plan_of_chunk(conn: &mut Conn) -> String {
+    #[derive(QueryableByName)]
+    struct Step {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        detail: String,
+    }
+    let Conn::Sqlite(conn) = conn else {
+        panic!("not SQLite");
+    };
+    let which = Which::After(0, 1000);
+    let query = wanted!((systems::organization_id + 0).eq(1), &which, Needs::default());
+    let sql = diesel::debug_query::<diesel::sqlite::Sqlite, _>(&query).to_string();
+    let (sql, _) = sql.split_once(" -- binds").unwrap();
+    let sql = sql.replacen("LIMIT ?", "LIMIT 1000", 1);
+    let steps: Vec<Step> = diesel::sql_query(format!("EXPLAIN QUERY PLAN {sql}"))
+        .load(conn)
+        .unwrap();
+    steps.iter().map(|step| format!("{}\n", step.detail)).collect()
 }

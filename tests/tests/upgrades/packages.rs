@@ -7,6 +7,7 @@ use scm_protocol::upgrades::package::PackageList;
 use scm_tests::programs::Server;
 use std::fs;
 use std::process::Command;
+use std::process::Stdio;
 
 const PROGRAM: &[u8] = b"#!/bin/sh\nexit 0\n";
 
@@ -84,12 +85,24 @@ async fn only_what_a_release_key_signed_as_an_agent_is_stored() -> Result<()> {
     assert_eq!((package.size_bytes, package.offered), (17, true));
     ensure!(packages(&server, &["list"])?.is_ok_and(|said| said.contains(&package.sha256)));
     assert_eq!(audited(&admin, "packages.add").await?, 1);
+    nobody_reads(&server)?;
 
     ensure!(packages(&server, &["remove", PLATFORM, "1.5.0"])?.is_err());
     ensure!(packages(&server, &["remove", PLATFORM, "1.4.0"])?.is_ok());
     let list: PackageList = admin.get("/api/v1/packages").await?;
     ensure!(list.items.is_empty());
     assert_eq!(audited(&admin, "packages.remove").await?, 1);
+    Ok(())
+}
+
+/// `scmserver packages list | head -0`: the reader is gone before anything is printed.
+fn nobody_reads(server: &Server) -> Result<()> {
+    let mut list = server.prepared(&["packages", "list"])?;
+    let mut list = list.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    drop(list.stdout.take());
+    let ended = list.wait_with_output()?;
+    let said = String::from_utf8_lossy(&ended.stderr);
+    ensure!(ended.status.success() && !said.contains("panicked"), "{said}");
     Ok(())
 }
 
