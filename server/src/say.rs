@@ -12,7 +12,7 @@ pub fn line(text: Arguments<'_>) {
     }
 }
 
-/// As `println!`, which ends the program when nobody reads; see [`line`].
+/// As `println!`, which ends the program when nobody reads; see [`line()`].
 #[macro_export]
 macro_rules! say {
     ($($part:tt)*) => {
