@@ -283,7 +283,7 @@ impl<'a> Turn<'a> {
                     (*id, Some(admission))
                 }
             };
-            if let Some((admission, Admission::Accepted(token))) = admission.zip(admission) {
+            if let Some(admission @ Admission::Accepted(token)) = admission {
                 let by = admission.approver().unwrap_or_default();
                 let of_token = approved.entry(token.id()).or_insert((by, Vec::new()));
                 of_token.1.push(id);
