@@ -49,9 +49,19 @@ pub(super) fn remember_nonces(
         .filter(|(digest, _)| !there.contains(*digest))
         .map(|(digest, expires)| (nonces::digest.eq(*digest), nonces::expires_ms.eq(expires.0)))
         .collect();
-    per_backend!(conn, c => diesel::insert_into(nonces::table)
+    if fresh.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let added = per_backend!(conn, c => diesel::insert_into(nonces::table)
         .values(&fresh)
+        .on_conflict_do_nothing()
         .execute(c))?;
+    if added != fresh.len() {
+        // Another server remembered one of them since we looked: the writer does it again, and sees it then.
+        return Err(Error::Unavailable(
+            "a nonce was remembered elsewhere meanwhile".to_owned(),
+        ));
+    }
     let fresh = digests.into_iter().filter(|digest| !there.contains(*digest));
     Ok(fresh.map(<[u8]>::to_vec).collect())
 }
