@@ -89,12 +89,14 @@ async fn fifty_of_two_hundred(server: Server, replica: Option<Server>) -> Result
     let active = told.iter().filter(|status| **status == AgentStatus::Active);
     assert_eq!((active.count(), told.len()), (50, 200));
 
-    let systems = admin.systems().await?;
-    let count = |status| systems.iter().filter(|system| system.status == status).count();
-    assert_eq!(
-        (count(SystemStatus::Active), count(SystemStatus::Pending)),
-        (50, 150)
-    );
+    // What the other server added is in this one's lists as soon as it was told.
+    eventually("all of them in the list", 10, async || {
+        let systems = admin.systems().await?;
+        let count = |status| systems.iter().filter(|system| system.status == status).count();
+        let counted = (count(SystemStatus::Active), count(SystemStatus::Pending));
+        Ok((counted == (50, 150)).then_some(()))
+    })
+    .await?;
     let audit = audit(&admin).await?;
     let expected = [("accepted".to_owned(), 50), ("used_up".to_owned(), 150)];
     assert_eq!(outcomes(&audit), HashMap::from(expected));
