@@ -91,14 +91,12 @@ pub fn move_auto(
     Ok(())
 }
 
-/// How many systems join and how many leave when a group goes from one generation to another.
+/// How many systems are in both of two generations of a group.
 ///
 /// # Errors
 /// When the database fails.
-pub fn count_moves(conn: &mut Conn, group: GroupId, from: i64, to: i64) -> Result<(i64, i64), Error> {
-    let joining = store::count_joining(conn, group, from, to)?;
-    let leaving = store::count_joining(conn, group, to, from)?;
-    Ok((joining, leaving))
+pub fn count_shared(conn: &mut Conn, group: GroupId, one: i64, other: i64) -> Result<i64, Error> {
+    store::count_shared(conn, group, one, other)
 }
 
 /// The first `limit` systems that join when a group goes from one generation to another; the other way round, that leave.

@@ -2,9 +2,9 @@
 
 use super::membership::Membership;
 use crate::error::Error;
-use crate::per_backend;
 use crate::storage::schema::{enrollment_token_groups as chosen, group_members as members, groups, systems};
 use crate::storage::{Conn, one_of};
+use crate::{of_organization, per_backend};
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 use scm_protocol::ids::{GroupId, SystemId, UnixMillis};
@@ -179,17 +179,17 @@ pub(super) fn remove(
     Ok(removed)
 }
 
-/// How many systems `to` has that `from` has not.
-pub(super) fn count_joining(conn: &mut Conn, group: GroupId, from: i64, to: i64) -> Result<i64, Error> {
-    let before = diesel::alias!(members as before);
-    let there = before
-        .filter(before.field(members::group_id).eq(group.0))
-        .filter(before.field(members::generation).eq(from))
-        .filter(before.field(members::system_id).eq(members::system_id));
+/// How many systems are in both of two generations.
+pub(super) fn count_shared(conn: &mut Conn, group: GroupId, one: i64, other: i64) -> Result<i64, Error> {
+    let others = diesel::alias!(members as others);
+    let there = others
+        .filter(others.field(members::group_id).eq(group.0))
+        .filter(others.field(members::generation).eq(other))
+        .filter(others.field(members::system_id).eq(members::system_id));
     Ok(per_backend!(conn, c => members::table
         .filter(members::group_id.eq(group.0))
-        .filter(members::generation.eq(to))
-        .filter(not(exists(there)))
+        .filter(members::generation.eq(one))
+        .filter(exists(there))
         .count()
         .get_result(c)?))
 }
@@ -275,7 +275,7 @@ pub(super) fn known(conn: &mut Conn, organization_id: i64, ids: &[i64]) -> Resul
     let mut known = Vec::with_capacity(ids.len());
     for part in ids.chunks(ROWS) {
         let rows: Vec<i64> = systems::table
-            .filter(systems::organization_id.eq(organization_id))
+            .filter(of_organization!(organization_id))
             .filter(systems::id.eq_any(part))
             .select(systems::id)
             .load(conn)?;

@@ -180,11 +180,14 @@ fn finish(conn: &mut Conn, work: &Work, share: i64, now: UnixMillis) -> Result<R
     check_current(conn, work)?;
     let (group, generation) = (work.version.group, work.generation);
     let (name, before) = groups::auto_group(conn, work.caller.organization_id(), group)?;
-    let (joined, left) = groups::count_moves(conn, group, before, generation)?;
+    let members_before = groups::count(conn, group, before)?;
+    let members = groups::count(conn, group, generation)?;
+    // Looking for one in the other takes longer than counting: it is done once.
+    let stay = groups::count_shared(conn, group, before, generation)?;
+    let (joined, left) = (members - stay, members_before - stay);
     let organization_id = work.caller.organization_id();
     let who_joins = named(conn, organization_id, group, (before, generation))?;
     let who_leaves = named(conn, organization_id, group, (generation, before))?;
-    let members_before = groups::count(conn, group, before)?;
     // Who disables a rule empties its group: that is what was asked for.
     if work.version.enabled {
         check_removals(work.version.confirmed, left, members_before, share)?;
@@ -193,7 +196,6 @@ fn finish(conn: &mut Conn, work: &Work, share: i64, now: UnixMillis) -> Result<R
     groups::put_in_force(conn, group, generation)?;
     store::keep_only(conn, group, generation)?;
     store::bump(conn, work.caller.organization_id())?;
-    let members = members_before + joined - left;
     let conditions = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
     let detail = json!({
         "name": name,

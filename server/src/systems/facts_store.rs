@@ -1,6 +1,7 @@
 //! The columns of `systems` and `system_states` that conditions can ask about.
 
 use crate::error::Error;
+use crate::of_organization;
 use crate::storage::Conn;
 use crate::storage::schema::{system_states, systems};
 use diesel::dsl::case_when;
@@ -118,11 +119,7 @@ pub(super) fn rows(
     needs: Needs,
 ) -> Result<Vec<(Static, Live)>, Error> {
     Ok(match conn {
-        // A sum, so that SQLite goes by the ids: it knows nothing of how the rows are spread, and would read the whole
-        // organization by another index, sort it, and take the first few.
-        Conn::Sqlite(c) => {
-            wanted!((systems::organization_id + 0).eq(organization_id), which, needs).load(c)?
-        }
+        Conn::Sqlite(c) => wanted!(of_organization!(organization_id), which, needs).load(c)?,
         Conn::Postgres(c) => wanted!(systems::organization_id.eq(organization_id), which, needs).load(c)?,
     })
 }
@@ -160,7 +157,7 @@ pub(super) fn plan_of_chunk(conn: &mut Conn) -> String {
         panic!("not SQLite");
     };
     let which = Which::After(0, 1000);
-    let query = wanted!((systems::organization_id + 0).eq(1), &which, Needs::default());
+    let query = wanted!(of_organization!(1), &which, Needs::default());
     let sql = diesel::debug_query::<diesel::sqlite::Sqlite, _>(&query).to_string();
     let (sql, _) = sql.split_once(" -- binds").unwrap();
     let sql = sql.replacen("LIMIT ?", "LIMIT 1000", 1);

@@ -1,9 +1,9 @@
 //! What of a system decides on what program it can run.
 
 use crate::error::Error;
-use crate::per_backend;
 use crate::storage::Conn;
 use crate::storage::schema::systems;
+use crate::{of_organization, per_backend};
 use diesel::prelude::*;
 
 /// A machine and the agent on it.
@@ -35,7 +35,7 @@ pub(super) fn machines(
             .load(c)?,
         // SQLite has one writer at a time, and this is it.
         other => per_backend!(other, c => systems::table
-            .filter(systems::organization_id.eq(organization_id))
+            .filter(of_organization!(organization_id))
             .filter(systems::id.eq_any(ids))
             .order(systems::id)
             .select(MachineRow::as_select())

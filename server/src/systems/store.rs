@@ -2,9 +2,9 @@
 
 use super::decide::HeldStanding;
 use crate::error::Error;
-use crate::per_backend;
 use crate::storage::Conn;
 use crate::storage::schema::{system_states, systems};
+use crate::{of_organization, per_backend};
 use diesel::prelude::*;
 use scm_protocol::identity::PublicKey;
 use scm_protocol::ids::{SystemId, UnixMillis};
@@ -70,7 +70,7 @@ pub(super) fn find(conn: &mut Conn, organization_id: i64, id: SystemId) -> Resul
 pub(super) fn these(conn: &mut Conn, organization_id: i64, ids: &[i64]) -> Result<Vec<Record>, Error> {
     Ok(per_backend!(conn, c => systems::table
         .inner_join(system_states::table)
-        .filter(systems::organization_id.eq(organization_id))
+        .filter(of_organization!(organization_id))
         .filter(systems::id.eq_any(ids))
         .select((SystemRecord::as_select(), StateRecord::as_select()))
         .load(c)?))
@@ -138,7 +138,7 @@ pub(super) fn find_all(
     ids: &[i64],
 ) -> Result<Vec<SystemRecord>, Error> {
     Ok(per_backend!(conn, c => systems::table
-        .filter(systems::organization_id.eq(organization_id))
+        .filter(of_organization!(organization_id))
         .filter(systems::id.eq_any(ids))
         .select(SystemRecord::as_select())
         .load(c)?))
@@ -147,7 +147,7 @@ pub(super) fn find_all(
 /// Ids and host names of those systems that the organization has.
 pub(super) fn names(conn: &mut Conn, organization_id: i64, ids: &[i64]) -> Result<Vec<(i64, String)>, Error> {
     Ok(per_backend!(conn, c => systems::table
-        .filter(systems::organization_id.eq(organization_id))
+        .filter(of_organization!(organization_id))
         .filter(systems::id.eq_any(ids))
         .select((systems::id, systems::hostname))
         .load(c)?))
