@@ -78,7 +78,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     tokio::spawn(systems::watch_silence(Arc::clone(&app)));
     tokio::spawn(systems::keep_mirror(Arc::clone(&app)));
     tokio::spawn(systems::expire_pending(Arc::clone(&app)));
-    tokio::spawn(rules::drop_unfinished(Arc::clone(&app)));
+    tokio::spawn(rules::tidy(Arc::clone(&app)));
     tokio::spawn(crate::signing::keep_keys(Arc::clone(&app)));
     tokio::spawn(organization_settings::follow_changes(Arc::clone(&app)));
     tokio::spawn(certificates::keep_file(Arc::clone(&app)));

@@ -129,6 +129,14 @@ pub fn forget_some(conn: &mut Conn, group: GroupId, kept: &[i64], limit: i64) ->
     store::forget_some(conn, group, kept, limit)
 }
 
+/// Whether there are members of a generation that is none of these.
+///
+/// # Errors
+/// When the database fails.
+pub fn has_others(conn: &mut Conn, group: GroupId, kept: &[i64]) -> Result<bool, Error> {
+    Ok(store::other_generation(conn, group, kept)?.is_some())
+}
+
 /// Forgets the members of generations that were never put in force.
 ///
 /// # Errors

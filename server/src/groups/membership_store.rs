@@ -244,7 +244,7 @@ pub(super) fn forget_some(conn: &mut Conn, group: GroupId, kept: &[i64], limit: 
 }
 
 /// The lowest generation with members that is none of these. Each look is one step in the index.
-fn other_generation(conn: &mut Conn, group: GroupId, kept: &[i64]) -> Result<Option<i64>, Error> {
+pub(super) fn other_generation(conn: &mut Conn, group: GroupId, kept: &[i64]) -> Result<Option<i64>, Error> {
     let mut above = 0;
     loop {
         let next: Option<i64> = members::table

@@ -13,8 +13,8 @@ mod store;
 
 pub use many::{MemberOrder, Unmoved, manual_group, move_many};
 pub use membership::{
-    Membership, auto_memberships, choose_for_token, count, count_shared, forget_some, join_manual, joining,
-    members_of, memberships_of, move_auto, names_between, names_by_token, names_of, put_in_force,
-    remove_generations_above,
+    Membership, auto_memberships, choose_for_token, count, count_shared, forget_some, has_others,
+    join_manual, joining, members_of, memberships_of, move_auto, names_between, names_by_token, names_of,
+    put_in_force, remove_generations_above,
 };
-pub use service::{auto_group, change_members_in, names};
+pub use service::{auto_group, automatic, change_members_in, names};

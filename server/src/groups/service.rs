@@ -339,6 +339,17 @@ pub fn auto_group(conn: &mut Conn, organization_id: i64, id: GroupId) -> Result<
     Ok((row.name, row.generation))
 }
 
+/// Every automatic group, and the organization it is of.
+///
+/// # Errors
+/// When the database fails.
+pub fn automatic(conn: &mut Conn) -> Result<Vec<(i64, GroupId)>, Error> {
+    let groups = store::automatic(conn)?.into_iter();
+    Ok(groups
+        .map(|(organization_id, id)| (organization_id, GroupId(id)))
+        .collect())
+}
+
 /// Every group of an organization as id, name and kind, manual ones first.
 ///
 /// # Errors

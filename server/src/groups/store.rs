@@ -42,6 +42,14 @@ pub(super) fn all(conn: &mut Conn, organization_id: i64) -> Result<Vec<GroupRow>
     Ok(rows)
 }
 
+/// Every automatic group of every organization: the organization's id, and its own.
+pub(super) fn automatic(conn: &mut Conn) -> Result<Vec<(i64, i64)>, Error> {
+    Ok(groups::table
+        .filter(groups::kind.eq(GroupKind::Auto.as_str()))
+        .select((groups::organization_id, groups::id))
+        .load(conn)?)
+}
+
 /// One group.
 pub(super) fn find(conn: &mut Conn, organization_id: i64, id: GroupId) -> Result<Option<GroupRow>, Error> {
     Ok(groups::table

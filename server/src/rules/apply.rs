@@ -1,8 +1,9 @@
 //! Putting a version of a rule in force without holding up check-ins.
 //!
-//! The version fills a generation of its own, a thousand systems in a transaction, while check-ins keep both generations
-//! true; then one short transaction makes it the group's. Whatever stops the work between leaves the group as it was; what
-//! it left behind is forgotten by the next change of the rule, or by [`drop_unfinished`].
+//! The version fills a generation of its own, a thousand systems in a transaction and never without a pause where others
+//! write, while check-ins keep both generations true; then one short transaction makes it the group's. Whatever stops the work between leaves the group as it was. What
+//! nobody sees any more, members of former versions and of unfinished ones, is forgotten by the next change of the rule, or by
+//! [`tidy`].
 
 use super::store::{self, RuleRow};
 use crate::app::App;
@@ -78,7 +79,7 @@ async fn carry_through(app: &App, caller: Caller, version: Version) -> Result<Ru
         after = app
             .storage
             .writer
-            .run(move |conn| fill(conn, &work, from, now))
+            .run_aside(move |conn| fill(conn, &work, from, now))
             .await?;
     }
     let share = app
@@ -99,23 +100,27 @@ async fn carry_through(app: &App, caller: Caller, version: Version) -> Result<Ru
             .await?;
     }
     app.events.groups(organization_id);
-    if let Err(error) = forget_members(app, organization_id, group).await {
-        // Nobody sees them: the next change of the rule tries again.
-        tracing::warn!(%error, group.id = %group, "the members of a rule's former version were not forgotten");
-    }
     done
 }
 
 /// Forgets the members of versions that are gone, a few at a time: check-ins go on between.
 async fn forget_members(app: &App, organization_id: i64, group: GroupId) -> Result<(), Error> {
     let some = move |conn: &mut Conn| {
-        let (_, in_force) = groups::auto_group(conn, organization_id, group)?;
-        let mut kept = store::generations(conn, group)?;
-        kept.push(in_force);
+        // No version is begun meanwhile: its members would be taken for those of one that is gone.
+        store::version(conn, organization_id)?;
+        let kept = kept(conn, organization_id, group)?;
         groups::forget_some(conn, group, &kept, FORGOTTEN)
     };
-    while app.storage.writer.run(some).await? {}
+    while app.storage.writer.run_aside(some).await? {}
     Ok(())
+}
+
+/// The generations whose members somebody sees, or will.
+fn kept(conn: &mut Conn, organization_id: i64, group: GroupId) -> Result<Vec<i64>, Error> {
+    let (_, in_force) = groups::auto_group(conn, organization_id, group)?;
+    let mut kept = store::generations(conn, group)?;
+    kept.push(in_force);
+    Ok(kept)
 }
 
 /// Stores the version beside the one in force; from now on check-ins ask it too.
@@ -260,25 +265,51 @@ fn forget_above(conn: &mut Conn, organization_id: i64, group: GroupId, in_force:
     store::bump(conn, organization_id)
 }
 
-/// Forgets versions whose server was stopped while it applied them; until the server stops.
-pub async fn drop_unfinished(app: Arc<App>) {
+/// Forgets what nobody sees: versions whose server was stopped while it applied them, and the members of those and of former
+/// ones; until the server stops.
+pub async fn tidy(app: Arc<App>) {
     let mut stopping = app.stopping.clone();
     loop {
-        let before = app.clock.now().plus(-GIVEN_UP_MS);
-        let dropped = app.storage.writer.run(move |conn| {
-            for (organization_id, group, in_force) in store::unfinished(conn, before)? {
-                forget_above(conn, organization_id, GroupId(group), in_force)?;
-            }
-            Ok(())
-        });
-        if let Err(error) = dropped.await {
-            tracing::warn!(error = %error, "unfinished changes of rules could not be forgotten, it is tried again");
+        if let Err(error) = tidy_once(&app).await {
+            tracing::warn!(%error, "what is left of former versions of rules could not be forgotten, it is tried again");
         }
         tokio::select! {
             _ = stopping.wait_for(|stop| *stop) => return,
             () = tokio::time::sleep(PERIOD) => {}
         }
     }
+}
+
+async fn tidy_once(app: &App) -> Result<(), Error> {
+    let before = app.clock.now().plus(-GIVEN_UP_MS);
+    let unfinished = move |conn: &mut Conn| {
+        for (organization_id, group, in_force) in store::unfinished(conn, before)? {
+            forget_above(conn, organization_id, GroupId(group), in_force)?;
+        }
+        Ok(())
+    };
+    app.storage.writer.run(unfinished).await?;
+    let left_behind = app.storage.readers.run(left_behind).await?;
+    for (organization_id, group) in left_behind {
+        match forget_members(app, organization_id, group).await {
+            // It was deleted meanwhile, and its members with it.
+            Err(Error::NotFound(_)) => {}
+            done => done?,
+        }
+    }
+    Ok(())
+}
+
+/// Automatic groups with members that nobody sees, and their organizations.
+fn left_behind(conn: &mut Conn) -> Result<Vec<(i64, GroupId)>, Error> {
+    let mut found = Vec::new();
+    for (organization_id, group) in groups::automatic(conn)? {
+        let kept = kept(conn, organization_id, group)?;
+        if groups::has_others(conn, group, &kept)? {
+            found.push((organization_id, group));
+        }
+    }
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ mod service;
 mod store;
 mod why;
 
-pub use apply::drop_unfinished;
+pub use apply::tidy;
 pub use cache::RulesCache;
 pub use reconcile::{Observed, reconcile, reconcile_one, reconcile_these};
 pub use service::{RuleOf, changed, of_group, of_organization};

@@ -17,6 +17,7 @@ use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::{Connection, PgConnection, SqliteConnection};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Instant;
 use tokio::sync::oneshot;
@@ -55,6 +56,8 @@ struct Desk {
     url: DatabaseUrl,
     waiting: Mutex<mpsc::Receiver<Job>>,
     turn: Mutex<Turn>,
+    /// How many pieces of work were begun.
+    begun: AtomicU64,
 }
 
 /// Which thread writes, and how it is.
@@ -72,6 +75,7 @@ impl Writer {
             url: url.clone(),
             waiting: Mutex::new(waiting),
             turn: Mutex::default(),
+            begun: AtomicU64::default(),
         };
         let writer = Writer {
             jobs,
@@ -82,6 +86,25 @@ impl Writer {
             .employ(0)
             .map_err(|error| Error::internal(format!("starting the writer: {error}")))?;
         Ok(writer)
+    }
+
+    /// [`Writer::run`] for a part of long work in the background: where others wanted to write meanwhile, the writer is left to
+    /// them for as long afterwards as this took.
+    ///
+    /// # Errors
+    /// Those of [`Writer::run`].
+    pub async fn run_aside<T, F>(&self, change: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T, Error> + Clone + Send + 'static,
+    {
+        let (before, began) = (self.desk.begun.load(Ordering::Relaxed), Instant::now());
+        let done = self.run(change).await;
+        let begun = self.desk.begun.load(Ordering::Relaxed) - before;
+        if begun > 1 {
+            tokio::time::sleep(began.elapsed()).await;
+        }
+        done
     }
 
     /// Runs `change` in a transaction; returns after it is durable.
@@ -209,7 +232,8 @@ fn work(desk: &Desk, number: u64) {
             // A panic drops the connection, which undoes the transaction, and every answer with it.
             Ok(open) => {
                 desk.busy(number, true);
-                let group = || group(open, first, || desk.next_waiting(number), &mut again);
+                let waiting = || desk.next_waiting(number);
+                let group = || group(open, first, (waiting, &desk.begun), &mut again);
                 catch_unwind(AssertUnwindSafe(group)).unwrap_or_default()
             }
             Err(error) => {
@@ -227,7 +251,7 @@ fn work(desk: &Desk, number: u64) {
 fn group(
     mut conn: Conn,
     first: Job,
-    waiting: impl Fn() -> Option<Job>,
+    (waiting, begun): (impl Fn() -> Option<Job>, &AtomicU64),
     again: &mut VecDeque<Job>,
 ) -> Option<Conn> {
     if let Err(error) = begin(&mut conn) {
@@ -237,6 +261,7 @@ fn group(
     let mut answers = Vec::new();
     let (mut next, mut count, mut failed) = (Some(first), 1, false);
     while let Some(job) = next {
+        begun.fetch_add(1, Ordering::Relaxed);
         match job(&mut conn) {
             Ran::Done(answer) => answers.push(answer),
             Ran::Again(job) => {

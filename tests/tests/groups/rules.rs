@@ -3,7 +3,7 @@
 use crate::{GROUPS, audit, call, create, members, one, refused, save, system};
 use anyhow::Result;
 use scm_protocol::rules::{FieldCatalogue, RuleExplained, RulePreview, RuleSaved};
-use scm_tests::programs::Server;
+use scm_tests::programs::{Database, Server, eventually};
 use serde_json::json;
 use std::time::Duration;
 
@@ -112,4 +112,41 @@ async fn a_killed_server_leaves_the_members_of_one_rule() -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Whoever saves a rule does not wait for its former members to be forgotten; they are, and nobody sees them meanwhile.
+async fn former_members_are_forgotten(database: Database) -> Result<()> {
+    let mut server = Server::builder().database(database).start().await?;
+    let admin = server.admin()?;
+    for name in ["web-1", "web-2", "db-1"] {
+        system(&server, &admin, name).await?;
+    }
+    let group = create(&admin, "webs", "auto").await?.id;
+    save(&admin, group, one("hostname", "contains", "web")).await?;
+    let path = format!("{GROUPS}/{group}/rule");
+    let db = json!({ "conditions": one("hostname", "contains", "db"), "confirm_removals": 2 });
+    let saved: RuleSaved = call(&admin, "PUT", &path, db).await?;
+    assert_eq!((saved.members, saved.joined, saved.left), (1, 1, 2));
+    assert_eq!(members(&admin, group).await?.len(), 1);
+    // As if the server had been stopped before it came to that.
+    server.stop()?;
+    server.start().await?;
+    let admin = server.admin()?;
+    let stored = "SELECT CAST(count(*) AS TEXT) FROM group_members";
+    eventually("the former members to be forgotten", 10, async || {
+        Ok((server.database_texts(stored)? == ["1"]).then_some(()))
+    })
+    .await?;
+    assert_eq!(members(&admin, group).await?.len(), 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn former_members_are_forgotten_on_sqlite() -> Result<()> {
+    former_members_are_forgotten(Database::Sqlite).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn former_members_are_forgotten_on_postgres() -> Result<()> {
+    former_members_are_forgotten(Database::Postgres).await
 }
