@@ -34,7 +34,7 @@ CREATE TABLE rules (
     PRIMARY KEY (group_id, generation)
 );
 
--- Rises with every change of rules, so that what was compiled from them can be checked.
+-- Another one with every change of rules, so that what was compiled from them can be checked.
 CREATE TABLE rule_versions (
     organization_id BIGINT NOT NULL PRIMARY KEY REFERENCES organizations (id),
     version BIGINT NOT NULL

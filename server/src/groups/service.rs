@@ -339,14 +339,14 @@ pub fn auto_group(conn: &mut Conn, organization_id: i64, id: GroupId) -> Result<
     Ok((row.name, row.generation))
 }
 
-/// Every automatic group, and the organization it is of.
+/// Every automatic group, between its organization and its generation in force.
 ///
 /// # Errors
 /// When the database fails.
-pub fn automatic(conn: &mut Conn) -> Result<Vec<(i64, GroupId)>, Error> {
+pub fn automatic(conn: &mut Conn) -> Result<Vec<(i64, GroupId, i64)>, Error> {
     let groups = store::automatic(conn)?.into_iter();
     Ok(groups
-        .map(|(organization_id, id)| (organization_id, GroupId(id)))
+        .map(|(organization_id, id, in_force)| (organization_id, GroupId(id), in_force))
         .collect())
 }
 

@@ -42,11 +42,11 @@ pub(super) fn all(conn: &mut Conn, organization_id: i64) -> Result<Vec<GroupRow>
     Ok(rows)
 }
 
-/// Every automatic group of every organization: the organization's id, and its own.
-pub(super) fn automatic(conn: &mut Conn) -> Result<Vec<(i64, i64)>, Error> {
+/// Every automatic group of every organization: the organization's id, its own, and its generation in force.
+pub(super) fn automatic(conn: &mut Conn) -> Result<Vec<(i64, i64, i64)>, Error> {
     Ok(groups::table
         .filter(groups::kind.eq(GroupKind::Auto.as_str()))
-        .select((groups::organization_id, groups::id))
+        .select((groups::organization_id, groups::id, groups::generation))
         .load(conn)?)
 }
 

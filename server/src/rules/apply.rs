@@ -1,9 +1,9 @@
 //! Putting a version of a rule in force without holding up check-ins.
 //!
-//! The version fills a generation of its own, a thousand systems in a transaction and never without a pause where others
-//! write, while check-ins keep both generations true; then one short transaction makes it the group's. Whatever stops the work between leaves the group as it was. What
-//! nobody sees any more, members of former versions and of unfinished ones, is forgotten by the next change of the rule, or by
-//! [`tidy`].
+//! The version fills a generation of its own, a thousand systems in a transaction and with a pause after each where others
+//! write, while check-ins keep both generations true; then one short transaction makes it the group's. Whatever stops the
+//! work between leaves the group as it was. What nobody sees any more, members of former versions and of unfinished ones, is
+//! forgotten by the next change of the rule, or by [`tidy`].
 
 use super::store::{self, RuleRow};
 use crate::app::App;
@@ -108,7 +108,8 @@ async fn forget_members(app: &App, organization_id: i64, group: GroupId) -> Resu
     let some = move |conn: &mut Conn| {
         // No version is begun meanwhile: its members would be taken for those of one that is gone.
         store::version(conn, organization_id)?;
-        let kept = kept(conn, organization_id, group)?;
+        let (_, in_force) = groups::auto_group(conn, organization_id, group)?;
+        let kept = kept(conn, group, in_force)?;
         groups::forget_some(conn, group, &kept, FORGOTTEN)
     };
     while app.storage.writer.run_aside(some).await? {}
@@ -116,8 +117,7 @@ async fn forget_members(app: &App, organization_id: i64, group: GroupId) -> Resu
 }
 
 /// The generations whose members somebody sees, or will.
-fn kept(conn: &mut Conn, organization_id: i64, group: GroupId) -> Result<Vec<i64>, Error> {
-    let (_, in_force) = groups::auto_group(conn, organization_id, group)?;
+fn kept(conn: &mut Conn, group: GroupId, in_force: i64) -> Result<Vec<i64>, Error> {
     let mut kept = store::generations(conn, group)?;
     kept.push(in_force);
     Ok(kept)
@@ -182,6 +182,8 @@ fn check_current(conn: &mut Conn, work: &Work) -> Result<(), Error> {
 
 /// Makes the version the group's.
 fn finish(conn: &mut Conn, work: &Work, share: i64, now: UnixMillis) -> Result<RuleSaved, Error> {
+    // From here on no check-in moves a system: what is counted is what comes into force.
+    store::bump(conn, work.caller.organization_id())?;
     check_current(conn, work)?;
     let (group, generation) = (work.version.group, work.generation);
     let (name, before) = groups::auto_group(conn, work.caller.organization_id(), group)?;
@@ -200,7 +202,6 @@ fn finish(conn: &mut Conn, work: &Work, share: i64, now: UnixMillis) -> Result<R
     let rule_before = store::find(conn, group, before)?;
     groups::put_in_force(conn, group, generation)?;
     store::keep_only(conn, group, generation)?;
-    store::bump(conn, work.caller.organization_id())?;
     let conditions = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
     let detail = json!({
         "name": name,
@@ -259,9 +260,9 @@ fn abandon(conn: &mut Conn, work: &Work) -> Result<(), Error> {
     forget_above(conn, work.caller.organization_id(), work.version.group, in_force)
 }
 
+/// Check-ins do not ask it any more; its members are forgotten a few at a time.
 fn forget_above(conn: &mut Conn, organization_id: i64, group: GroupId, in_force: i64) -> Result<(), Error> {
     store::remove_above(conn, group, in_force)?;
-    groups::remove_generations_above(conn, group, in_force)?;
     store::bump(conn, organization_id)
 }
 
@@ -303,8 +304,8 @@ async fn tidy_once(app: &App) -> Result<(), Error> {
 /// Automatic groups with members that nobody sees, and their organizations.
 fn left_behind(conn: &mut Conn) -> Result<Vec<(i64, GroupId)>, Error> {
     let mut found = Vec::new();
-    for (organization_id, group) in groups::automatic(conn)? {
-        let kept = kept(conn, organization_id, group)?;
+    for (organization_id, group, in_force) in groups::automatic(conn)? {
+        let kept = kept(conn, group, in_force)?;
         if groups::has_others(conn, group, &kept)? {
             found.push((organization_id, group));
         }

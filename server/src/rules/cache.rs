@@ -91,3 +91,44 @@ fn load(conn: &mut Conn, organization_id: i64, version: i64) -> Result<Organizat
 fn damaged(group: i64, error: &dyn std::error::Error) -> Error {
     Error::internal(format!("the rule of group {group} cannot be used: {error}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::store::{RuleRow, add, bump};
+    use super::*;
+    use crate::storage::trial;
+    use diesel::Connection;
+    use scm_rules::Filter;
+
+    #[tokio::test]
+    async fn rules_that_were_undone_are_never_taken_for_those_that_came_instead() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = trial::sqlite(&folder);
+        trial::organization(&storage).await;
+        let group = "INSERT INTO groups (id, organization_id, name, description, kind, generation, created_ms, created_by) \
+             VALUES (7, 1, 'web', '', 'auto', 1, 0, 'test')";
+        trial::execute(&storage, group.to_owned()).await;
+        let rule = Filter::parse("hostname contains web").unwrap().to_rule().unwrap();
+        let row = RuleRow {
+            group_id: 7,
+            generation: 1,
+            conditions: serde_json::to_string(&rule).unwrap(),
+            disabled_ms: None,
+            changed_ms: 0,
+            changed_by: "test".to_owned(),
+        };
+        let cache = RulesCache::default();
+        let read = move |conn: &mut Conn| {
+            let undone = conn.transaction(|conn| {
+                add(conn, &row)?;
+                bump(conn, 1)?;
+                assert_eq!(cache.current(conn, 1)?.rules.len(), 1);
+                Err::<(), _>(Error::Busy)
+            });
+            assert!(undone.is_err());
+            bump(conn, 1)?;
+            Ok(cache.current(conn, 1)?.rules.len())
+        };
+        assert_eq!(storage.writer.run(read).await.unwrap(), 0);
+    }
+}

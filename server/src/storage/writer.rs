@@ -19,7 +19,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -30,6 +30,9 @@ const MAX_WAITING: usize = 8192;
 
 /// How often a piece of work is done again.
 const RETRIES: u32 = 3;
+
+/// Longest that work in the background leaves the writer to others between two of its parts.
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Answers one caller, once it is known whether the commit held.
 type Answer = Box<dyn FnOnce(Result<(), Error>) + Send>;
@@ -89,7 +92,7 @@ impl Writer {
     }
 
     /// [`Writer::run`] for a part of long work in the background: where others wanted to write meanwhile, the writer is left to
-    /// them for as long afterwards as this took.
+    /// them for as long afterwards as this took, a tenth of a second at most.
     ///
     /// # Errors
     /// Those of [`Writer::run`].
@@ -102,7 +105,7 @@ impl Writer {
         let done = self.run(change).await;
         let begun = self.desk.begun.load(Ordering::Relaxed) - before;
         if begun > 1 {
-            tokio::time::sleep(began.elapsed()).await;
+            tokio::time::sleep(began.elapsed().min(LONGEST_PAUSE)).await;
         }
         done
     }
