@@ -98,7 +98,7 @@ impl DatabaseUrl {
                 let mut conn = SqliteConnection::establish(path).map_err(failed)?;
                 conn.batch_execute(
                     "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                     PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192;",
+                     PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384;",
                 )?;
                 Ok(Conn::Sqlite(conn))
             }
