@@ -121,6 +121,13 @@ pub(super) async fn run<S: App>(
     outcome
 }
 
+/// A connection on which nothing happens for so long is probed,
+const PROBED_AFTER: Duration = Duration::from_secs(30);
+/// so often,
+const PROBED_EVERY: Duration = Duration::from_secs(10);
+/// and given up after so many probes without an answer.
+const PROBES: u32 = 3;
+
 /// None when the server stops meanwhile.
 async fn shake_hands(
     stream: TcpStream,
@@ -142,12 +149,16 @@ fn prepare(stream: &TcpStream, limits: &Limits) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let socket = SockRef::from(stream);
     let keepalive = TcpKeepalive::new()
-        .with_time(Duration::from_secs(30))
-        .with_interval(Duration::from_secs(10))
-        .with_retries(3);
+        .with_time(PROBED_AFTER)
+        .with_interval(PROBED_EVERY)
+        .with_retries(PROBES);
     socket.set_tcp_keepalive(&keepalive)?;
+    // Linux ends an idle connection by this limit as well, whatever the number of probes: a shorter one would give up a
+    // held check-in for one packet that was lost.
     #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(limits.write_timeout))?;
+    socket.set_tcp_user_timeout(Some(
+        limits.write_timeout.max(PROBED_AFTER + PROBED_EVERY * PROBES),
+    ))?;
     Ok(())
 }
 
