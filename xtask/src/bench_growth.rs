@@ -1,7 +1,10 @@
 //! `cargo xtask bench --growth`: what a check-in costs with 1,000 systems and with a hundred times as many, and how long check-ins
 //! take while rules over all of them are saved.
 //!
-//! Server, rules and simulator are those of `--ratios`. Rules are saved one after the other, by `curl`, from the start of the load to
+//! Server, rules and simulator are those of `--ratios`. Both fleets are registered first and then loaded in short turns, one after
+//! the other, so that a machine that becomes slower meanwhile does so for both; medians are compared.
+//!
+//! Rules are saved one after the other, by `curl`, from the start of the load to
 //! its end, each with other members than the one before: check-ins then are those of a fleet in the middle of a change.
 
 use crate::bench_ratios::{
@@ -12,11 +15,14 @@ use crate::process::{Program, run};
 use crate::site::{Settings, Site};
 use anyhow::{Result, ensure};
 use std::path::Path;
+use std::process::Command;
 
 const FEW: u32 = 1_000;
 const MANY: u32 = 100_000;
 /// By how much the cost may grow, in percent.
 const MOST_GROWTH: f64 = 20.0;
+/// Turns of each fleet.
+const TURNS: usize = 7;
 /// Rules saved with nothing else to do.
 const ALONE: usize = 5;
 /// What check-ins may take while a rule is saved (99 of a hundred), in milliseconds.
@@ -29,47 +35,90 @@ pub(crate) fn measure(programs: &Path, connections: u32, duration_secs: u32) -> 
         connections,
         duration_secs,
     };
-    let (_, few) = fleet_of(programs, load(FEW))?;
-    print(FEW, &few);
-    let (mut site, many) = fleet_of(programs, load(MANY))?;
-    print(MANY, &many);
+    let mut few = Fleet::start(programs, load(FEW))?;
+    let mut many = Fleet::start(programs, load(MANY))?;
+    for _ in 0..TURNS {
+        few.turn()?;
+        many.turn()?;
+    }
+    few.print();
+    many.print();
     println!(
         "    growth: {:.1} % by processor time, {:.1} % by check-ins per second (to stay below {MOST_GROWTH:.0} %)",
-        100.0 * (many.cpu_us / few.cpu_us - 1.0),
-        100.0 * (few.per_second / many.per_second - 1.0),
+        100.0 * (many.median(|turn| turn.cpu_us) / few.median(|turn| turn.cpu_us) - 1.0),
+        100.0 * (few.median(|turn| turn.per_second) / many.median(|turn| turn.per_second) - 1.0),
     );
-    while_rules_are_saved(&site, load(MANY), many.per_second / 2.0)?;
-    site.must_run()
+    let half = many.median(|turn| turn.per_second) / 2.0;
+    while_rules_are_saved(&many.site, load(MANY), half)?;
+    many.site.must_run()
 }
 
-fn print(systems: u32, figures: &Figures) {
-    println!(
-        "{systems} systems: {:.0} check-ins/s, {:.1} us of the server's processor each, p99 {:.1} ms, {} failed; {:.0} MiB resident",
-        figures.per_second, figures.cpu_us, figures.p99_ms, figures.failed, figures.resident_mib
-    );
+/// A server with so many approved systems, and what its turns came to.
+struct Fleet {
+    site: Site,
+    load: Load,
+    turns: Vec<Figures>,
 }
 
-/// A server with so many approved systems, after a load.
-fn fleet_of(programs: &Path, load: Load) -> Result<(Site, Figures)> {
-    let settings = Settings {
-        name: "bench",
-        interval_secs: 60,
-        log_level: "warn",
-        server_prefix: ONE,
-        database: None,
-    };
-    let mut site = Site::start(programs, &settings)?;
-    let client = Client::new(&site)?;
-    rules(&client)?;
-    let token = enrollment_token(&client, &site)?;
-    let mut fleet = token_fleet(&site, &token);
-    let report = site.folder().join("report");
-    arguments(&mut fleet, load, None, site.server_id(), &report);
-    fleet.arg("--identities").arg(site.folder().join("identities"));
-    run(fleet)?;
-    site.must_run()?;
-    let figures = figures(&report)?;
-    Ok((site, figures))
+impl Fleet {
+    /// Registers everybody, and lets them check in for one turn that does not count.
+    fn start(programs: &Path, load: Load) -> Result<Self> {
+        let settings = Settings {
+            name: "bench",
+            interval_secs: 60,
+            log_level: "warn",
+            server_prefix: ONE,
+            database: None,
+        };
+        let site = Site::start(programs, &settings)?;
+        let client = Client::new(&site)?;
+        rules(&client)?;
+        let token = enrollment_token(&client, &site)?;
+        let first = token_fleet(&site, &token);
+        let fleet = Fleet {
+            site,
+            load,
+            turns: Vec::with_capacity(TURNS),
+        };
+        fleet.run(first)?;
+        Ok(fleet)
+    }
+
+    fn turn(&mut self) -> Result<()> {
+        let figures = self.run(self.site.as_fleet(simulator(self.site.programs())))?;
+        self.turns.push(figures);
+        Ok(())
+    }
+
+    fn run(&self, mut fleet: Command) -> Result<Figures> {
+        let report = self.site.folder().join("report");
+        arguments(&mut fleet, self.load, None, self.site.server_id(), &report);
+        fleet.arg("--identities").arg(self.site.folder().join("identities"));
+        run(fleet)?;
+        figures(&report)
+    }
+
+    fn median(&self, of: impl Fn(&Figures) -> f64) -> f64 {
+        median(self.turns.iter().map(of).collect())
+    }
+
+    fn print(&self) {
+        let each = |of: fn(&Figures) -> f64| {
+            let figures: Vec<_> = self.turns.iter().map(|turn| format!("{:.1}", of(turn))).collect();
+            figures.join(" ")
+        };
+        println!(
+            "{} systems, medians of {TURNS} turns: {:.0} check-ins/s, {:.1} us of the server's processor each ({}), p99 {:.1} ms, \
+             {} failed; {:.0} MiB resident",
+            self.load.agents,
+            self.median(|turn| turn.per_second),
+            self.median(|turn| turn.cpu_us),
+            each(|turn| turn.cpu_us),
+            self.median(|turn| turn.p99_ms),
+            self.turns.iter().map(|turn| turn.failed).sum::<u64>(),
+            self.turns.last().map_or(0.0, |turn| turn.resident_mib),
+        );
+    }
 }
 
 /// Half of the load that the server takes, and rules saved all the while.
