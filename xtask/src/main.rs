@@ -5,13 +5,6 @@
 //! a fresh machine.
 
 mod bench;
-mod bench_audit;
-mod bench_growth;
-mod bench_lists;
-mod bench_ratios;
-mod bench_registrations;
-mod bench_rules;
-mod bench_stampede;
 mod build;
 mod demo;
 mod fuzz;

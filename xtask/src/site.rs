@@ -16,6 +16,9 @@ use tempfile::TempDir;
 const COUNT: &str =
     "#!/bin/sh\nfor number in 1 2 3 4 5 6 7 8 9 10; do\n    echo \"$number of 10\"\n    sleep 1\ndone\n";
 
+/// The service as it is packaged: a site's server has its environment.
+const UNIT: &str = include_str!("../../packaging/linux/scmserver.service");
+
 /// What differs between sites.
 pub(crate) struct Settings {
     /// Shown in the console's header.
@@ -202,6 +205,7 @@ fn start_server(programs: &Path, folder: &Path, prefix: &[&str]) -> Result<(Prog
     if !prefix.is_empty() {
         command.args(words).arg(programs.join("scmserver"));
     }
+    command.envs(unit_environment());
     command
         .args(["run", "--config"])
         .arg(folder.join("scmserver.config"));
@@ -212,6 +216,11 @@ fn start_server(programs: &Path, folder: &Path, prefix: &[&str]) -> Result<(Prog
         Ok(fs::read_to_string(&bound).ok().and_then(|text| port(&text)))
     })?;
     Ok((server, format!("https://localhost:{port}")))
+}
+
+fn unit_environment() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let lines = UNIT.lines();
+    lines.filter_map(|line| line.strip_prefix("Environment=")?.split_once('='))
 }
 
 fn server_config(settings: &Settings, state: &Path) -> String {
@@ -266,6 +275,11 @@ pub(crate) fn two_processors() -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_has_the_environment_of_its_unit() {
+        assert!(unit_environment().any(|(name, value)| name == "MALLOC_ARENA_MAX" && value == "2"));
+    }
 
     #[test]
     fn the_port_is_read_only_from_a_complete_line() {

@@ -212,3 +212,30 @@ async fn close(mut stream: Stream, unread: bool) -> std::io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// The kernel counts what is unanswered from the first probe on: a limit that ends before the last one would give up a held
+    /// check-in for one packet that was lost.
+    #[tokio::test]
+    async fn the_kernel_waits_for_every_probe_and_for_what_was_configured() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        for write_timeout in [Duration::from_secs(30), Duration::from_secs(300)] {
+            let stream = TcpStream::connect(address).await.unwrap();
+            let limits = Limits {
+                write_timeout,
+                ..Limits::default()
+            };
+            prepare(&stream, &limits).unwrap();
+            let socket = SockRef::from(&stream);
+            let probes = socket.tcp_keepalive_time().unwrap()
+                + socket.tcp_keepalive_interval().unwrap() * socket.tcp_keepalive_retries().unwrap();
+            let unanswered = socket.tcp_user_timeout().unwrap().unwrap();
+            assert!(unanswered >= probes, "{unanswered:?}, probes take {probes:?}");
+            assert!(unanswered >= write_timeout);
+        }
+    }
+}

@@ -3,7 +3,8 @@
 //! Each list is asked for several times over one connection, as a console does; a figure is what a client waits for, from
 //! its request to the end of the answer, after the connection is made.
 
-use crate::bench_rules::{Client, insert};
+use super::goal::Goal;
+use super::rules::{Client, insert, python};
 use crate::site::Site;
 use anyhow::{Context, Result};
 
@@ -55,10 +56,10 @@ with database:
 "#;
 
 /// Fills the fleet and measures.
-pub(crate) fn measure(site: &Site, systems: u32) -> Result<()> {
+pub(crate) fn measure(site: &Site, systems: u32) -> Result<Vec<Goal>> {
     let database = site.folder().join("server/openscm.db");
     insert(&database, systems)?;
-    crate::bench_rules::python(ANNOTATE, &database, "")?;
+    python(ANNOTATE, &database, "")?;
     let client = Client::new(site)?;
     // Reads what was put into the database beside the server.
     client.ask("GET", "/api/v1/systems?filter=group%20%3D%20bench&limit=1", "")?;
@@ -66,6 +67,7 @@ pub(crate) fn measure(site: &Site, systems: u32) -> Result<()> {
         "{:<46} {:>9} {:>9} {:>8}   {:>9} {:>9} {:>8}",
         "pages of 100, ms", "first", "slowest", "target", "deep", "slowest", "target"
     );
+    let mut worst = [0.0; 2];
     for (name, query) in LISTS {
         let path = |cursor: &str, limit: usize| format!("/api/v1/systems?{query}&limit={limit}{cursor}");
         let first = times(&client, &path("", 100))?;
@@ -87,8 +89,13 @@ pub(crate) fn measure(site: &Site, systems: u32) -> Result<()> {
             deep.1,
             deep.0 / TARGETS[1]
         );
+        worst = [f64::max(worst[0], first.0), f64::max(worst[1], deep.0)];
     }
-    Ok(())
+    let slowest = |page: &str| format!("{page} of {systems} systems: the slowest list (medians)");
+    Ok(vec![
+        Goal::at_most(slowest("first page"), worst[0], TARGETS[0], "ms"),
+        Goal::at_most(slowest("page behind 20,000"), worst[1], TARGETS[1], "ms"),
+    ])
 }
 
 /// Median and slowest, in milliseconds.

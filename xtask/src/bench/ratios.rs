@@ -4,7 +4,9 @@
 //! the whole fleet approved, rules in force and every reply after its commit, on SQLite and on PostgreSQL that syncs. A load that
 //! the simulator's own processor limits is seen by the server's processor time, which is told besides.
 
-use crate::bench_rules::{Client, number};
+use super::goal::Goal;
+use super::rules::{Client, number};
+use super::{report, simulator};
 use crate::postgres::{Cluster, Durability};
 use crate::process::{self, Program};
 use crate::signals::wait_for;
@@ -48,7 +50,7 @@ pub(crate) struct Figures {
 }
 
 /// Measures and prints.
-pub(crate) fn measure(programs: &Path, load: Load) -> Result<()> {
+pub(crate) fn measure(programs: &Path, load: Load) -> Result<Vec<Goal>> {
     println!("{}", disk()?);
     let ceiling = ceiling(programs, load)?;
     print("bare work, nothing kept", &ceiling, None);
@@ -61,11 +63,37 @@ pub(crate) fn measure(programs: &Path, load: Load) -> Result<()> {
     print("PostgreSQL, synchronous_commit=on", &postgres, Some(&ceiling));
     let both = on_server(programs, load, None, BOTH, None)?;
     print("SQLite, both processors shared with the simulator", &both, None);
-    println!(
-        "    1 to 2 processors: {:.2} times, by processor time for each check-in",
-        2.0 * sqlite.cpu_us / both.cpu_us
-    );
-    Ok(())
+    let share = |of: &Figures| 100.0 * of.per_second / ceiling.per_second;
+    let failed = [&sqlite, &half, &postgres, &both].map(|load| load.failed as f64);
+    Ok(vec![
+        Goal::at_least("SQLite: check-ins/s, of the bare work", share(&sqlite), 90.0, "%"),
+        Goal::at_least(
+            "PostgreSQL: check-ins/s, of the bare work",
+            share(&postgres),
+            50.0,
+            "%",
+        ),
+        // By processor time: the simulator takes a part of the second one.
+        Goal::at_least(
+            "from one processor to two",
+            2.0 * sqlite.cpu_us / both.cpu_us,
+            1.8,
+            "x",
+        ),
+        Goal::at_most("half of the full load: 99 % within", half.p99_ms, 10.0, "ms"),
+        Goal::at_most(
+            "requests that failed at any of these loads",
+            failed.iter().sum(),
+            0.0,
+            "",
+        ),
+        Goal::at_most(
+            format!("memory of the server with {} systems", load.agents),
+            sqlite.resident_mib * 1.048_576,
+            100.0,
+            "MB",
+        ),
+    ])
 }
 
 fn print(what: &str, figures: &Figures, ceiling: Option<&Figures>) {
@@ -137,13 +165,6 @@ pub(crate) fn token_fleet(site: &Site, token: &Path) -> Command {
     fleet
 }
 
-/// The simulator on the second processor.
-pub(crate) fn simulator(programs: &Path) -> Command {
-    let mut command = Command::new("taskset");
-    command.args(["-c", "1"]).arg(programs.join("fleet"));
-    command
-}
-
 fn run(mut fleet: Command, load: Load, rate: Option<f64>, server: u32, report: &Path) -> Result<Figures> {
     arguments(&mut fleet, load, rate, server, report);
     process::run(fleet)?;
@@ -166,19 +187,17 @@ pub(crate) fn arguments(fleet: &mut Command, load: Load, rate: Option<f64>, serv
 
 /// What the simulator reported.
 pub(crate) fn figures(report: &Path) -> Result<Figures> {
-    let report: Value = serde_json::from_str(&fs::read_to_string(report)?)?;
-    read(&report).context("the simulator's report")
+    read(&report::read(report)?).context("the simulator's report")
 }
 
 fn read(report: &Value) -> Option<Figures> {
     let load = &report["phases"]["check_in"];
-    let failures = load["errors"].as_object()?;
     Some(Figures {
         per_second: load["per_second"].as_f64()?,
         cpu_us: report["server"]["cpu_us_per_checkin"].as_f64()?,
         p50_ms: load["latency_ms"]["p50"].as_f64()?,
         p99_ms: load["latency_ms"]["p99"].as_f64()?,
-        failed: failures.values().filter_map(Value::as_u64).sum(),
+        failed: report::failed(load)?,
         registered_per_second: report["phases"]["register"]["per_second"].as_f64()?,
         resident_mib: report["server"]["resident_kib_after"].as_f64()? / 1024.0,
     })
