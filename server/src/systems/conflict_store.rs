@@ -1,7 +1,9 @@
 //! Rows of `identity_conflicts`.
 
+use super::boots::is_contested;
 use super::conflict::Conflict;
 use crate::error::Error;
+use crate::of_organization;
 use crate::per_backend;
 use crate::storage::Conn;
 use crate::storage::schema::{identity_conflicts as conflicts, system_states, systems};
@@ -147,6 +149,21 @@ pub(super) fn find(conn: &mut Conn, id: SystemId, conflict: i64) -> Result<Optio
         .filter(conflicts::system_id.eq(id.0))
         .select(ConflictRow::as_select());
     Ok(row.first(conn).optional()?)
+}
+
+/// How many systems of an organization have a run that an administrator is to decide about.
+pub(super) fn count_contested(conn: &mut Conn, organization_id: i64) -> Result<i64, Error> {
+    let open = conflicts::table
+        .filter(conflicts::state.eq("open"))
+        .select(conflicts::system_id);
+    let boots: Vec<String> = per_backend!(conn, c => systems::table
+        .inner_join(system_states::table)
+        .filter(systems::id.eq_any(open))
+        .filter(of_organization!(organization_id))
+        .select(system_states::boots)
+        .load(c)?);
+    let contested = boots.iter().filter(|boots| is_contested(boots)).count();
+    Ok(i64::try_from(contested).unwrap_or(i64::MAX))
 }
 
 /// What an administrator made of a conflict.

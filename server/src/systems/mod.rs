@@ -27,7 +27,7 @@ mod machine;
 mod machine_store;
 mod mirror;
 mod observed;
-mod overview_store;
+mod overview;
 mod presence;
 mod replay;
 mod request;
@@ -54,7 +54,7 @@ pub use keys::KeyCache;
 pub use machine::{Machine, machines};
 pub use mirror::{Mirror, keep_mirror};
 pub use observed::SystemFacts;
-pub use overview_store::Fleet;
+pub use overview::Fleet;
 pub use replay::ReplayWindow;
 pub use request::{
     Admitted, Asked, Verification, admit, admit_run, authenticate, lock_row, note_actions, take_number,

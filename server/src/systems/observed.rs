@@ -8,7 +8,7 @@ use super::view::{Instants, NEW_MS, REBOOT_NEWS_MS};
 use crate::error::Error;
 use scm_protocol::agent::HostFacts;
 use scm_protocol::ids::{SystemId, UnixMillis};
-use scm_protocol::systems::SystemStatus;
+use scm_protocol::systems::{Presence, SystemStatus};
 use scm_protocol::telemetry::{Container, Telemetry};
 use scm_rules::Facts;
 use std::sync::Arc;
@@ -83,11 +83,25 @@ impl SystemFacts {
         self.status.ok_or_else(damaged)
     }
 
+    /// When it was first heard of.
+    pub(super) fn first_seen(&self) -> UnixMillis {
+        UnixMillis(self.first_seen_ms)
+    }
+
+    /// When it was last heard of.
+    pub(super) fn last_seen(&self) -> Option<UnixMillis> {
+        self.live.last_seen_ms.get().map(UnixMillis)
+    }
+
+    /// Whether it is heard of, at an instant.
+    pub(super) fn presence(&self, Instants { started, now }: Instants) -> Presence {
+        presence(self.last_seen(), self.live.interval_secs, started, now)
+    }
+
     /// What conditions see, at an instant.
-    pub fn at(&self, Instants { started, now }: Instants) -> Facts<'_> {
-        let live = &self.live;
-        let last_seen = live.last_seen_ms.get().map(UnixMillis);
-        let first_seen = UnixMillis(self.first_seen_ms);
+    pub fn at(&self, instants: Instants) -> Facts<'_> {
+        let (live, now) = (&self.live, instants.now);
+        let (first_seen, last_seen) = (self.first_seen(), self.last_seen());
         let recently = |at: i64, within: i64| now.since(UnixMillis(at)) < within;
         Facts {
             id: Some(self.id),
@@ -95,7 +109,7 @@ impl SystemFacts {
             ip: live.address.as_deref(),
             claimed_ips: &self.claimed_ips,
             status: self.status,
-            presence: Some(presence(last_seen, live.interval_secs, started, now)),
+            presence: Some(self.presence(instants)),
             os: self.host.os.as_deref(),
             os_family: self.host.os_family.as_deref(),
             arch: self.host.arch.as_deref(),

@@ -2,7 +2,7 @@
 
 use super::conflict_store;
 use super::decision::{Decision, Effect, Refused, Shown, check, may_rotate};
-use super::overview_store::{self, Fleet};
+use super::overview::{self, Fleet};
 use super::rotate_store;
 use super::store::{self, SystemRecord};
 use super::view::{self, Instants};
@@ -366,9 +366,13 @@ pub fn status_in(conn: &mut Conn, organization_id: i64, id: SystemId) -> Result<
 /// # Errors
 /// When the database fails.
 pub async fn fleet(app: &App, organization_id: i64) -> Result<Fleet, Error> {
-    let (now, started) = (app.clock.now(), app.started);
+    let instants = Instants {
+        started: app.started,
+        now: app.clock.now(),
+    };
+    let mirror = app.mirror.clone();
     app.storage
         .readers
-        .run(move |conn| overview_store::fleet(conn, organization_id, started, now))
+        .run(move |conn| overview::fleet(conn, &mirror, organization_id, instants))
         .await
 }

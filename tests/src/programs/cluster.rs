@@ -29,18 +29,9 @@ impl Cluster {
     /// # Errors
     /// When it does not start.
     pub async fn start() -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("scm-cluster-").tempdir()?;
-        // Root hands it to another user, who has to get in.
-        fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
-        let data = folder.path().join("data");
-        fs::create_dir(&data)?;
-        fs::set_permissions(&data, Permissions::from_mode(0o700))?;
-        if geteuid().is_root() {
-            let mut chown = Command::new("chown");
-            succeed(chown.args(["-R", "postgres"]).arg(folder.path()))?;
-        }
+        let folder = folder()?;
         let mut initdb = as_user("initdb");
-        initdb.arg("-D").arg(&data);
+        initdb.arg("-D").arg(folder.path().join("data"));
         initdb.args([
             "-U",
             "scm",
@@ -51,6 +42,10 @@ impl Cluster {
             "--locale=C",
         ]);
         succeed(&mut initdb)?;
+        Self::start_in(folder).await
+    }
+
+    async fn start_in(folder: TempDir) -> Result<Self> {
         let port = StdListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let mut cluster = Cluster {
             process: None,
@@ -59,6 +54,46 @@ impl Cluster {
         };
         cluster.start_again().await?;
         Ok(cluster)
+    }
+
+    /// A standby of it, which has everything from now on that it acknowledges.
+    ///
+    /// # Errors
+    /// When it does not start, or does not follow.
+    pub async fn standby(&self) -> Result<Cluster> {
+        let folder = folder()?;
+        let mut copy = as_user("pg_basebackup");
+        copy.arg("-D").arg(folder.path().join("data"));
+        copy.args([
+            "--host=127.0.0.1",
+            "--username=scm",
+            "--checkpoint=fast",
+            "--no-sync",
+        ]);
+        copy.arg(format!("--port={}", self.port));
+        succeed(copy.arg("--write-recovery-conf"))?;
+        let standby = Self::start_in(folder).await?;
+        let acknowledged = [
+            "ALTER SYSTEM SET synchronous_standby_names = '*'",
+            "SELECT pg_reload_conf()",
+        ];
+        for statement in acknowledged {
+            database::execute(&self.url(), statement)?;
+        }
+        eventually("the standby to follow", 60, async || {
+            let states = database::texts(&self.url(), "SELECT sync_state FROM pg_stat_replication")?;
+            Ok((states == ["sync"]).then_some(()))
+        })
+        .await?;
+        Ok(standby)
+    }
+
+    /// Makes a standby the one that is written.
+    ///
+    /// # Errors
+    /// When it does not become it.
+    pub fn promote(&self) -> Result<()> {
+        database::execute(&self.url(), "SELECT pg_promote()")
     }
 
     /// Starts it after it was stopped, and waits until it takes connections.
@@ -129,6 +164,14 @@ impl Cluster {
         self.url_by(link.port)
     }
 
+    /// Where to connect to whichever of both can be written.
+    pub fn url_with(&self, standby: &Cluster) -> String {
+        let (first, second) = (self.port, standby.port);
+        format!(
+            "postgres://scm@127.0.0.1:{first},127.0.0.1:{second}/postgres?target_session_attrs=read-write"
+        )
+    }
+
     fn url_by(&self, port: u16) -> String {
         format!("postgres://scm@127.0.0.1:{port}/postgres")
     }
@@ -137,6 +180,21 @@ impl Cluster {
         // Its folder belongs to another user.
         self.folder.path().join("log")
     }
+}
+
+/// A folder with one for PostgreSQL's data.
+fn folder() -> Result<TempDir> {
+    let folder = tempfile::Builder::new().prefix("scm-cluster-").tempdir()?;
+    // Root hands it to another user, who has to get in.
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
+    let data = folder.path().join("data");
+    fs::create_dir(&data)?;
+    fs::set_permissions(&data, Permissions::from_mode(0o700))?;
+    if geteuid().is_root() {
+        let mut chown = Command::new("chown");
+        succeed(chown.args(["-R", "postgres"]).arg(folder.path()))?;
+    }
+    Ok(folder)
 }
 
 fn as_user(program: &str) -> Command {

@@ -4,6 +4,7 @@
 
 mod background;
 mod database;
+mod failover;
 mod link;
 mod servers;
 

@@ -91,6 +91,11 @@ pub(crate) fn measure(site: &Site, systems: u32) -> Result<Vec<Goal>> {
         );
         worst = [f64::max(worst[0], first.0), f64::max(worst[1], deep.0)];
     }
+    let overview = times(&client, "/api/v1/overview")?;
+    println!(
+        "{:<46} {:>9.1} {:>9.1}",
+        "the dashboard's numbers", overview.0, overview.1
+    );
     let slowest = |page: &str| format!("{page} of {systems} systems: the slowest list (medians)");
     Ok(vec![
         Goal::at_most(slowest("first page"), worst[0], TARGETS[0], "ms"),
