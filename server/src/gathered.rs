@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 /// From this many on they are followed by a short wait, so that the next ones are worth their commit.
 const BUSY: usize = 3;
 /// How long to let callers gather when busy: with tokio's timers, to the millisecond after it. Alone, nobody ever waits.
-const LINGER: Duration = Duration::from_micros(500);
+const LINGER: Duration = Duration::from_micros(300);
 
 type Asked<T, R> = (T, oneshot::Sender<Result<R, Error>>);
 

@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn a_server_has_the_environment_of_its_unit() {
-        assert!(unit_environment().any(|(name, value)| name == "MALLOC_ARENA_MAX" && value == "2"));
+        assert!(unit_environment().any(|(name, value)| name == "MALLOC_ARENA_MAX" && value == "4"));
     }
 
     #[test]
