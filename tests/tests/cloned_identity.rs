@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use scm_protocol::agent::{CheckIn, CheckInReply};
+use scm_protocol::events::{FleetCounts, Overview};
 use scm_protocol::refusal::RefusalCode;
 use scm_protocol::systems::{ConflictDecision, ConflictState, IdentityConflict, SystemDetail, SystemStatus};
 use scm_tests::programs::{Admin, Agent, Database, Rogue, Server, eventually};
@@ -39,6 +40,12 @@ async fn active_agent(server: &Server) -> Result<(Agent, SystemDetail)> {
     })
     .await?;
     Ok((agent, admin.system(pending.id).await?))
+}
+
+/// What the dashboard says.
+async fn counts(admin: &Admin) -> Result<FleetCounts> {
+    let overview: Overview = admin.get("/api/v1/overview").await?;
+    Ok(overview.counts)
 }
 
 /// What its identity consists of.
@@ -89,6 +96,12 @@ async fn copied_folder(database: Database) -> Result<()> {
     assert_eq!(contents(&first)?, identity, "nothing was given up");
     assert_eq!(contents(&copy)?, identity, "nothing was given up");
     assert_eq!(admin.systems().await?.len(), 1);
+    let counts = self::counts(&admin).await?;
+    assert_eq!(
+        (counts.total, counts.online, counts.cloned),
+        (1, 1, 1),
+        "one system, whatever it runs"
+    );
 
     for open in admin.system(id).await?.conflicts {
         assert_eq!(decide(&admin, &system, open.id, "split").await?, 204);
@@ -111,6 +124,8 @@ async fn copied_folder(database: Database) -> Result<()> {
         (kept.summary.status, kept.summary.cloned),
         (SystemStatus::Active, false)
     );
+    let counts = self::counts(&admin).await?;
+    assert_eq!((counts.total, counts.pending, counts.cloned), (2, 1, 0));
     let actions: Vec<String> = admin
         .audit()
         .await?

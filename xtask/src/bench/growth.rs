@@ -4,8 +4,8 @@
 //! Server, rules and simulator are those of `--ratios`. Both fleets are registered first and then loaded in short turns, one after
 //! the other, so that a machine that becomes slower meanwhile does so for both; medians are compared.
 //!
-//! Rules are saved one after the other, by `curl`, from the start of the load to
-//! its end, each with other members than the one before: check-ins then are those of a fleet in the middle of a change.
+//! Rules are saved one after the other, by `curl`, from the start of the load to its end, each with other members than the one
+//! before: check-ins then are those of a fleet in the middle of a change.
 
 use super::goal::Goal;
 use super::ratios::{Figures, Load, ONE, arguments, enrollment_token, figures, rules, token_fleet};
