@@ -157,7 +157,7 @@ const RSYSLOG: Need = Need {
 /// Signs and verifies files.
 pub(crate) const MINISIGN: Need = Need {
     name: "minisign",
-    why: "packages are signed with it",
+    why: "packages are signed with it, and a test verifies with it what the server was given",
     found: || on_path("minisign").is_some(),
     apt: &["minisign"],
     dnf: &["minisign"],
@@ -166,7 +166,7 @@ pub(crate) const MINISIGN: Need = Need {
 
 /// Everything that the tests need.
 pub(crate) const ALL: &[Need] = &[
-    LIBPQ, POSTGRES, TMUX, FAKETIME, OPENSSH, CURL, PYTHON, RSYSLOG, CPLUSPLUS, NGINX, OPENSSL,
+    LIBPQ, POSTGRES, TMUX, FAKETIME, OPENSSH, CURL, PYTHON, RSYSLOG, CPLUSPLUS, NGINX, OPENSSL, MINISIGN,
 ];
 
 /// Makes sure that all of them are there.
