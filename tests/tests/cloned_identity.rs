@@ -43,7 +43,7 @@ async fn active_agent(server: &Server) -> Result<(Agent, SystemDetail)> {
 }
 
 /// What the dashboard says.
-async fn counts(admin: &Admin) -> Result<FleetCounts> {
+async fn dashboard(admin: &Admin) -> Result<FleetCounts> {
     let overview: Overview = admin.get("/api/v1/overview").await?;
     Ok(overview.counts)
 }
@@ -96,7 +96,7 @@ async fn copied_folder(database: Database) -> Result<()> {
     assert_eq!(contents(&first)?, identity, "nothing was given up");
     assert_eq!(contents(&copy)?, identity, "nothing was given up");
     assert_eq!(admin.systems().await?.len(), 1);
-    let counts = self::counts(&admin).await?;
+    let counts = dashboard(&admin).await?;
     assert_eq!(
         (counts.total, counts.online, counts.cloned),
         (1, 1, 1),
@@ -124,7 +124,7 @@ async fn copied_folder(database: Database) -> Result<()> {
         (kept.summary.status, kept.summary.cloned),
         (SystemStatus::Active, false)
     );
-    let counts = self::counts(&admin).await?;
+    let counts = dashboard(&admin).await?;
     assert_eq!((counts.total, counts.pending, counts.cloned), (2, 1, 0));
     let actions: Vec<String> = admin
         .audit()
