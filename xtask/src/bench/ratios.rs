@@ -61,12 +61,7 @@ pub(crate) fn measure(programs: &Path, load: Load) -> Result<Vec<Goal>> {
     let cluster = Cluster::start(Durability::Synced)?;
     let postgres = on_server(programs, load, None, ONE, Some(cluster.url()))?;
     print("PostgreSQL, synchronous_commit=on", &postgres, Some(&ceiling));
-    // Each processor has as many connections to serve as the one had.
-    let twice = Load {
-        connections: 2 * load.connections,
-        ..load
-    };
-    let both = on_server(programs, twice, None, BOTH, None)?;
+    let both = on_server(programs, load, None, BOTH, None)?;
     print("SQLite, both processors shared with the simulator", &both, None);
     let share = |of: &Figures| 100.0 * of.per_second / ceiling.per_second;
     let failed = [&sqlite, &half, &postgres, &both].map(|load| load.failed as f64);
