@@ -56,6 +56,22 @@ post() { api --request POST --data "$2" "$url$1"; }
 identity() { sha256sum "$state"/client_*.key "$state"/client_*.id; }
 processes() { pgrep -f '(OpenSCM.scmclient|scmclient-[0-9]).*exe' || true; }
 none_left() { [ -z "$(processes)" ]; }
+# Wine ends its services with the last program that is none: this one waits for an input that does not come.
+power_on() {
+    rm -f "$work/input"
+    mkfifo "$work/input"
+    "$wine" cmd <"$work/input" >/dev/null 2>&1 &
+    keeper=$!
+    exec 9>"$work/input"
+}
+# Files that were in use are replaced as the next session begins, before its services.
+restart_windows() {
+    exec 9>&-
+    wait "$keeper" || true
+    "$wineserver" -k >/dev/null 2>&1 || true
+    "$wineserver" -w
+    power_on
+}
 
 say "a server"
 mkdir -m 700 "$work/server"
@@ -86,11 +102,7 @@ say "a Windows"
 "$wine" wineboot -i >/dev/null 2>&1
 "$wineserver" -w
 cp "$shims"/*.dll "$WINEPREFIX/drive_c/windows/system32/"
-# Wine ends its services with the last program that is none: this one waits for an input that does not come.
-mkfifo "$work/input"
-"$wine" cmd <"$work/input" >/dev/null 2>&1 &
-keeper=$!
-exec 9>"$work/input"
+power_on
 
 # Wine, unlike Windows, does not tell the removal of a former version that it is one for an upgrade (UPGRADINGPRODUCTCODE), so
 # that it would remove the identity as well: the first installer is tried without that step, the next one with it.
@@ -190,10 +202,23 @@ ls "$state/upgrade"
 await 60 "the newer program to serve" serves_newer
 
 say "upgrade by the next installer, without properties"
-win msiexec /i "$(win winepath -w "$next_installer")" /qn /l*v 'C:\next.log' || {
-    iconv -f UTF-16 -t UTF-8 "$WINEPREFIX/drive_c/next.log" 2>/dev/null | tail -n 40
-    fail "the next installer ended with an error"
-}
+# Wine, unlike Windows, goes on while the service is still stopping; the program is in use then, and a restart replaces it: 3010,
+# of which a shell sees the lower eight bits.
+restart_required=$((3010 & 255))
+status=0
+win msiexec /i "$(win winepath -w "$next_installer")" /qn /l*v 'C:\next.log' || status=$?
+case $status in
+0) ;;
+"$restart_required")
+    echo "the installer asks for a restart"
+    restart_windows
+    ;;
+*)
+    tr -d '\0' <"$WINEPREFIX/drive_c/next.log" | tail -n 200
+    fail "the next installer ended with $status"
+    ;;
+esac
+[[ $(win 'C:\Program Files\OpenSCM\scmclient.exe' --version) == *"$next_version"* ]] || fail "the program that is installed is another"
 await 60 "the service" is_service RUNNING
 await 60 "the system" only ".status == \"active\" and .id == $id and .agent_version == \"$next_version\""
 [ "$before" = "$(identity)" ] || fail "another identity"
