@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::config::Forward;
 use crate::enrollment::{RegistrationLimits, Registrations};
 use crate::events::Events;
+use crate::homes::Homes;
 use crate::organization_settings::SettingsCache;
 use crate::pki::{FINGERPRINT_BYTES, Pki};
 use crate::rules::RulesCache;
@@ -107,6 +108,8 @@ pub struct Settings {
 pub struct Parts {
     /// Where state lives.
     pub storage: Storage,
+    /// Where connections live.
+    pub homes: Homes,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// The organizations.
@@ -142,10 +145,11 @@ impl App {
             mirror: mirror.clone(),
         };
         let writer = parts.storage.writer.clone();
-        let registrations = Registrations::start(parts.settings.max_queue, writer, rules.clone());
+        let (homes, home) = (&parts.homes, parts.homes.of_gathering());
+        let registrations = Registrations::start(home, parts.settings.max_queue, writer, rules.clone());
         Arc::new(App {
-            verifiers: Verifiers::start(parts.settings.max_queue),
-            checkins: CheckinQueue::start(parts.settings.max_queue, context),
+            verifiers: Verifiers::start(homes, parts.settings.max_queue),
+            checkins: CheckinQueue::start(home, parts.settings.max_queue, context),
             keys: KeyCache::default(),
             mirror,
             holds: Holds::default(),

@@ -3,6 +3,7 @@
 use crate::audit::command::{self as audit, Expected};
 use crate::backup::command as backup;
 use crate::config::{Config, DEFAULT_PATH};
+use crate::homes::Homes;
 use crate::migrate::command::migrate;
 use crate::organizations::command as organizations;
 use crate::packages::command as packages;
@@ -177,8 +178,10 @@ fn carry_out(command: Command) -> anyhow::Result<()> {
                 .enable_all()
                 .build()
                 .context("starting")?;
-            let outcome = runtime.block_on(run::run(config));
+            let (homes, threads) = Homes::start().context("starting")?;
+            let outcome = runtime.block_on(run::run(config, homes));
             // What waits for a database that does not answer is not waited for.
+            threads.end(LEFT_BEHIND);
             runtime.shutdown_timeout(LEFT_BEHIND);
             outcome
         }

@@ -5,6 +5,7 @@ use crate::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 /// From this many on they are followed by a short wait, so that the next ones are worth their commit.
@@ -36,9 +37,10 @@ impl<T, R> fmt::Debug for Gathered<T, R> {
 }
 
 impl<T: Send + 'static, R: Send + 'static> Gathered<T, R> {
-    /// Starts the task; it ends when the last handle is dropped and the queue is empty. `capacity` may wait, and `together`
+    /// Starts the task in `home`; it ends when the last handle is dropped and the queue is empty. `capacity` may wait, and `together`
     /// is given `most` at most, which it answers in their order, or all with one error.
     pub fn start<F>(
+        home: &Handle,
         capacity: usize,
         most: usize,
         together: impl Fn(Vec<T>) -> F + Send + Sync + 'static,
@@ -47,7 +49,7 @@ impl<T: Send + 'static, R: Send + 'static> Gathered<T, R> {
         F: Future<Output = Result<Vec<R>, Error>> + Send + 'static,
     {
         let (sender, receiver) = mpsc::channel(capacity);
-        tokio::spawn(serve(receiver, most, together));
+        home.spawn(serve(receiver, most, together));
         Gathered { sender }
     }
 
@@ -108,7 +110,7 @@ mod tests {
 
     #[tokio::test]
     async fn each_caller_gets_its_own_answer_and_a_full_queue_refuses() {
-        let gathered = Gathered::start(8, 4, |asked: Vec<u32>| async move {
+        let gathered = Gathered::start(&Handle::current(), 8, 4, |asked: Vec<u32>| async move {
             if asked.contains(&13) {
                 return Err(Error::Busy);
             }

@@ -19,6 +19,7 @@ pub mod events;
 pub mod gathered;
 pub mod groups;
 pub mod health;
+pub mod homes;
 pub mod idempotency;
 pub mod integrity;
 pub mod jobs;

@@ -5,6 +5,7 @@ use crate::auth::{LocalAdmin, offer_setup};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ProxyAddress};
 use crate::error::Error;
+use crate::homes::Homes;
 use crate::listen::{CertificateFiles, Forwarding, Listener, TlsReloader};
 use crate::organization_settings::{self, SettingsCache};
 use crate::pki::{Names, Pki};
@@ -31,11 +32,11 @@ use tower_http::compression::predicate::{DefaultPredicate, Predicate};
 /// How often registration nonces are swept and the certificate's age is looked at.
 const HOUSEKEEPING: Duration = Duration::from_secs(3600);
 
-/// Serves until SIGTERM or SIGINT, then drains.
+/// Serves until SIGTERM or SIGINT, then drains; connections live in `homes`.
 ///
 /// # Errors
 /// When something that serving needs is missing or damaged; the message says what to do.
-pub async fn run(config: Config) -> anyhow::Result<()> {
+pub async fn run(config: Config, homes: Homes) -> anyhow::Result<()> {
     integrity::verify_program(&config.integrity)?;
     let oddities = integrity::oddities();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -58,6 +59,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let settings = settings(&config, &pki);
     let parts = Parts {
         storage,
+        homes: homes.clone(),
         clock,
         organizations,
         organization_settings,
@@ -92,7 +94,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     tokio::spawn(replicas::keep_in_touch(Arc::clone(&app)));
     tokio::spawn(rollouts::work(Arc::clone(&app)));
     tokio::spawn(housekeeping(Arc::clone(&app), config.server.hostnames.clone()));
-    tokio::spawn(watchdog::give_signs_of_life());
+    tokio::spawn(watchdog::give_signs_of_life(homes.clone()));
     tokio::spawn(stop_on_signal(stop)?);
     let service = tower::ServiceBuilder::new()
         .layer(
@@ -101,7 +103,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
                 .compress_when(DefaultPredicate::new().and(unsigned)),
         )
         .service(warp::service(router::routes(&app)));
-    listener.serve(service, stopping).await;
+    listener.serve(service, stopping, homes).await;
     audit::anchor_now(&app).await;
     let _ = std::fs::remove_file(state.join("listening"));
     tracing::info!("stopped");

@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::gathered::Gathered;
 use crate::rules::RulesCache;
 use crate::storage::Writer;
+use tokio::runtime::Handle;
 
 /// Most registrations in one transaction.
 const MOST: usize = 256;
@@ -16,8 +17,8 @@ pub struct Registrations {
 }
 
 impl Registrations {
-    /// Starts the task that stores them; at most `capacity` may wait.
-    pub fn start(capacity: usize, writer: Writer, rules: RulesCache) -> Self {
+    /// Starts the task that stores them, in `home`; at most `capacity` may wait.
+    pub fn start(home: &Handle, capacity: usize, writer: Writer, rules: RulesCache) -> Self {
         let memory = Memory {
             rules,
             ..Memory::default()
@@ -31,7 +32,7 @@ impl Registrations {
             }
         };
         Registrations {
-            gathered: Gathered::start(capacity, MOST, together),
+            gathered: Gathered::start(home, capacity, MOST, together),
         }
     }
 

@@ -41,11 +41,14 @@ impl Bound {
         match self {
             Bound::Tcp(socket) => {
                 let (stream, address) = socket.accept().await?;
-                Ok((Raw::Tcp(stream), address))
+                Ok((Raw::Tcp(stream.into_std()?), address))
             }
             Bound::Unix(socket) => {
                 let (stream, _) = socket.accept().await?;
-                Ok((Raw::Unix(stream), SocketAddr::from((Ipv4Addr::LOCALHOST, 0))))
+                Ok((
+                    Raw::Unix(stream.into_std()?),
+                    SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+                ))
             }
         }
     }

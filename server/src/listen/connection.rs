@@ -12,7 +12,7 @@ use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::TokioIo;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -66,12 +66,14 @@ pub(super) async fn run<S: App>(
     let limits = place.shared.limits.clone();
     let proxied = matches!(socket, Raw::Unix(_)) || place.shared.forwarding.trusts(peer.address.ip());
     let stream = match (socket, place.tls.clone()) {
-        (Raw::Unix(stream), _) => Stream::Unix(stream),
+        (Raw::Unix(stream), _) => Stream::Unix(UnixStream::from_std(stream).map_err(Fault::Socket)?),
         (Raw::Tcp(stream), None) => {
+            let stream = TcpStream::from_std(stream).map_err(Fault::Socket)?;
             prepare(&stream, &limits).map_err(Fault::Socket)?;
             Stream::Tcp(stream)
         }
         (Raw::Tcp(stream), Some(tls)) => {
+            let stream = TcpStream::from_std(stream).map_err(Fault::Socket)?;
             prepare(&stream, &limits).map_err(Fault::Socket)?;
             let Some(stream) = shake_hands(stream, &tls, &limits, &mut place.shutdown).await? else {
                 return Ok(());

@@ -20,6 +20,7 @@ use super::connection::{self, Place};
 use super::guard::Shared;
 use super::stream::Raw;
 use super::{Peer, descriptors};
+use crate::homes::Homes;
 
 /// The body of an app's reply.
 pub trait ReplyBody:
@@ -70,8 +71,8 @@ pub(super) async fn stopped(shutdown: &mut watch::Receiver<bool>) {
 impl Listener {
     /// Serves until `shutdown` holds true (or its sender is gone), then stops accepting, closes idle connections at
     /// once, lets requests in flight finish for as long as [`super::Limits`] allow, and returns. Replies that stream
-    /// without end have to be ended by the app, or they are cut off then.
-    pub async fn serve<S: App>(self, app: S, shutdown: watch::Receiver<bool>) {
+    /// without end have to be ended by the app, or they are cut off then. Each connection is served in one of `homes`.
+    pub async fn serve<S: App>(self, app: S, shutdown: watch::Receiver<bool>, homes: Homes) {
         let Self {
             doors,
             limits,
@@ -94,7 +95,7 @@ impl Listener {
                 shared: shared.clone(),
                 shutdown: shutdown.clone(),
             };
-            accept(socket, door.clone(), app.clone(), place)
+            accept(socket, door.clone(), app.clone(), (place, &homes))
         });
         join_all(loops).await;
     }
@@ -146,7 +147,7 @@ impl Door {
     }
 }
 
-async fn accept<S: App>(socket: Bound, door: Arc<Door>, app: S, place: Place) {
+async fn accept<S: App>(socket: Bound, door: Arc<Door>, app: S, (place, homes): (Place, &Homes)) {
     let mut connections = JoinSet::new();
     let mut shutdown = place.shutdown.clone();
     loop {
@@ -158,7 +159,8 @@ async fn accept<S: App>(socket: Bound, door: Arc<Door>, app: S, place: Place) {
                 Ok((stream, address)) => {
                     if let Some(admission) = door.admit() {
                         let peer = Peer::new(address);
-                        connections.spawn(admitted(stream, peer, admission, app.clone(), place.clone()));
+                        let served = admitted(stream, peer, admission, app.clone(), place.clone());
+                        connections.spawn_on(served, homes.next());
                     }
                 }
                 Err(error) => failed(&error, &door).await,

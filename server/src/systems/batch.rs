@@ -23,6 +23,7 @@ use scm_protocol::ids::{SystemId, UnixMillis};
 use scm_protocol::systems::SystemStatus;
 use std::collections::HashMap;
 use std::sync::Arc;
+use tokio::runtime::Handle;
 
 /// Most check-ins in one transaction.
 const MAX_BATCH: usize = 512;
@@ -54,12 +55,12 @@ pub struct BatchContext {
 }
 
 impl CheckinQueue {
-    /// Starts the task that serves the queue; it ends when the last handle is dropped and the queue is empty.
-    pub fn start(capacity: usize, context: BatchContext) -> Self {
+    /// Starts the task that serves the queue, in `home`; it ends when the last handle is dropped and the queue is empty.
+    pub fn start(home: &Handle, capacity: usize, context: BatchContext) -> Self {
         let context = Arc::new(context);
         let together = move |arrived| run(arrived, Arc::clone(&context));
         CheckinQueue {
-            gathered: Gathered::start(capacity, MAX_BATCH, together),
+            gathered: Gathered::start(home, capacity, MAX_BATCH, together),
         }
     }
 

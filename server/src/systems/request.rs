@@ -122,7 +122,7 @@ async fn together<'a>(
     let (waiting, claim) = unverified
         .claim(key)
         .map_err(|error| bad_signature(app, id, &error.to_string()))?;
-    let verdict = app.verifiers.verify(id, claim).await;
+    let verdict = app.verifiers.verify(claim).await;
     let verdict = verdict.map_err(|error| failed(&error, app.clock.now()))?;
     Ok(waiting
         .conclude(verdict)

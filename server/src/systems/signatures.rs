@@ -5,8 +5,9 @@
 //! cost more than they would without this room.
 
 use crate::error::Error;
-use scm_protocol::ids::SystemId;
+use crate::homes::{self, Homes};
 use scm_protocol::signature::{SignatureClaim, Verdict, verify_claims};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 /// Most signatures in one equation; beyond, little is gained and others wait longer.
@@ -23,27 +24,25 @@ pub struct Verifiers {
 }
 
 impl Verifiers {
-    /// Starts as many tasks as there are processors; in each, `capacity` signatures may wait.
-    pub fn start(capacity: usize) -> Self {
-        let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let lane = |_| {
+    /// Starts a task in each home, for the connections there; in each, `capacity` signatures may wait.
+    pub fn start(homes: &Homes, capacity: usize) -> Self {
+        let lane = |home: &Handle| {
             let (sender, receiver) = mpsc::channel(capacity);
-            tokio::spawn(serve(receiver));
+            home.spawn(serve(receiver));
             sender
         };
         Verifiers {
-            lanes: (0..count).map(lane).collect(),
+            lanes: homes.each().map(lane).collect(),
         }
     }
 
-    /// Verifies a signature that claims to be of this system.
+    /// Verifies a signature.
     ///
     /// # Errors
     /// [`Error::Busy`] when too many wait.
-    pub(super) async fn verify(&self, id: SystemId, claim: SignatureClaim) -> Result<Verdict, Error> {
+    pub(super) async fn verify(&self, claim: SignatureClaim) -> Result<Verdict, Error> {
         let (reply, verdict) = oneshot::channel();
-        let lane = usize::try_from(id.0).unwrap_or_default() % self.lanes.len().max(1);
-        let lane = self.lanes.get(lane).ok_or_else(Error::shutting_down)?;
+        let lane = self.lanes.get(homes::here()).ok_or_else(Error::shutting_down)?;
         lane.try_send((claim, reply)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Error::Busy,
             mpsc::error::TrySendError::Closed(_) => Error::shutting_down(),
@@ -90,7 +89,7 @@ impl Wariness {
 mod tests {
     use super::*;
     use ed25519_dalek::SigningKey;
-    use scm_protocol::ids::Organization;
+    use scm_protocol::ids::{Organization, SystemId};
     use scm_protocol::signature::{KeyId, RequestClaims, RequestLine, Signer, Unverified, sign_request};
 
     /// A signature of system `id`, said to be of the key made from `seed`.
@@ -142,12 +141,12 @@ mod tests {
 
     #[tokio::test]
     async fn everybody_gets_the_verdict_on_their_own_signature() {
-        let verifiers = Verifiers::start(64);
+        let verifiers = Verifiers::start(&Homes::only_here(), 64);
         let asked = (1..=60).map(|id| {
             let (verifiers, honest) = (verifiers.clone(), id % 7 != 0);
             async move {
                 let claim = claim(id, if honest { id } else { 200 });
-                let verdict = verifiers.verify(SystemId(i64::from(id)), claim).await.unwrap();
+                let verdict = verifiers.verify(claim).await.unwrap();
                 (verdict.holds(), honest)
             }
         });
@@ -158,9 +157,8 @@ mod tests {
 
     #[tokio::test]
     async fn beyond_what_may_wait_the_server_is_busy() {
-        let verifiers = Verifiers::start(1);
-        let same = SystemId(1);
-        let asked = (0..40).map(|_| verifiers.verify(same, claim(1, 1)));
+        let verifiers = Verifiers::start(&Homes::only_here(), 1);
+        let asked = (0..40).map(|_| verifiers.verify(claim(1, 1)));
         let all = futures_util::future::join_all(asked).await;
         assert!(all.iter().any(|one| matches!(one, Err(Error::Busy))));
         assert!(all.iter().flatten().all(Verdict::holds) && all.iter().any(Result::is_ok));

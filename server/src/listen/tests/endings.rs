@@ -1,5 +1,7 @@
 use std::fs;
 
+use crate::homes::Homes;
+
 use super::{Duration, Instant, Running, between, pki, short, trusting};
 
 #[tokio::test]
@@ -122,7 +124,7 @@ async fn every_address_of_the_machine_is_one_socket() {
     let listener = server.bind("[::]:0".parse().unwrap()).unwrap();
     let port = listener.local_addrs()[0].port();
     let (stop, stopped) = tokio::sync::watch::channel(false);
-    let served = tokio::spawn(listener.serve(warp::service(super::routes()), stopped));
+    let served = tokio::spawn(listener.serve(warp::service(super::routes()), stopped, Homes::only_here()));
     for host in ["127.0.0.1", "::1"] {
         let ip: std::net::IpAddr = host.parse().unwrap();
         let tcp = tokio::net::TcpStream::connect((ip, port)).await.unwrap();

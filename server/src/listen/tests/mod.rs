@@ -23,6 +23,7 @@ use tokio_rustls::client::TlsStream;
 use warp::Filter;
 
 use super::{CertificateFiles, Limits, Listener, Peer, TlsReloader};
+use crate::homes::{self, HomeThreads, Homes};
 use crate::pki::{Names, Pki};
 
 /// 2026-07-01.
@@ -80,6 +81,7 @@ fn routes()
 -> impl Filter<Extract = (warp::reply::Response,), Error = warp::Rejection> + Clone + Send + Sync + Unpin {
     use warp::reply::{Reply, Response};
     let hello = warp::path!("hello").map(|| "hello".into_response());
+    let home = warp::path!("home").map(|| homes::here().to_string().into_response());
     let peer = warp::path!("peer")
         .and(warp::ext::get::<Peer>())
         .map(|peer: Peer| peer.address.ip().to_string().into_response());
@@ -108,6 +110,8 @@ fn routes()
         warp::reply::stream(futures_util::stream::repeat_with(piece)).into_response()
     });
     hello
+        .or(home)
+        .unify()
         .or(peer)
         .unify()
         .or(echo)
@@ -132,6 +136,7 @@ struct Running {
     client: Arc<ClientConfig>,
     tls: Arc<TlsReloader>,
     stop: watch::Sender<bool>,
+    _homes: HomeThreads,
     served: JoinHandle<()>,
 }
 
@@ -167,13 +172,15 @@ impl Running {
         .unwrap();
         let address = listener.local_addrs()[0];
         let (stop, stopped) = watch::channel(false);
-        let served = tokio::spawn(listener.serve(warp::service(routes()), stopped));
+        let (homes, threads) = Homes::start_some(2).unwrap();
+        let served = tokio::spawn(listener.serve(warp::service(routes()), stopped, homes));
         Self {
             folder,
             address,
             client: trusting(&pki),
             tls,
             stop,
+            _homes: threads,
             served,
         }
     }

@@ -18,6 +18,26 @@ async fn requests_are_served_over_one_connection() {
 }
 
 #[tokio::test]
+async fn connections_take_turns_among_the_homes_and_stay_there() {
+    let server = Running::with(short());
+    let mut connections = [
+        server.connect().await,
+        server.connect().await,
+        server.connect().await,
+    ];
+    let mut rounds = Vec::new();
+    for _ in 0..3 {
+        let mut round = String::new();
+        for connection in &mut connections {
+            round += &connection.get("/home").await.body;
+        }
+        rounds.push(round);
+    }
+    assert!(["010", "101"].contains(&rounds[0].as_str()), "{rounds:?}");
+    assert!(rounds.iter().all(|round| *round == rounds[0]), "{rounds:?}");
+}
+
+#[tokio::test]
 async fn pipelined_requests_are_answered_in_order() {
     let server = Running::with(short());
     let mut connection = server.connect().await;
