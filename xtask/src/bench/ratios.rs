@@ -52,7 +52,7 @@ pub(crate) struct Figures {
 /// Measures and prints.
 pub(crate) fn measure(programs: &Path, load: Load) -> Result<Vec<Goal>> {
     println!("{}", disk()?);
-    let ceiling = ceiling(programs, load)?;
+    let ceiling = bare_work(programs, load, ONE)?;
     print("bare work, nothing kept", &ceiling, None);
     let sqlite = on_server(programs, load, None, ONE, None)?;
     print("SQLite, synchronous=FULL", &sqlite, Some(&ceiling));
@@ -63,6 +63,12 @@ pub(crate) fn measure(programs: &Path, load: Load) -> Result<Vec<Goal>> {
     print("PostgreSQL, synchronous_commit=on", &postgres, Some(&ceiling));
     let both = on_server(programs, load, None, BOTH, None)?;
     print("SQLite, both processors shared with the simulator", &both, None);
+    let bare_both = bare_work(programs, load, BOTH)?;
+    print(
+        "bare work, both processors shared with the simulator",
+        &bare_both,
+        None,
+    );
     let share = |of: &Figures| 100.0 * of.per_second / ceiling.per_second;
     let failed = [&sqlite, &half, &postgres, &both].map(|load| load.failed as f64);
     Ok(vec![
@@ -117,10 +123,11 @@ fn print(what: &str, figures: &Figures, ceiling: Option<&Figures>) {
     }
 }
 
-fn ceiling(programs: &Path, load: Load) -> Result<Figures> {
+fn bare_work(programs: &Path, load: Load, prefix: &[&str]) -> Result<Figures> {
     let folder = TempDir::new()?;
-    let mut command = Command::new("taskset");
-    command.args(["-c", "0"]).arg(programs.join("ceiling"));
+    let (bind, processors) = prefix.split_first().context("no processors")?;
+    let mut command = Command::new(bind);
+    command.args(processors).arg(programs.join("ceiling"));
     command.arg("--folder").arg(folder.path());
     let mut program = Program::background("the bare work", command, &folder.path().join("log"))?;
     let port = wait_for("the bare work", Duration::from_secs(30), || {
