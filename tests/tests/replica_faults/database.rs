@@ -1,7 +1,7 @@
 //! PostgreSQL that is stopped and started, and that crashes, under two servers.
 
 use super::{
-    all_served_since, first_server, now, only, put_off, ready_again, says_that_the_database_is_away, unbroken,
+    all_checked_in, all_go_on, all_served_since, first_server, now, only, the_database_is_away, unbroken,
 };
 use anyhow::{Result, ensure};
 use scm_protocol::systems::SystemStatus;
@@ -18,13 +18,7 @@ async fn a_database_that_stops_or_crashes_is_survived_without_a_restart() -> Res
     let load = ["--approve", "--stay", "--interval", "0.5", "--patience", "90"];
     let mut load = fleet.start(&first, &load)?;
     let admin = second.admin()?;
-    eventually("the load", 60, async || {
-        load.must_run()?;
-        let systems = admin.systems().await?;
-        let seen = systems.iter().filter(|system| system.last_seen_ms.is_some());
-        Ok((seen.count() >= AGENTS).then_some(()))
-    })
-    .await?;
+    all_checked_in(&mut load, &admin, AGENTS).await?;
 
     for crash in [false, true] {
         if crash {
@@ -32,19 +26,9 @@ async fn a_database_that_stops_or_crashes_is_survived_without_a_restart() -> Res
         } else {
             cluster.stop()?;
         }
-        for server in [&first, &second] {
-            rogue.endpoint = server.endpoint()?;
-            put_off(&mut rogue).await?;
-            let token = std::fs::read_to_string(server.token_file())?;
-            says_that_the_database_is_away(&server.endpoint()?, token.trim()).await?;
-        }
+        the_database_is_away(&mut rogue, [&first, &second]).await?;
         cluster.start_again().await?;
-        for server in [&mut first, &mut second] {
-            ready_again(server).await?;
-            rogue.endpoint = server.endpoint()?;
-            let checkin = rogue.checkin()?;
-            rogue.accepted(&checkin).await?;
-        }
+        all_go_on(&mut rogue, [&mut first, &mut second]).await?;
         all_served_since(&admin, AGENTS, now(&admin).await?).await?;
         load.must_run()?;
     }

@@ -1,6 +1,6 @@
 //! PostgreSQL with a standby: the one that is written is lost for good, and the standby takes its place.
 
-use super::{all_served_since, now, only, put_off, ready_again, says_that_the_database_is_away, unbroken};
+use super::{all_checked_in, all_go_on, all_served_since, now, only, the_database_is_away, unbroken};
 use anyhow::{Result, ensure};
 use scm_protocol::systems::SystemStatus;
 use scm_tests::programs::{Cluster, Server, Simulated, eventually};
@@ -18,28 +18,12 @@ async fn a_standby_takes_over_and_nothing_acknowledged_is_lost() -> Result<()> {
     let load = ["--approve", "--stay", "--interval", "0.5", "--patience", "90"];
     let mut load = fleet.start(&first, &load)?;
     let admin = second.admin()?;
-    eventually("the load", 60, async || {
-        load.must_run()?;
-        let systems = admin.systems().await?;
-        let seen = systems.iter().filter(|system| system.last_seen_ms.is_some());
-        Ok((seen.count() >= AGENTS).then_some(()))
-    })
-    .await?;
+    all_checked_in(&mut load, &admin, AGENTS).await?;
 
     primary.crash()?;
-    for server in [&first, &second] {
-        rogue.endpoint = server.endpoint()?;
-        put_off(&mut rogue).await?;
-        let token = std::fs::read_to_string(server.token_file())?;
-        says_that_the_database_is_away(&server.endpoint()?, token.trim()).await?;
-    }
+    the_database_is_away(&mut rogue, [&first, &second]).await?;
     standby.promote()?;
-    for server in [&mut first, &mut second] {
-        ready_again(server).await?;
-        rogue.endpoint = server.endpoint()?;
-        let checkin = rogue.checkin()?;
-        rogue.accepted(&checkin).await?;
-    }
+    all_go_on(&mut rogue, [&mut first, &mut second]).await?;
     all_served_since(&admin, AGENTS, now(&admin).await?).await?;
     // What one decides is known to the other: they tell each other by the database that there is now.
     first.admin()?.decide(rogue.system, "revoke").await?;

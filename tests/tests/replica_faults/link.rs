@@ -1,7 +1,9 @@
 //! One of two servers is cut off from the database: by a link over which nothing gets through and nobody is told, and by one
 //! that is closed.
 
-use super::{ANSWERED, first_server, put_off, ready_again, says_that_the_database_is_away, unbroken};
+use super::{
+    ANSWERED, all_checked_in, first_server, put_off, ready_again, says_that_the_database_is_away, unbroken,
+};
 use anyhow::{Context, Result, ensure};
 use scm_protocol::refusal::RefusalCode;
 use scm_tests::http::Connection;
@@ -60,14 +62,7 @@ async fn a_server_that_is_cut_off_from_the_database_holds_nobody_up_and_comes_ba
 async fn loaded(fleet: &Simulated, server: &Server, other: &Server) -> Result<Process> {
     let more = ["--approve", "--stay", "--interval", "0.5", "--patience", "90"];
     let mut load = fleet.start(server, &more)?;
-    let admin = other.admin()?;
-    eventually("the load", 60, async || {
-        load.must_run()?;
-        let systems = admin.systems().await?;
-        let seen = systems.iter().filter(|system| system.last_seen_ms.is_some());
-        Ok((seen.count() == AGENTS).then_some(()))
-    })
-    .await?;
+    all_checked_in(&mut load, &other.admin()?, AGENTS).await?;
     Ok(load)
 }
 

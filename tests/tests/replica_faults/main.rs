@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use scm_protocol::ids::UnixMillis;
 use scm_protocol::refusal::{Refusal, RefusalCode};
 use scm_tests::http::Endpoint;
-use scm_tests::programs::{Admin, Cluster, Rogue, Server, Simulated, eventually};
+use scm_tests::programs::{Admin, Cluster, Process, Rogue, Server, Simulated, eventually};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -43,6 +43,39 @@ pub(crate) async fn now(admin: &Admin) -> Result<UnixMillis> {
     let systems = admin.systems().await?;
     let newest = systems.iter().filter_map(|system| system.last_seen_ms).max();
     newest.context("nobody checked in yet")
+}
+
+/// Waits until every machine of a fleet has checked in.
+pub(crate) async fn all_checked_in(load: &mut Process, admin: &Admin, count: usize) -> Result<()> {
+    eventually("the load", 60, async || {
+        load.must_run()?;
+        let systems = admin.systems().await?;
+        let seen = systems.iter().filter(|system| system.last_seen_ms.is_some());
+        Ok((seen.count() >= count).then_some(()))
+    })
+    .await
+}
+
+/// Every server says that the database is away, to agents and consoles.
+pub(crate) async fn the_database_is_away(rogue: &mut Rogue, servers: [&Server; 2]) -> Result<()> {
+    for server in servers {
+        rogue.endpoint = server.endpoint()?;
+        put_off(rogue).await?;
+        let token = std::fs::read_to_string(server.token_file())?;
+        says_that_the_database_is_away(&server.endpoint()?, token.trim()).await?;
+    }
+    Ok(())
+}
+
+/// Every server is ready again by itself, and takes check-ins.
+pub(crate) async fn all_go_on(rogue: &mut Rogue, servers: [&mut Server; 2]) -> Result<()> {
+    for server in servers {
+        ready_again(server).await?;
+        rogue.endpoint = server.endpoint()?;
+        let checkin = rogue.checkin()?;
+        rogue.accepted(&checkin).await?;
+    }
+    Ok(())
 }
 
 /// Waits until every simulated machine was served after `since`.

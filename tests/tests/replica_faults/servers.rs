@@ -1,6 +1,6 @@
 //! Servers that are killed, started again, paused and woken, behind a real nginx.
 
-use super::{all_served_since, first_server, now, only, unbroken};
+use super::{all_checked_in, all_served_since, first_server, now, only, unbroken};
 use anyhow::{Result, ensure};
 use scm_protocol::auth::Role;
 use scm_protocol::commands::{Command, CommandState, SystemActions};
@@ -148,13 +148,7 @@ async fn servers_that_are_killed_and_paused_lose_nothing_and_repeat_nothing() ->
         "3",
     ];
     let mut load = fleet.start_at(&site.nginx.url(), site.nginx.ca_file(), &load)?;
-    eventually("the load", 60, async || {
-        load.must_run()?;
-        let systems = site.servers[0].admin()?.systems().await?;
-        let seen = systems.iter().filter(|system| system.last_seen_ms.is_some());
-        Ok((seen.count() == AGENTS + 1).then_some(()))
-    })
-    .await?;
+    all_checked_in(&mut load, &site.servers[0].admin()?, AGENTS + 1).await?;
 
     for (fault, at) in [
         (Fault::Kill, 0),
