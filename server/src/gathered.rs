@@ -37,8 +37,8 @@ impl<T, R> fmt::Debug for Gathered<T, R> {
 }
 
 impl<T: Send + 'static, R: Send + 'static> Gathered<T, R> {
-    /// Starts the task in `home`; it ends when the last handle is dropped and the queue is empty. `capacity` may wait, and `together`
-    /// is given `most` at most, which it answers in their order, or all with one error.
+    /// Starts the task in `home`; it ends when the last handle is dropped and the queue is empty. `capacity` may wait, and
+    /// `together` is given `most` at most, which it answers in their order, or all with one error.
     pub fn start<F>(
         home: &Handle,
         capacity: usize,

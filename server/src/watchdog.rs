@@ -7,7 +7,8 @@ use std::time::Duration;
 const SIGNS: u32 = 3;
 
 /// Gives signs of life where the unit asks for them (`WatchdogSec=`), as long as the runtime turns, its blocking threads
-/// take work, and so does every home of connections. A database that is away is none of its business: a restart brings no database back, and `readyz` tells.
+/// take work, and so does every home of connections. A database that is away is none of its business: a restart brings no
+/// database back, and `readyz` tells.
 pub async fn give_signs_of_life(homes: Homes) {
     let Some(period) = sd_notify::watchdog_enabled() else {
         return;
